@@ -1,0 +1,1 @@
+"""Speech to text: transcript values, windows, guards, the recogniser."""

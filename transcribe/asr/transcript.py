@@ -1,0 +1,64 @@
+"""What was heard: words in utterances, each with its speaker and its place in the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from transcribe.audio.pcm import Span
+
+
+class Speaker(StrEnum):
+    """Who speaks. The values are those of the benchmark's consults."""
+
+    HUISARTS = "huisarts"
+    PATIENT = "patient"
+    BEGELEIDER = "begeleider"
+    ONBEKEND = "onbekend"
+
+
+class Suspicion(StrEnum):
+    """Why an utterance is kept out of the draft. It stays in the transcript, marked."""
+
+    REPEAT_LOOP = "herhaling"  # the recogniser repeats itself
+    PHANTOM = "fantoom"  # subtitle phrases that Whisper invents ("Ondertiteld door ...")
+    OVER_SILENCE = "stilte"  # text where the voice detector heard none
+    UNLIKELY = "onzeker"  # very low probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    text: str
+    start_s: float
+    end_s: float
+    probability: float  # 0..1, the recogniser's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One turn, or a part of one, by one speaker. Its index in the transcript is its name in evidence."""
+
+    speaker: Speaker
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...] = ()
+    suspicion: Suspicion | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    utterances: tuple[Utterance, ...]
+    language: str = "nl"
+    model: str = ""  # name and revision of the recogniser
+    duration_s: float = 0.0  # of the recording
+    missing: tuple[Span, ...] = ()  # seconds that could not be decoded
+
+    @property
+    def missing_s(self) -> float:
+        return sum(span.duration_s for span in self.missing)
+
+    def text(self, indexes: Iterable[int]) -> str:
+        """The utterances of these indexes, in order, as one string."""
+        return " ".join(self.utterances[i].text for i in sorted(set(indexes)) if 0 <= i < len(self.utterances))

@@ -1,0 +1,1 @@
+"""Sound: PCM values, decoding, voice activity."""

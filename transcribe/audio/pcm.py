@@ -1,0 +1,61 @@
+"""Sound as numbers. All sound inside is 16 kHz signed 16-bit PCM, channels interleaved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 16_000  # what Silero and Whisper expect
+SAMPLE_BYTES = 2
+
+#: Mono samples in -1..1, shape [n].
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of a recording, in seconds from its start; ``end_s`` is exclusive."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_s <= self.end_s:
+            raise ValueError(f"impossible span {self.start_s}..{self.end_s}")
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+class Pcm:
+    """Random access to decoded sound in a seekable file, a piece at a time, so that length never costs memory.
+
+    Not thread-safe: a reader belongs to one thread.
+    """
+
+    def __init__(self, file: BinaryIO, *, channels: int) -> None:
+        if channels not in (1, 2):
+            raise ValueError(f"1 or 2 channels, not {channels}")
+        self._file = file
+        self.channels = channels
+        self._frame_bytes = SAMPLE_BYTES * channels
+        self.frames = file.seek(0, 2) // self._frame_bytes
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / RATE_HZ
+
+    def read(self, start_s: float, end_s: float, channel: int = 0) -> Samples:
+        """Samples of one channel between two moments; shorter where the recording ends."""
+        first = max(0, round(start_s * RATE_HZ))
+        last = min(self.frames, round(end_s * RATE_HZ))
+        if last <= first:
+            return np.zeros(0, np.float32)
+        self._file.seek(first * self._frame_bytes)
+        raw = self._file.read((last - first) * self._frame_bytes)
+        frames = np.frombuffer(raw, "<i2").reshape(-1, self.channels)
+        return frames[:, channel].astype(np.float32) / 32768.0

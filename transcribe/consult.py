@@ -1,0 +1,203 @@
+"""The consult: its status, the transitions it may make, and the records that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from consent import Consent
+from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.errors import N_
+from transcribe.soep.note import Note
+
+
+class Role(StrEnum):
+    HUISARTS = "huisarts"
+    WAARNEMER = "waarnemer"
+    POH = "poh"
+    ASSISTENTE = "assistente"
+    SYSTEEM = "systeem"  # the worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who does something, for rules and for the access log."""
+
+    name: str
+    role: Role
+
+
+class Status(StrEnum):
+    """Few statuses drive the machine; ``Reason`` explains to people."""
+
+    NEW = "nieuw"
+    CONSENTED = "toestemming"
+    RECORDING = "opname loopt"
+    PAUSED = "pauze"
+    RECORDED = "opgenomen"
+    TRANSCRIBED = "uitgeschreven"
+    DRAFTED = "concept"
+    APPROVED = "akkoord"
+    DELIVERED = "gekopieerd"
+    REFUSED = "geweigerd"
+    WITHDRAWN = "ingetrokken"
+    DISCARDED = "verwijderd"
+    ERASED = "gewist"
+
+
+#: Which status may follow which. ``docs/states.md`` is made from this dict; a test compares them.
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.NEW: frozenset({Status.CONSENTED, Status.REFUSED, Status.DISCARDED}),
+    Status.CONSENTED: frozenset({Status.RECORDING, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.RECORDING: frozenset({Status.PAUSED, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.PAUSED: frozenset({Status.RECORDING, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
+    # back to CONSENTED: the recording can't be used and another one takes its place
+    Status.RECORDED: frozenset({Status.TRANSCRIBED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.TRANSCRIBED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.DRAFTED: frozenset({Status.APPROVED, Status.WITHDRAWN, Status.DISCARDED}),
+    # back to DRAFTED: an edit after approval closes the gate
+    Status.APPROVED: frozenset({Status.DELIVERED, Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),
+    Status.DELIVERED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),
+    Status.REFUSED: frozenset({Status.ERASED}),
+    Status.WITHDRAWN: frozenset({Status.ERASED}),
+    Status.DISCARDED: frozenset({Status.ERASED}),
+    Status.ERASED: frozenset(),
+}
+
+
+class Reason(StrEnum):
+    """Why a consult stands where it stands. The values go into the database; the sentences are in ``REASON_TEXT``."""
+
+    NO_SPEECH = "geen-spraak"
+    UNREADABLE = "onleesbaar"
+    DAMAGED = "beschadigd"  # transcribed as far as it goes
+    NO_MODEL = "geen-model"
+    FAILED = "mislukt"
+    EDITED_AFTER_APPROVAL = "gewijzigd-na-akkoord"
+
+
+REASON_TEXT: dict[Reason, str] = {
+    Reason.NO_SPEECH: N_("Geen spraak gehoord; er is geen verslag gemaakt. Luister de opname na of kies een andere."),
+    Reason.UNREADABLE: N_("De opname kon niet worden gelezen. Kies een andere opname."),
+    Reason.DAMAGED: N_(
+        "De opname is beschadigd en is uitgeschreven zover zij te lezen is. Controleer het hele verslag."
+    ),
+    Reason.NO_MODEL: N_("Er is geen spraakmodel voor echte consulten geïnstalleerd. De opname is veilig bewaard."),
+    Reason.FAILED: N_("Het uitschrijven is mislukt. De opname is veilig bewaard en kan opnieuw worden geprobeerd."),
+    Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
+}
+
+#: Reasons for which the worker leaves a consult alone until a person acts.
+STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consult:
+    id: UUID
+    patient_ref: str  # the practice's own reference; sealed at rest
+    status: Status
+    created_at: datetime  # aware
+    changed_at: datetime
+    version: int  # grows by one with every change; a writer names the version it saw
+    reason: Reason | None = None
+    #: who speaks on each channel of the recording; one entry: a mixed recording. Empty: no recording yet.
+    channels: tuple[Speaker, ...] = ()
+    audio_s: float | None = None  # length of the decoded recording
+    missing_s: float = 0.0  # seconds that could not be decoded
+    progress_s: float = 0.0  # how far the recogniser is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Immutable: who agreed to exactly which text, and when. Its own record, not a query on the access log."""
+
+    id: UUID
+    consult_id: UUID
+    note_version: int
+    sha256: str  # of note_text(note)
+    approved_by: str
+    role: Role
+    approved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A recorded copy to the HIS."""
+
+    id: UUID
+    consult_id: UUID
+    approval_id: UUID
+    part: str  # "S", "O", "E", "P" or "alles"
+    delivered_by: str
+    delivered_at: datetime
+
+
+class KeyPurpose(StrEnum):
+    """Each consult has two data keys."""
+
+    SOURCE = "bron"  # audio, transcript, draft: destroyed at approval, withdrawal, discard
+    RECORD = "verslag"  # patient reference and approved note: destroyed when the consult is erased
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """Proof that content was destroyed: what, when, why. Stays when everything else is gone."""
+
+    id: UUID
+    consult_id: UUID
+    purpose: KeyPurpose
+    why: str  # "akkoord", "intrekking", "verwijderd", "gewist", "vervangen"
+    destroyed_at: datetime
+
+
+class Action(StrEnum):
+    """What is logged (NEN 7513 ch. 6). The value is stored."""
+
+    CONSULT_CREATED = "consult aangemaakt"
+    CONSENT_GIVEN = "toestemming vastgelegd"
+    CONSENT_REFUSED = "weigering vastgelegd"
+    CONSENT_WITHDRAWN = "toestemming ingetrokken"
+    AUDIO_STORED = "opname bewaard"
+    AUDIO_PLAYED = "opname beluisterd"
+    AUDIO_REPLACED = "opname vervangen"
+    TRANSCRIBED = "uitgeschreven"
+    DRAFTED = "concept gemaakt"
+    STEP_FAILED = "verwerking gestopt"
+    RETRIED = "verwerking opnieuw gestart"
+    NOTE_VIEWED = "verslag bekeken"
+    NOTE_EDITED = "verslag gewijzigd"
+    LINE_CONFIRMED = "regel bevestigd"
+    APPROVED = "verslag geaccordeerd"
+    COPIED = "verslag gekopieerd"
+    DISCARDED = "consult verwijderd"
+    ERASED = "consult gewist"
+    LOGGED_IN = "ingelogd"
+    LOGIN_FAILED = "inloggen mislukt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEvent:
+    """One row of the access log. Holds ids, counts and codes, never clinical text."""
+
+    at: datetime
+    actor: str
+    role: Role
+    action: Action
+    consult_id: UUID | None = None
+    detail: str = ""  # a code or a count: "L3", "S", "12 regels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One decided change, applied whole or not at all: the new consult and whatever goes with it."""
+
+    consult: Consult  # as it will be; ``version`` is the one after the change
+    audit: AuditEvent
+    consent: Consent | None = None
+    transcript: Transcript | None = None
+    note: Note | None = None
+    approval: Approval | None = None
+    delivery: Delivery | None = None
+    destroy: tuple[Certificate, ...] = ()  # data keys to destroy, with their certificates

@@ -1,0 +1,130 @@
+"""Everything that can go wrong and that a person must be told.
+
+TranscribeError
+├── Refused               a rule says no; nothing was changed
+│   ├── NotAllowed            this role may not do this
+│   ├── WrongStatus           the consult is not in a status in which this can be done
+│   ├── NoteHasOpenFlags      lines still need the GP's eyes
+│   ├── TextChanged           the text on the screen is no longer the text in the store
+│   ├── NotApproved           no valid approval of exactly this text
+│   ├── NothingToApprove      the note has no lines
+│   ├── InvalidInput          a field of a form or command is missing or impossible
+│   └── DemoModelRefused      the demo model, outside demo mode
+├── Conflict              somebody else changed the consult in the meantime
+├── NotFound              no such consult, line or model
+├── Erased                the content was destroyed; only the certificate is left
+├── AudioProblem          this recording can't be used; says what is wrong and what to do
+│   ├── EmptyFile, NotAudio, NoAudioTrack, IncompleteFile, TooLong, NoSpeech, DecoderFailed
+└── SetupProblem          the installation needs something; says what to do
+
+``text`` is a Dutch sentence for the person at the screen (marked with ``N_`` so that the English catalogue can carry
+it). It never holds patient text: parameters are numbers, roles, statuses, paths of the installation.
+"""
+
+from __future__ import annotations
+
+
+def N_(text: str) -> str:  # noqa: N802  (the name gettext tools look for)
+    """Mark a string for the catalogue without translating it here: the edge that shows it knows the language."""
+    return text
+
+
+class TranscribeError(Exception):
+    """Root of everything we raise on purpose."""
+
+    #: Dutch sentence, with ``{name}`` places for ``params``.
+    text = N_("Er ging iets mis. Er is niets verloren gegaan. Probeer het opnieuw.")
+
+    def __init__(self, **params: object) -> None:
+        self.params = params
+        super().__init__(self.text.format(**params))
+
+
+class Refused(TranscribeError):
+    text = N_("Dit kan nu niet.")
+
+
+class NotAllowed(Refused):
+    text = N_("Als {role} mag u dit niet doen. Vraag het de huisarts.")
+
+
+class WrongStatus(Refused):
+    text = N_("Dit kan niet bij een consult met status “{status}”.")
+
+
+class NoteHasOpenFlags(Refused):
+    text = N_("Nog {count} regel(s) vragen uw aandacht. Bevestig, wijzig of verwijder ze eerst.")
+
+
+class TextChanged(Refused):
+    text = N_("Het verslag is gewijzigd sinds u het zag. Lees het opnieuw voordat u akkoord geeft.")
+
+
+class NotApproved(Refused):
+    text = N_("Dit verslag is nog niet door de huisarts geaccordeerd. Kopiëren kan pas na akkoord.")
+
+
+class NothingToApprove(Refused):
+    text = N_("Het verslag is leeg. Voeg een regel toe of verwijder het consult.")
+
+
+class InvalidInput(Refused):
+    text = N_("{problem}")
+
+
+class DemoModelRefused(Refused):
+    text = N_(
+        "Model “{model}” is een demonstratiemodel en wordt niet gebruikt voor echte consulten. "
+        "Installeer een spraakmodel: transcribe models pull."
+    )
+
+
+class Conflict(TranscribeError):
+    text = N_("Iemand anders heeft dit consult intussen gewijzigd. Herlaad de pagina en probeer het opnieuw.")
+
+
+class NotFound(TranscribeError):
+    text = N_("Niet gevonden. Misschien is het consult al gewist.")
+
+
+class Erased(TranscribeError):
+    text = N_("De inhoud van dit consult is vernietigd. Alleen het vernietigingsbewijs is er nog.")
+
+
+class AudioProblem(TranscribeError):
+    text = N_("Deze opname kan niet worden gebruikt.")
+
+
+class EmptyFile(AudioProblem):
+    text = N_("Het bestand is leeg. Kies de opname opnieuw of maak een nieuwe export in de beeldbel-app.")
+
+
+class NotAudio(AudioProblem):
+    text = N_("Dit is geen geluid- of videobestand. Kies een opname (wav, mp3, m4a, ogg, webm, mp4 of mkv).")
+
+
+class NoAudioTrack(AudioProblem):
+    text = N_("Deze video heeft geen geluid. Kies een opname met geluid of dicteer het verslag.")
+
+
+class IncompleteFile(AudioProblem):
+    text = N_("Het bestand is afgebroken en niet te lezen. Haal de opname opnieuw op bij de bron en upload die.")
+
+
+class TooLong(AudioProblem):
+    text = N_(
+        "De opname duurt {minutes} minuten; het maximum is {maximum}. "
+        "Knip de opname per consult, of laat de beheerder de grens verhogen."
+    )
+
+
+class NoSpeech(AudioProblem):
+    text = N_("Geen spraak gehoord; er is geen verslag gemaakt. Luister de opname na of kies een andere.")
+
+
+class DecoderFailed(AudioProblem):
+    text = N_("De opname kon niet worden gelezen. Probeer het opnieuw of exporteer de opname in een ander formaat.")
+
+
+class SetupProblem(TranscribeError):
+    text = N_("De installatie is niet compleet: {problem}")

@@ -1,0 +1,74 @@
+"""Every setting, once, with its meaning. Read from ``TRANSCRIBE_*`` variables and command options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from transcribe.consult import Role
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Everything the service keeps: database cluster, audio, keys, models.
+    data_dir: Path
+    #: A PostgreSQL server of your own; empty starts the embedded one under ``data_dir``.
+    database_url: str = ""
+    #: Account that runs the embedded PostgreSQL when we are started as root (PostgreSQL refuses root).
+    os_user: str = ""
+    #: Where the PostgreSQL programs are; empty looks in the bundled wheel, Debian's folders and PATH.
+    postgres_bin: str = ""
+    #: Master key: "file" (under data_dir/keys, 0600), "keyring", or "env" (TRANSCRIBE_MASTER_KEY, base64 of 32 bytes).
+    master_key: Literal["file", "keyring", "env"] = "file"
+    #: Demo mode: the demo model may be used, and every screen says so.
+    demo: bool = False
+    #: Name of the speech model (``transcribe models list``); empty takes the one that is installed.
+    model: str = ""
+    #: "cpu", "cuda" or "auto".
+    device: str = "auto"
+    #: Language of the consult, fixed: never guessed.
+    language: str = "nl"
+    #: Language of the screens and of the command line.
+    ui_language: Literal["nl", "en"] = "nl"
+    #: The web server listens on loopback only, unless a reverse proxy with TLS stands before it.
+    host: str = "127.0.0.1"
+    port: int = Field(default=8600, ge=0, le=65535)
+    #: Who works at this machine, as it stands in approvals and in the access log.
+    user_name: str = ""
+    user_role: Role = Role.HUISARTS
+    #: Longest recording that is accepted, in minutes.
+    max_minutes: int = Field(default=120, ge=1)
+    #: Largest file that is accepted, in megabytes.
+    max_upload_mb: int = Field(default=4096, ge=1)
+    #: Lock the screen after so many minutes without a request.
+    idle_minutes: int = Field(default=30, ge=1)
+
+    @classmethod
+    def from_env(cls, **given: object) -> Settings:
+        """Options that were given go before ``TRANSCRIBE_*`` variables, those before the defaults."""
+        values: dict[str, object] = {}
+        for name in cls.model_fields:
+            variable = os.environ.get(f"TRANSCRIBE_{name.upper()}")
+            # TRANSCRIBE_MASTER_KEY carries the key itself when the provider is "env"
+            if name == "master_key":
+                variable = os.environ.get("TRANSCRIBE_MASTER_KEY_FROM")
+            if variable:
+                values[name] = variable
+        values.update({name: value for name, value in given.items() if value is not None})
+        if "data_dir" not in values:
+            values["data_dir"] = default_data_dir(demo=bool(values.get("demo", False)))
+        return cls.model_validate(values)
+
+
+def default_data_dir(*, demo: bool) -> Path:
+    """The data folder of this machine: the user's own, or the system's when we are root."""
+    name = "transcribe-demo" if demo else "transcribe"
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib") / name
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(name, appauthor=False))

@@ -1,0 +1,1 @@
+"""The SOEP note: values, drafting, checking, text."""
