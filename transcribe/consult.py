@@ -81,9 +81,7 @@ class Reason(StrEnum):
 REASON_TEXT: dict[Reason, str] = {
     Reason.NO_SPEECH: N_("Geen spraak gehoord; er is geen verslag gemaakt. Luister de opname na of kies een andere."),
     Reason.UNREADABLE: N_("De opname kon niet worden gelezen. Kies een andere opname."),
-    Reason.DAMAGED: N_(
-        "De opname is beschadigd en is uitgeschreven zover zij te lezen is. Controleer het hele verslag."
-    ),
+    Reason.DAMAGED: N_("De opname is beschadigd en uitgeschreven zover zij te lezen is. Controleer het hele verslag."),
     Reason.NO_MODEL: N_("Er is geen spraakmodel voor echte consulten geïnstalleerd. De opname is veilig bewaard."),
     Reason.FAILED: N_("Het uitschrijven is mislukt. De opname is veilig bewaard en kan opnieuw worden geprobeerd."),
     Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
@@ -104,6 +102,7 @@ class Consult:
     reason: Reason | None = None
     #: who speaks on each channel of the recording; one entry: a mixed recording. Empty: no recording yet.
     channels: tuple[Speaker, ...] = ()
+    upload: str = ""  # name of the recording in the audio store; ours, never the user's file name
     audio_s: float | None = None  # length of the decoded recording
     missing_s: float = 0.0  # seconds that could not be decoded
     progress_s: float = 0.0  # how far the recogniser is

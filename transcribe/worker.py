@@ -1,0 +1,59 @@
+"""The loop around ``Workflow.process``: one consult at a time, oldest first, woken by new work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from uuid import UUID
+
+from transcribe.workflow import Workflow
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A thread that takes consults to their draft. What it was doing when it died is done again by the next one."""
+
+    def __init__(self, workflow: Workflow, wake: threading.Event, *, poll_s: float = 2.0) -> None:
+        self._workflow = workflow
+        self._wake = wake
+        self._poll_s = poll_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
+
+    def start(self) -> None:
+        self._workflow.sweep()
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Ask to stop after the piece at hand; a worker that does not is left to end with the process."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def run_once(self) -> int:
+        """Every waiting consult once. Returns how many were taken."""
+        taken = 0
+        for consult_id in self._workflow.waiting():
+            if self._stop.is_set():
+                break
+            taken += self._take(consult_id)
+        return taken
+
+    def _take(self, consult_id: UUID) -> bool:
+        try:
+            return self._workflow.process(consult_id, stop=self._stop.is_set)
+        except Exception as error:  # noqa: BLE001  (one consult must not stop the others; it is marked, not hidden)
+            # the type only: a message could carry words of the consult
+            log.error("consult %s: %s", consult_id, type(error).__name__)
+            self._workflow.failed(consult_id)
+            return True
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.run_once()
+            except Exception as error:  # noqa: BLE001  (the database may be away; the loop outlives it)
+                log.error("worker: %s", type(error).__name__)
+            self._wake.wait(self._poll_s)
+            self._wake.clear()

@@ -1,0 +1,669 @@
+"""The use cases, and the only writer: routes, commands and the worker all come through here.
+
+Each method reads, asks the rules, decides one ``Change`` and has the store apply it whole. Nothing else calls
+``Store.apply``. Sound is written before the change that names it and removed after the change that ends it, so a crash
+in between leaves at most an encrypted file whose key is gone, which ``sweep`` removes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from consent import Consent, ConsentStatus, Purpose, require, withdraw
+from transcribe import policy
+from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.audio.pcm import SAMPLE_BYTES, Pcm
+from transcribe.consult import (
+    STOPPING,
+    Action,
+    Actor,
+    Approval,
+    AuditEvent,
+    Certificate,
+    Change,
+    Consult,
+    Delivery,
+    KeyPurpose,
+    Reason,
+    Role,
+    Status,
+)
+from transcribe.errors import (
+    AudioProblem,
+    Conflict,
+    Erased,
+    InvalidInput,
+    N_,
+    NoSpeech,
+    NotFound,
+    TooLong,
+)
+from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
+from transcribe.soep.check import Finding, missed, open_findings
+from transcribe.soep.note import Note, Origin, Section, note_text, section_text, text_hash
+
+log = logging.getLogger(__name__)
+
+WORKER = Actor(name="transcribe", role=Role.SYSTEEM)
+PCM = "pcm"
+WHOLE = "alles"
+#: Longest line a person may type; a note line is a telegram, not a letter.
+MAX_LINE = 2000
+MAX_REF = 64
+#: Statuses that end a consult at a person's word.
+ENDED = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED, Status.REFUSED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """Everything the review page shows, read at one moment."""
+
+    consult: Consult
+    note: Note
+    transcript: Transcript | None  # None: the source was destroyed
+    flags: Mapping[str, tuple[Finding, ...]]  # open findings by line id
+    approval: Approval | None  # only when it still holds for this text
+    deliveries: tuple[Delivery, ...]  # of that approval
+    text: str  # exactly what would be copied
+    sha256: str
+
+
+class _Stopped(Exception):
+    """The worker was asked to stop in the middle of a step."""
+
+
+class Workflow:
+    """One object for all threads; ``transcriber`` belongs to the worker thread alone."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        audio: AudioStore,
+        decoder: Decoder,
+        transcriber: Transcriber | None,
+        drafter: Drafter,
+        max_minutes: int = 120,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._audio = audio
+        self._decoder = decoder
+        self._transcriber = transcriber
+        self._drafter = drafter
+        self._max_minutes = max_minutes
+        self._clock = clock
+        self._wake = wake
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def consult(self, consult_id: UUID) -> Consult:
+        return self._store.consult(consult_id)
+
+    def consults(self, *, limit: int = 200) -> list[Consult]:
+        return self._store.consults(limit=limit)
+
+    def consent(self, consult_id: UUID) -> Consent | None:
+        return self._store.consent(consult_id)
+
+    def certificates(self, consult_id: UUID) -> list[Certificate]:
+        return self._store.certificates(consult_id)
+
+    def review(self, actor: Actor, consult_id: UUID) -> Review:
+        """The note with its sources. Looking is logged."""
+        policy.check_may_edit(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, policy.WITH_NOTE)
+        review = self._review(consult)
+        self._store.log(self._event(actor, Action.NOTE_VIEWED, consult_id))
+        return review
+
+    def play(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
+        """The decoded recording as a seekable file of PCM. ``first``: log that somebody listens."""
+        policy.check_may_edit(actor)
+        consult = self._store.consult(consult_id)
+        key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
+        file = self._audio.open(consult_id, PCM, key)
+        if first:
+            self._store.log(self._event(actor, Action.AUDIO_PLAYED, consult_id))
+        return Pcm16File(file=file, channels=len(consult.channels) or 1)
+
+    def log(self, actor: Actor, action: Action) -> None:
+        """Log-in and its kind."""
+        self._store.log(self._event(actor, action, None))
+
+    # --- before the recording --------------------------------------------------------------------------------------
+
+    def create(self, actor: Actor, patient_ref: str) -> Consult:
+        policy.check_may_record(actor)
+        patient_ref = " ".join(patient_ref.split())
+        if not patient_ref:
+            raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
+        if len(patient_ref) > MAX_REF:
+            raise InvalidInput(problem=N_("Het patiëntkenmerk is te lang (hoogstens 64 tekens)."))
+        now = self._clock()
+        consult = Consult(
+            id=uuid4(), patient_ref=patient_ref, status=Status.NEW, created_at=now, changed_at=now, version=1
+        )
+        self._store.apply(Change(consult=consult, audit=self._event(actor, Action.CONSULT_CREATED, consult.id)))
+        return consult
+
+    def record_consent(self, actor: Actor, consult_id: UUID, consent: Consent) -> Consult:
+        """A consent or a refusal, once, before anything is recorded."""
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        refused = consent.status is ConsentStatus.REFUSED
+        to = Status.REFUSED if refused else Status.CONSENTED
+        policy.check_transition(consult, to)
+        policy.check_status(consult, frozenset({Status.NEW}))  # CONSENTED is also reached from RECORDED
+        action = Action.CONSENT_REFUSED if refused else Action.CONSENT_GIVEN
+        return self._apply(actor, consult, action, status=to, consent=consent)
+
+    # --- the recording ---------------------------------------------------------------------------------------------
+
+    def receive(self, actor: Actor, consult_id: UUID, chunks: Iterable[bytes], layout: tuple[Speaker, ...]) -> Consult:
+        """Take in a recording: consent first, then the encrypted disk, then a look at the file, then the status.
+
+        ``layout`` names the speaker of each channel, or one speaker for everything together. A file that can't be
+        used leaves nothing behind, and the consult as it was. Raises ``ConsentMissing`` or an ``AudioProblem``.
+        """
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        replacing = consult.status is Status.RECORDED and consult.reason in STOPPING
+        policy.check_status(consult, frozenset({Status.RECORDED if replacing else Status.CONSENTED}))
+        require(self._store.consent(consult_id), Purpose.RECORDING)
+        key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
+        name = f"upload-{uuid4().hex[:12]}"
+        self._audio.write(consult_id, name, key, chunks)
+        try:
+            with self._audio.open(consult_id, name, key) as file:
+                info = self._decoder.probe(file)
+            if info.duration_s is not None and info.duration_s > self._max_minutes * 60:
+                raise TooLong(minutes=round(info.duration_s / 60), maximum=self._max_minutes)
+            channels = layout if len(layout) in (1, info.channels) else (Speaker.ONBEKEND,)
+            if replacing:
+                consult = self._apply(actor, consult, Action.AUDIO_REPLACED, status=Status.CONSENTED, reason=None)
+            recorded = self._apply(
+                actor,
+                consult,
+                Action.AUDIO_STORED,
+                status=Status.RECORDED,
+                reason=None,
+                channels=channels,
+                upload=name,
+                audio_s=info.duration_s,
+                missing_s=0.0,
+                progress_s=0.0,
+            )
+        except BaseException:
+            self._audio.delete(consult_id, name)
+            raise
+        if replacing:
+            self._audio.delete(consult_id, consult.upload)
+        self._wake()
+        return recorded
+
+    def retry(self, actor: Actor, consult_id: UUID) -> Consult:
+        """Have the worker try once more after a stop."""
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, frozenset({Status.RECORDED, Status.TRANSCRIBED}))
+        if consult.reason not in STOPPING:
+            return consult
+        consult = self._apply(actor, consult, Action.RETRIED, reason=None, progress_s=0.0)
+        self._wake()
+        return consult
+
+    # --- the worker's steps ----------------------------------------------------------------------------------------
+
+    def waiting(self) -> list[UUID]:
+        """Consults that want a step, oldest first."""
+        found = self._store.consults((Status.RECORDED, Status.TRANSCRIBED), limit=10_000)
+        return [consult.id for consult in reversed(found) if consult.reason not in STOPPING]
+
+    def process(self, consult_id: UUID, *, stop: Callable[[], bool] = lambda: False) -> bool:
+        """All steps a consult can take now. False when another worker has it.
+
+        A withdrawal in the middle ends the work quietly: what it made goes with the destroyed key. ``stop`` is asked
+        after each piece of sound; when it says so the step is left, to be done again later.
+        """
+        with self._store.claim(consult_id) as mine:
+            if not mine:
+                return False
+            try:
+                while self._step(consult_id, stop):
+                    pass
+            except _Stopped:
+                log.info("consult %s: left for later, the worker stops", consult_id)
+            except (Conflict, Erased, NotFound) as error:
+                log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
+            return True
+
+    def failed(self, consult_id: UUID) -> None:
+        """The worker could not go on: keep the status, say so, leave the recording where it is."""
+        consult = self._store.consult(consult_id)
+        if consult.status in {Status.RECORDED, Status.TRANSCRIBED} and consult.reason not in STOPPING:
+            self._stop(consult, Reason.FAILED)
+
+    def sweep(self) -> int:
+        """Remove sound whose key is gone (left by a crash between the change and the delete). Returns how many."""
+        gone = 0
+        for consult in self._store.consults((*ENDED, Status.APPROVED, Status.DELIVERED, Status.DRAFTED), limit=100_000):
+            if any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult.id)):
+                self._audio.delete(consult.id)
+                gone += 1
+        return gone
+
+    def _step(self, consult_id: UUID, stop: Callable[[], bool]) -> bool:
+        consult = self._store.consult(consult_id)
+        if consult.reason in STOPPING:
+            return False
+        if consult.status is Status.RECORDED:
+            return self._transcribe(consult, stop)
+        if consult.status is Status.TRANSCRIBED:
+            return self._draft(consult)
+        return False
+
+    def _transcribe(self, consult: Consult, stop: Callable[[], bool]) -> bool:
+        require(self._store.consent(consult.id), Purpose.TRANSCRIPTION)
+        if self._transcriber is None:
+            self._stop(consult, Reason.NO_MODEL)
+            return False
+        key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
+        try:
+            with self._audio.open(consult.id, consult.upload, key) as file:
+                with self._decoder.decode(file, max_s=self._max_minutes * 60) as decoding:
+                    mix = decoding.channels > len(consult.channels)
+                    self._audio.write(consult.id, PCM, key, _mixed(decoding) if mix else iter(decoding))
+                    decoded = decoding.result()
+            channels = 1 if mix else decoded.channels
+            speakers = consult.channels if len(consult.channels) == channels else (Speaker.ONBEKEND,) * channels
+            with self._audio.open(consult.id, PCM, key) as file:
+                transcript = self._transcriber.transcribe(
+                    Pcm(file, channels=channels),
+                    speakers,
+                    missing=decoded.missing,
+                    progress=lambda done_s: self._progress(consult, done_s, stop),
+                )
+        except NoSpeech:
+            self._stop(consult, Reason.NO_SPEECH)
+            return False
+        except AudioProblem:
+            self._stop(consult, Reason.UNREADABLE)
+            return False
+        missing_s = transcript.missing_s
+        self._apply(
+            WORKER,
+            consult,
+            Action.TRANSCRIBED,
+            detail=f"{len(transcript.utterances)} uitingen",
+            status=Status.TRANSCRIBED,
+            reason=Reason.DAMAGED if missing_s else None,
+            transcript=transcript,
+            channels=speakers,
+            audio_s=decoded.duration_s,
+            missing_s=missing_s,
+            progress_s=decoded.duration_s,
+        )
+        return True
+
+    def _draft(self, consult: Consult) -> bool:
+        require(self._store.consent(consult.id), Purpose.DRAFT)
+        transcript = self._store.transcript(consult.id)
+        if transcript is None:
+            raise NotFound
+        note = self._drafter.draft(transcript)
+        note = replace(note, missed=missed(note, transcript))
+        lines = sum(1 for _ in note.lines())
+        self._apply(WORKER, consult, Action.DRAFTED, detail=f"{lines} regels", status=Status.DRAFTED, note=note)
+        return True
+
+    def _progress(self, consult: Consult, done_s: float, stop: Callable[[], bool]) -> None:
+        """Called by the transcriber after each piece: the place where a withdrawal ends the work."""
+        if stop():
+            raise _Stopped
+        if self._store.consult(consult.id).version != consult.version:
+            raise Conflict
+        self._store.progress(consult.id, done_s)
+
+    def _stop(self, consult: Consult, reason: Reason) -> None:
+        self._apply(WORKER, consult, Action.STEP_FAILED, detail=reason.value, reason=reason)
+
+    # --- the note --------------------------------------------------------------------------------------------------
+
+    def edit_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str, text: str) -> Consult:
+        """Another text for a line. It is the person's own now, and checked against its evidence again."""
+        text = _clean(text)
+
+        def change(note: Note) -> Note:
+            line = note.line(line_id)
+            if line.text == text:
+                return note
+            return note.with_line(replace(line, text=text, origin=Origin.HUISARTS, confirmed=False))
+
+        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, f"{line_id} gewijzigd")
+
+    def add_line(
+        self,
+        actor: Actor,
+        consult_id: UUID,
+        version: int,
+        section: Section,
+        text: str,
+        *,
+        report_id: str | None = None,
+        evidence: tuple[int, ...] = (),
+    ) -> Consult:
+        """A new line; ``evidence`` when it was taken from utterances."""
+        text = _clean(text)
+
+        def change(note: Note) -> Note:
+            if not note.reports:
+                raise KeyError(report_id)
+            home = report_id or note.reports[0].id
+            added = note.adding(home, section, text, evidence, Origin.HUISARTS)
+            return replace(added, missed=tuple(item for item in added.missed if item.utterance not in evidence))
+
+        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, f"{section.value} toegevoegd")
+
+    def remove_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.without_line(line_id),
+            Action.NOTE_EDITED,
+            f"{line_id} verwijderd",
+        )
+
+    def restore_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.restoring(line_id),
+            Action.NOTE_EDITED,
+            f"{line_id} teruggezet",
+        )
+
+    def confirm_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
+        """The person has seen this line's flag and stands for the line as it is."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.with_line(replace(note.line(line_id), confirmed=True)),
+            Action.LINE_CONFIRMED,
+            line_id,
+        )
+
+    def _edit(
+        self,
+        actor: Actor,
+        consult_id: UUID,
+        version: int,
+        change: Callable[[Note], Note],
+        action: Action,
+        detail: str,
+    ) -> Consult:
+        policy.check_may_edit(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, policy.WITH_NOTE)
+        if consult.version != version:
+            raise Conflict
+        old = self._note(consult_id)[1]
+        try:
+            new = change(old)
+        except KeyError as unknown:
+            raise NotFound from unknown
+        if new == old:
+            return consult
+        if consult.status is Status.DRAFTED:
+            return self._apply(actor, consult, action, detail=detail, note=new)
+        # an edit after approval closes the gate; the lines that were approved need no second look
+        return self._apply(
+            actor,
+            consult,
+            action,
+            detail=detail,
+            status=Status.DRAFTED,
+            reason=Reason.EDITED_AFTER_APPROVAL,
+            note=new,
+        )
+
+    # --- sign-off and after ----------------------------------------------------------------------------------------
+
+    def approve(self, actor: Actor, consult_id: UUID, shown_sha256: str) -> Approval:
+        """Sign exactly the text that was shown. The source is destroyed with it: audio, transcript, draft."""
+        consult = self._store.consult(consult_id)
+        policy.check_may_approve(actor)
+        policy.check_status(consult, frozenset({Status.DRAFTED}))
+        note_version, note = self._note(consult_id)
+        flags = open_findings(note, self._transcript(consult_id))
+        policy.check_approve(actor, consult, note, flags, shown_sha256)
+        now = self._clock()
+        approval = Approval(
+            id=uuid4(),
+            consult_id=consult_id,
+            note_version=note_version + 1,
+            sha256=shown_sha256,
+            approved_by=actor.name,
+            role=actor.role,
+            approved_at=now,
+        )
+        signed = replace(
+            note,
+            reports=tuple(
+                replace(report, lines=tuple(replace(line, confirmed=True) for line in report.lines))
+                for report in note.reports
+            ),
+            # what was left out is part of the draft, and goes with it
+            dropped=(),
+            missed=(),
+            removed=(),
+        )
+        self._apply(
+            actor,
+            consult,
+            Action.APPROVED,
+            detail=approval.sha256[:12],
+            status=Status.APPROVED,
+            reason=None,
+            note=signed,
+            approval=approval,
+            destroy=self._certificates(consult_id, "akkoord", (KeyPurpose.SOURCE,)),
+        )
+        self._audio.delete(consult_id)
+        return approval
+
+    def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
+        """The text for the HIS: one section ("S", "O", "E", "P") or everything. Each copy is recorded."""
+        consult = self._store.consult(consult_id)
+        policy.check_may_copy(actor)
+        policy.check_status(consult, policy.WITH_NOTE)
+        note_version, note = self._note(consult_id)
+        approval = policy.check_deliver(actor, consult, note_version, note, self._store.approval(consult_id))
+        if part != WHOLE and part not in set(Section):
+            raise InvalidInput(problem=N_("Kies S, O, E, P of alles."))
+        text = note_text(note) if part == WHOLE else section_text(note, Section(part))
+        if not text:
+            raise InvalidInput(problem=N_("Dit onderdeel is leeg."))
+        delivery = Delivery(
+            id=uuid4(),
+            consult_id=consult_id,
+            approval_id=approval.id,
+            part=part,
+            delivered_by=actor.name,
+            delivered_at=self._clock(),
+        )
+        self._apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
+        return text
+
+    def withdraw(self, actor: Actor, consult_id: UUID) -> Consult:
+        """The patient takes the consent back: everything of this consult is destroyed; the proof stays."""
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_transition(consult, Status.WITHDRAWN)
+        consent = self._store.consent(consult_id)
+        if consent is None:
+            raise NotFound
+        return self._end(
+            actor,
+            consult,
+            Status.WITHDRAWN,
+            Action.CONSENT_WITHDRAWN,
+            "intrekking",
+            consent=withdraw(consent, now=self._clock()),
+        )
+
+    def discard(self, actor: Actor, consult_id: UUID) -> Consult:
+        """No note will come of this consult: destroy what there is."""
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_transition(consult, Status.DISCARDED)
+        return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd")
+
+    def erase(self, actor: Actor, consult_id: UUID) -> Consult:
+        """The note is in the HIS: destroy our copy as well."""
+        policy.check_may_approve(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_transition(consult, Status.ERASED)
+        return self._end(actor, consult, Status.ERASED, Action.ERASED, "gewist")
+
+    def _end(
+        self, actor: Actor, consult: Consult, to: Status, action: Action, why: str, consent: Consent | None = None
+    ) -> Consult:
+        ended = self._apply(
+            actor,
+            consult,
+            action,
+            status=to,
+            reason=None,
+            consent=consent,
+            destroy=self._certificates(consult.id, why, tuple(KeyPurpose)),
+        )
+        self._audio.delete(consult.id)
+        return ended
+
+    # --- helpers ---------------------------------------------------------------------------------------------------
+
+    def _apply(
+        self,
+        actor: Actor,
+        consult: Consult,
+        action: Action,
+        *,
+        detail: str = "",
+        consent: Consent | None = None,
+        transcript: Transcript | None = None,
+        note: Note | None = None,
+        approval: Approval | None = None,
+        delivery: Delivery | None = None,
+        destroy: tuple[Certificate, ...] = (),
+        **fields: object,
+    ) -> Consult:
+        to = fields.get("status", consult.status)
+        if to is not consult.status:
+            assert isinstance(to, Status)
+            policy.check_transition(consult, to)
+        new = replace(consult, version=consult.version + 1, changed_at=self._clock(), **fields)  # type: ignore[arg-type]
+        self._store.apply(
+            Change(
+                consult=new,
+                audit=self._event(actor, action, consult.id, detail),
+                consent=consent,
+                transcript=transcript,
+                note=note,
+                approval=approval,
+                delivery=delivery,
+                destroy=destroy,
+            )
+        )
+        return new
+
+    def _event(self, actor: Actor, action: Action, consult_id: UUID | None, detail: str = "") -> AuditEvent:
+        return AuditEvent(
+            at=self._clock(), actor=actor.name, role=actor.role, action=action, consult_id=consult_id, detail=detail
+        )
+
+    def _certificates(self, consult_id: UUID, why: str, purposes: tuple[KeyPurpose, ...]) -> tuple[Certificate, ...]:
+        """A certificate for each of these keys that still lives."""
+        destroyed = {proof.purpose for proof in self._store.certificates(consult_id)}
+        now = self._clock()
+        return tuple(
+            Certificate(id=uuid4(), consult_id=consult_id, purpose=purpose, why=why, destroyed_at=now)
+            for purpose in purposes
+            if purpose not in destroyed
+        )
+
+    def _note(self, consult_id: UUID) -> tuple[int, Note]:
+        found = self._store.note(consult_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    def _transcript(self, consult_id: UUID) -> Transcript | None:
+        try:
+            return self._store.transcript(consult_id)
+        except Erased:
+            return None
+
+    def _review(self, consult: Consult) -> Review:
+        note_version, note = self._note(consult.id)
+        transcript = self._transcript(consult.id)
+        approval = self._store.approval(consult.id)
+        text = note_text(note)
+        sha256 = text_hash(text)
+        if approval is not None and (approval.note_version != note_version or approval.sha256 != sha256):
+            approval = None
+        return Review(
+            consult=consult,
+            note=note,
+            transcript=transcript,
+            flags=open_findings(note, transcript),
+            approval=approval,
+            deliveries=tuple(
+                delivery
+                for delivery in self._store.deliveries(consult.id)
+                if approval is not None and delivery.approval_id == approval.id
+            ),
+            text=text,
+            sha256=sha256,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pcm16File:
+    """Raw PCM to serve: 16 kHz s16le, ``channels`` interleaved."""
+
+    file: BinaryIO
+    channels: int
+
+
+def _clean(text: str) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise InvalidInput(problem=N_("De regel is leeg. Verwijder de regel als die weg mag."))
+    if len(text) > MAX_LINE:
+        raise InvalidInput(problem=N_("De regel is te lang (hoogstens 2000 tekens)."))
+    return text
+
+
+def _mixed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Two interleaved channels to one: their mean."""
+    rest = b""
+    frame = 2 * SAMPLE_BYTES
+    for chunk in chunks:
+        raw = rest + chunk
+        whole = len(raw) // frame * frame
+        rest = raw[whole:]
+        pairs = np.frombuffer(raw[:whole], "<i2").reshape(-1, 2).astype(np.int32)
+        yield (pairs.sum(axis=1) // 2).astype("<i2").tobytes()
