@@ -13,6 +13,9 @@ TranscribeError
 ├── Conflict              somebody else changed the consult in the meantime
 ├── NotFound              no such consult, line or model
 ├── Erased                the content was destroyed; only the certificate is left
+├── DiskFull              no room left; what was being written is gone, all else is untouched
+├── StoreUnavailable      the database can't be reached or did not answer in time
+├── Unreadable            stored data were damaged, or sealed with another key or for another place
 ├── AudioProblem          this recording can't be used; says what is wrong and what to do
 │   ├── EmptyFile, NotAudio, NoAudioTrack, IncompleteFile, TooLong, NoSpeech, DecoderFailed
 └── SetupProblem          the installation needs something; says what to do
@@ -128,3 +131,17 @@ class DecoderFailed(AudioProblem):
 
 class SetupProblem(TranscribeError):
     text = N_("De installatie is niet compleet: {problem}")
+
+
+class DiskFull(TranscribeError):
+    text = N_(
+        "De schijf is vol: dit is niet bewaard. Maak ruimte vrij of waarschuw de beheerder en probeer het opnieuw."
+    )
+
+
+class StoreUnavailable(TranscribeError):
+    text = N_("De database is niet bereikbaar. Probeer het zo opnieuw; blijft het zo, waarschuw dan de beheerder.")
+
+
+class Unreadable(TranscribeError):
+    text = N_("Bewaarde gegevens zijn beschadigd of horen bij een andere sleutel. Waarschuw de beheerder.")

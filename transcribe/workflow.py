@@ -8,18 +8,16 @@ in between leaves at most an encrypted file whose key is gone, which ``sweep`` r
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-import numpy as np
-
 from consent import Consent, ConsentStatus, Purpose, require, withdraw
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.audio.pcm import SAMPLE_BYTES, Pcm
+from transcribe.audio.pcm import Pcm, mixed
 from transcribe.consult import (
     STOPPING,
     Action,
@@ -36,11 +34,11 @@ from transcribe.consult import (
     Status,
 )
 from transcribe.errors import (
+    N_,
     AudioProblem,
     Conflict,
     Erased,
     InvalidInput,
-    N_,
     NoSpeech,
     NotFound,
     TooLong,
@@ -279,11 +277,13 @@ class Workflow:
             return False
         key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
         try:
-            with self._audio.open(consult.id, consult.upload, key) as file:
-                with self._decoder.decode(file, max_s=self._max_minutes * 60) as decoding:
-                    mix = decoding.channels > len(consult.channels)
-                    self._audio.write(consult.id, PCM, key, _mixed(decoding) if mix else iter(decoding))
-                    decoded = decoding.result()
+            with (
+                self._audio.open(consult.id, consult.upload, key) as file,
+                self._decoder.decode(file, max_s=self._max_minutes * 60) as decoding,
+            ):
+                mix = decoding.channels > len(consult.channels)
+                self._audio.write(consult.id, PCM, key, mixed(decoding) if mix else iter(decoding))
+                decoded = decoding.result()
             channels = 1 if mix else decoded.channels
             speakers = consult.channels if len(consult.channels) == channels else (Speaker.ONBEKEND,) * channels
             with self._audio.open(consult.id, PCM, key) as file:
@@ -655,15 +655,3 @@ def _clean(text: str) -> str:
     if len(text) > MAX_LINE:
         raise InvalidInput(problem=N_("De regel is te lang (hoogstens 2000 tekens)."))
     return text
-
-
-def _mixed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Two interleaved channels to one: their mean."""
-    rest = b""
-    frame = 2 * SAMPLE_BYTES
-    for chunk in chunks:
-        raw = rest + chunk
-        whole = len(raw) // frame * frame
-        rest = raw[whole:]
-        pairs = np.frombuffer(raw[:whole], "<i2").reshape(-1, 2).astype(np.int32)
-        yield (pairs.sum(axis=1) // 2).astype("<i2").tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -59,3 +60,15 @@ class Pcm:
         raw = self._file.read((last - first) * self._frame_bytes)
         frames = np.frombuffer(raw, "<i2").reshape(-1, self.channels)
         return frames[:, channel].astype(np.float32) / 32768.0
+
+
+def mixed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Two interleaved channels to one: their mean. Chunks may be cut anywhere."""
+    rest = b""
+    frame = 2 * SAMPLE_BYTES
+    for chunk in chunks:
+        raw = rest + chunk
+        whole = len(raw) // frame * frame
+        rest = raw[whole:]
+        pairs = np.frombuffer(raw[:whole], "<i2").reshape(-1, 2).astype(np.int32)
+        yield (pairs.sum(axis=1) // 2).astype("<i2").tobytes()

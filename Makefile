@@ -1,0 +1,60 @@
+# The menu. `make demo` and `make test` set up everything they need.
+
+PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3 python3.14,$(if $(shell command -v $(v) 2>/dev/null),$(v),)))
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-fast check fix docs bench constraints clean system-packages
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
+
+env: .venv/.ready ## only make the environment: .venv with the command .venv/bin/transcribe
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed (found: $$($(PYTHON) --version 2>&1)). Set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "This Python can't make an environment. Debian/Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: env ## a spoken consult becomes a note that you verify in the browser; CHECK=1: headless, prints the note
+	$(BIN)/transcribe demo $(if $(CHECK),--check)
+
+system-packages:
+	@TEST_PARTIAL=$(TEST_PARTIAL) scripts/system-packages
+
+test: .venv/.ready-dev system-packages ## all tests
+	$(BIN)/python -m pytest
+
+test-fast: .venv/.ready-dev ## the tests that need seconds
+	$(BIN)/python -m pytest -m 'not slow and not browser'
+
+check: .venv/.ready-dev ## lint, types, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/generate_docs.py --check
+
+fix: .venv/.ready-dev ## format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.ready-dev ## write the generated pages of docs/ again
+	$(BIN)/python scripts/generate_docs.py
+
+bench: .venv/.ready-dev ## measure: word error rate, speed, the draft
+	$(BIN)/python scripts/bench.py
+
+constraints: .venv/.ready-dev ## resolve all versions anew
+	$(BIN)/python -m pip install --quiet uv
+	env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal \
+	  --python-version 3.11 --no-header --no-annotate --upgrade -c scripts/pins.txt -o constraints.txt
+
+clean: ## remove the environment and caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

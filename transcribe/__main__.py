@@ -1,0 +1,398 @@
+"""The command line. Heavy imports are inside the commands: ``transcribe --help`` answers at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
+from transcribe.i18n import preferred_language, translations
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from transcribe.asr.transcript import Speaker
+
+_ = translations(preferred_language()).gettext
+
+# Exit codes a script can use.
+EXIT_FAILED = 1  # something went wrong; the message says what
+EXIT_REFUSED = 3  # a rule said no (no consent, wrong status)
+EXIT_BAD_AUDIO = 4  # the recording can't be used
+EXIT_SETUP = 5  # the installation needs something
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # a traceback with local variables could show patient text
+    help=_("De scribe voor de huisarts: van gesproken consult naar gecontroleerd SOEP-verslag, op uw eigen machine."),
+)
+models_cli = typer.Typer(no_args_is_help=True, help=_("Spraakmodellen tonen, ophalen, toevoegen en controleren."))
+eval_cli = typer.Typer(no_args_is_help=True, help=_("Meten op proefconsulten; raakt de opslag niet aan."))
+cli.add_typer(models_cli, name="models")
+cli.add_typer(eval_cli, name="eval")
+
+
+@cache
+def out() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@cache
+def err() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Map voor database, geluid, sleutels en modellen."))]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", help=_("Eigen PostgreSQL-server (15 of nieuwer); leeg: ingebouwd."))
+]
+OsUser = Annotated[
+    str | None, typer.Option("--os-user", help=_("Account voor de ingebouwde PostgreSQL als u root bent."))
+]
+Name = Annotated[str | None, typer.Option("--name", help=_("Uw naam, zoals die bij een akkoord komt te staan."))]
+Role = Annotated[str | None, typer.Option("--role", help=_("huisarts, waarnemer, poh of assistente."))]
+Model = Annotated[str | None, typer.Option("--model", help=_("Naam van het spraakmodel."))]
+Channels = Annotated[
+    str, typer.Option("--channels", help=_("Wie op welk kanaal spreekt: links,rechts; één naam: alles samen."))
+]
+
+
+@contextmanager
+def friendly() -> Iterator[None]:
+    """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback."""
+    from consent import ConsentMissing, ConsentProblem
+
+    try:
+        yield
+    except (ConsentMissing, ConsentProblem) as error:
+        err().print(str(error), style="red")
+        raise typer.Exit(EXIT_REFUSED) from None
+    except TranscribeError as error:
+        err().print(translated(error), style="red", markup=False)
+        code = EXIT_FAILED
+        if isinstance(error, SetupProblem | DemoModelRefused):
+            code = EXIT_SETUP
+        elif isinstance(error, Refused):
+            code = EXIT_REFUSED
+        elif isinstance(error, AudioProblem):
+            code = EXIT_BAD_AUDIO
+        raise typer.Exit(code) from None
+
+
+def translated(error: TranscribeError) -> str:
+    params = dict(error.params)
+    if isinstance(error, InvalidInput):
+        params["problem"] = _(str(params["problem"]))
+    return _(error.text).format(**params)
+
+
+def speakers(channels: str) -> tuple[Speaker, ...]:
+    from transcribe.asr.transcript import Speaker
+
+    try:
+        found = tuple(Speaker(name.strip()) for name in channels.replace("patiënt", "patient").split(","))
+    except ValueError:
+        known = ", ".join(Speaker)
+        raise InvalidInput(problem=_("Onbekende spreker in --channels; kies uit: ") + known) from None
+    if len(found) > 2:
+        raise InvalidInput(problem=_("Hoogstens twee kanalen."))
+    return found
+
+
+@cli.command(help=_("Maak van een gebundeld gesproken consult een verslag dat u in de browser controleert."))
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help=_("Zonder scherm: doorloop alles, toon het verslag en stop."))
+    ] = False,
+    consult: Annotated[str, typer.Option(help=_("Welk democonsult (map transcribe/demo/consults)."))] = "keelpijn",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    os_user: OsUser = None,
+    port: Annotated[int | None, typer.Option(help=_("Poort op deze machine."))] = None,
+    browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = True,
+) -> None:
+    from transcribe.demo import run_demo
+
+    with friendly():
+        quiet_logs()
+        run_demo(
+            check=check,
+            consult=consult,
+            data_dir=data_dir,
+            database_url=database_url,
+            os_user=os_user,
+            port=port,
+            browser=browser,
+            out=out(),
+        )
+
+
+@cli.command(help=_("Start de dienst op deze machine."))
+def serve(
+    name: Name = None,
+    role: Role = None,
+    model: Model = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    os_user: OsUser = None,
+    host: Annotated[
+        str | None, typer.Option(help=_("Adres; alleen deze machine tenzij u een TLS-proxy heeft."))
+    ] = None,
+    port: Annotated[int | None, typer.Option(help=_("Poort."))] = None,
+    browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = False,
+) -> None:
+    from transcribe.app import access_key, actor_of, listen, make_web, open_service
+    from transcribe.app import serve as run
+    from transcribe.settings import Settings
+    from transcribe.web.access import Access
+
+    with friendly():
+        quiet_logs()
+        settings = Settings.from_env(
+            user_name=name,
+            user_role=role,
+            model=model,
+            data_dir=data_dir,
+            database_url=database_url,
+            os_user=os_user,
+            host=host,
+            port=port,
+        )
+        actor_of(settings)
+        listener = listen(settings.host, settings.port)
+        with open_service(settings) as service:
+            access = Access(access_key(settings.data_dir))
+            app = make_web(service, access)
+            address = f"http://{settings.host}:{listener.getsockname()[1]}"
+            if service.model is None:
+                err().print(_("Let op: er is geen spraakmodel. Zie: transcribe models list"), style="yellow")
+            service.worker.start()
+            try:
+                run(app, listener, ready=lambda: _ready(address, access.ticket(), browser=browser))
+            finally:
+                service.worker.stop()
+
+
+def _ready(address: str, ticket: str, *, browser: bool) -> None:
+    link = f"{address}/start?ticket={ticket}"
+    out().print(_("De dienst loopt op {address}. Stoppen: Ctrl-C.").format(address=address))
+    out().print(_("Openen (deze link werkt één keer): {link}").format(link=link), soft_wrap=True)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(link)
+
+
+@cli.command(help=_("Verwerk één opname tot een concept dat op de huisarts wacht."))
+def run(
+    file: Annotated[Path, typer.Argument(help=_("wav, mp3, m4a, ogg, webm, mp4 of mkv."), exists=True, dir_okay=False)],
+    ref: Annotated[str, typer.Option("--ref", help=_("Patiëntkenmerk uit uw HIS."))],
+    consent: Annotated[
+        str | None, typer.Option("--consent", help=_("Hoe de patiënt toestemde: mondeling, schriftelijk of digitaal."))
+    ] = None,
+    informed_by: Annotated[
+        str | None, typer.Option("--informed-by", help=_("Wie de patiënt informeerde (naam en rol)."))
+    ] = None,
+    others_informed: Annotated[
+        bool, typer.Option("--others-informed", help=_("Iedereen in de kamer weet het en stemt in."))
+    ] = False,
+    channels: Channels = "huisarts,patient",
+    name: Name = None,
+    role: Role = None,
+    model: Model = None,
+    demo: Annotated[bool, typer.Option("--demo", help=_("Demonstratie: het demomodel mag worden gebruikt."))] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    os_user: OsUser = None,
+) -> None:
+    from transcribe.app import actor_of, open_service
+    from transcribe.run import bring_in
+    from transcribe.settings import Settings
+
+    with friendly():
+        quiet_logs()
+        settings = Settings.from_env(
+            user_name=name,
+            user_role=role,
+            model=model,
+            demo=demo or None,
+            data_dir=data_dir,
+            database_url=database_url,
+            os_user=os_user,
+        )
+        actor = actor_of(settings)
+        layout = speakers(channels)
+        with open_service(settings) as service:
+            bring_in(
+                service.workflow,
+                actor,
+                file,
+                ref=ref,
+                how=consent,
+                informed_by=informed_by,
+                others_informed=others_informed,
+                layout=layout,
+                out=out(),
+            )
+
+
+@cli.command(help=_("Controleer alles wat een installatie nodig heeft en zeg wat er te doen is."))
+def doctor(
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    os_user: OsUser = None,
+    demo: Annotated[bool, typer.Option("--demo", help=_("Controleer voor de demonstratie."))] = False,
+) -> None:
+    from rich.table import Table
+
+    from transcribe.doctor import Level, examine
+    from transcribe.settings import Settings
+
+    with friendly():
+        settings = Settings.from_env(data_dir=data_dir, database_url=database_url, os_user=os_user, demo=demo or None)
+        table = Table("", _("onderdeel"), _("bevinding"), _("wat te doen"))
+        worst = Level.GOOD
+        for finding in examine(settings):
+            colour = {Level.GOOD: "green", Level.NOTICE: "yellow", Level.WRONG: "red"}[finding.level]
+            table.add_row(f"[{colour}]{_(finding.level.value)}", _(finding.part), finding.found, finding.advice)
+            worst = max(worst, finding.level, key=list(Level).index)
+        out().print(table)
+        if worst is Level.WRONG:
+            raise typer.Exit(EXIT_SETUP)
+
+
+@models_cli.command("list", help=_("Welke modellen er zijn en welke geïnstalleerd zijn."))
+def models_list(data_dir: DataDir = None) -> None:
+    from models.catalog import entries, installed
+    from rich.table import Table
+
+    from transcribe.settings import Settings
+
+    with friendly():
+        folder = Settings.from_env(data_dir=data_dir).data_dir / "models"
+        here = {model.name: model for model in installed(folder)}
+        table = Table(_("naam"), _("taal"), _("grootte"), _("licentie"), _("geïnstalleerd"), _("bedoeld voor"))
+        for entry in entries():
+            use = _("alleen demonstratie en tests") if entry.demo_only else _("echte consulten")
+            size = f"{entry.size_mb:,.0f} MB".replace(",", ".")
+            table.add_row(entry.name, entry.language, size, entry.licence, "✓" if entry.name in here else "", use)
+        for extra in here.keys() - {entry.name for entry in entries()}:
+            table.add_row(extra, here[extra].language, "", here[extra].licence, "✓", _("eigen model"))
+        out().print(table)
+
+
+@models_cli.command("pull", help=_("Haal een model op (de enige opdracht die het internet gebruikt)."))
+def models_pull(name: str, data_dir: DataDir = None) -> None:
+    from models.catalog import pull
+
+    from transcribe.asr.pull import fetch
+    from transcribe.settings import Settings
+
+    with friendly():
+        model = pull(name, fetch, Settings.from_env(data_dir=data_dir).data_dir / "models")
+        out().print(_("{name} is opgehaald en gecontroleerd.").format(name=model.name))
+
+
+@models_cli.command("add", help=_("Voeg een modelmap toe, bijvoorbeeld van een USB-stick."))
+def models_add(
+    path: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    name: Annotated[str | None, typer.Option(help=_("Naam; anders die van de map."))] = None,
+    data_dir: DataDir = None,
+) -> None:
+    from models.catalog import add
+
+    from transcribe.settings import Settings
+
+    with friendly():
+        model = add(path, Settings.from_env(data_dir=data_dir).data_dir / "models", name=name or path.name)
+        out().print(_("{name} is toegevoegd en gecontroleerd.").format(name=model.name))
+
+
+@models_cli.command("verify", help=_("Controleer de bestanden van alle geïnstalleerde modellen."))
+def models_verify(data_dir: DataDir = None) -> None:
+    from models.catalog import installed, verify
+
+    from transcribe.settings import Settings
+
+    with friendly():
+        broken = 0
+        for model in installed(Settings.from_env(data_dir=data_dir).data_dir / "models"):
+            problems = verify(model)
+            broken += bool(problems)
+            out().print(f"{model.name}: " + (_("in orde") if not problems else "; ".join(problems)))
+        if broken:
+            raise typer.Exit(EXIT_SETUP)
+
+
+@eval_cli.command("draft", help=_("Proefconsulten (JSON) naar concepten voor de scorer."))
+def eval_draft(
+    consults: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option("--out", file_okay=False)],
+) -> None:
+    from transcribe.app import make_drafter
+    from transcribe.soep.bench import draft_all
+
+    with friendly():
+        done, problems = draft_all(consults, output, make_drafter())
+        for problem in problems:
+            err().print(problem, style="red", markup=False)
+        out().print(_("{count} concepten geschreven.").format(count=done))
+        if problems:
+            raise typer.Exit(EXIT_FAILED)
+
+
+@eval_cli.command("audio", help=_("Proefopnamen naar transcript en concept, één JSON per bestand."))
+def eval_audio(
+    recordings: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option("--out", file_okay=False)],
+    channels: Channels = "huisarts,patient",
+    model: Model = "demo-nl",
+    data_dir: DataDir = None,
+) -> None:
+    from transcribe.app import choose_model, make_drafter, make_transcriber
+    from transcribe.asr.evaluate import evaluate_folder
+    from transcribe.audio.decode import PyAvDecoder
+    from transcribe.settings import Settings
+
+    with friendly():
+        # test recordings: the demo model may be used, as it says in the help
+        found = choose_model(Settings.from_env(data_dir=data_dir, model=model, demo=True))
+        if found is None:
+            raise SetupProblem(problem=_("geen spraakmodel."))
+        results = evaluate_folder(
+            recordings,
+            output,
+            decoder=PyAvDecoder(),
+            transcriber=make_transcriber(found),
+            drafter=make_drafter(),
+            channels=speakers(channels),
+        )
+        out().print(json.dumps(results, ensure_ascii=False))
+
+
+def quiet_logs() -> None:
+    """Our own log lines and other libraries' warnings, on stderr, without content."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("transcribe").setLevel(logging.INFO)
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

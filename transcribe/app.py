@@ -1,0 +1,249 @@
+"""The composition root: settings to adapters to use cases. The only module that knows concrete classes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transcribe import policy
+from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.audio.pcm import Pcm, Span
+from transcribe.consult import Actor
+from transcribe.errors import N_, InvalidInput, SetupProblem
+from transcribe.ports import Drafter, Transcriber
+from transcribe.settings import Settings
+from transcribe.worker import Worker
+from transcribe.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from models.catalog import Installed
+
+    from transcribe.store.postgres import PostgresStore
+    from transcribe.web.access import Access
+
+log = logging.getLogger(__name__)
+
+
+class WhenNeeded:
+    """A transcriber that is made at the first recording: loading a model takes seconds, starting must not."""
+
+    def __init__(self, make: Callable[[], Transcriber]) -> None:
+        self._make = make
+        self._made: Transcriber | None = None
+
+    def transcribe(
+        self, pcm: Pcm, speakers: Sequence[Speaker], *, missing: Sequence[Span] = (), progress: Callable[[float], None]
+    ) -> Transcript:
+        if self._made is None:
+            self._made = self._make()
+        return self._made.transcribe(pcm, speakers, missing=missing, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything that runs, put together."""
+
+    settings: Settings
+    store: PostgresStore
+    workflow: Workflow
+    worker: Worker
+    model: Installed | None
+
+
+def no_network() -> None:
+    """Libraries that could fetch something are told not to, before they are imported."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+
+def choose_model(settings: Settings) -> Installed | None:
+    """The speech model of this installation: the one asked for, else the only fitting one; None when there is none.
+
+    Raises ``DemoModelRefused`` when a demonstration model is asked for outside demo mode, ``SetupProblem`` when the
+    one asked for is not installed.
+    """
+    from models.catalog import installed
+
+    found = installed(settings.data_dir / "models")
+    if settings.model:
+        named = [model for model in found if model.name == settings.model]
+        if not named:
+            raise SetupProblem(
+                problem=f"spraakmodel “{settings.model}” is niet geïnstalleerd (transcribe models list)."
+            )
+        policy.check_model(named[0].name, demo_only=named[0].demo_only, demo=settings.demo)
+        return named[0]
+    fitting = [model for model in found if model.demo_only == settings.demo]
+    return fitting[0] if fitting else None
+
+
+def make_transcriber(model: Installed, *, language: str = "nl", device: str = "auto") -> Transcriber:
+    """The speech path on one model."""
+    no_network()
+
+    from transcribe.asr.transcribe import SpeechTranscriber
+    from transcribe.asr.whisper import WhisperRecogniser
+    from transcribe.audio.vad import SileroDetector
+
+    recogniser = WhisperRecogniser(model.path, name=model.label, device=device)
+    return SpeechTranscriber(SileroDetector(), recogniser, language=language)
+
+
+def make_drafter() -> Drafter:
+    from transcribe.soep.extractive import ExtractiveDrafter
+
+    return ExtractiveDrafter()
+
+
+@contextmanager
+def open_service(settings: Settings) -> Iterator[Service]:
+    """Database, keys, sound, model and use cases, for as long as the context lasts. The worker is not started."""
+    no_network()
+
+    from transcribe.audio.decode import PyAvDecoder
+    from transcribe.store.files import FileAudioStore
+    from transcribe.store.keys import load_master_key
+    from transcribe.store.postgres import PostgresStore, migrate
+
+    with ExitStack() as stack:
+        make_data_dir(settings.data_dir)
+        url = settings.database_url or stack.enter_context(embedded(settings))
+        migrate(url)
+        store = PostgresStore(url, load_master_key(settings))
+        stack.callback(store.close)
+        model = choose_model(settings)
+        wake = threading.Event()
+        workflow = Workflow(
+            store=store,
+            audio=FileAudioStore(settings.data_dir / "audio"),
+            decoder=PyAvDecoder(),
+            transcriber=None
+            if model is None
+            else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
+            drafter=make_drafter(),
+            max_minutes=settings.max_minutes,
+            wake=wake.set,
+        )
+        yield Service(settings=settings, store=store, workflow=workflow, worker=Worker(workflow, wake), model=model)
+
+
+@contextmanager
+def embedded(settings: Settings) -> Iterator[str]:
+    from transcribe.store.embedded import EmbeddedPostgres
+
+    server = EmbeddedPostgres(
+        settings.data_dir,
+        os_user=settings.os_user,
+        bin_dir=settings.postgres_bin,
+        fallback_user=settings.demo,
+    )
+    url = server.start()
+    try:
+        yield url
+    finally:
+        server.stop()
+
+
+def make_data_dir(folder: Path) -> None:
+    """Our own folder, closed to others; as root they may pass through it, because PostgreSQL runs as another user."""
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o700)
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            folder.chmod(0o711)
+
+
+def actor_of(settings: Settings) -> Actor:
+    """Who works at this machine. Raises ``InvalidInput`` without a name: an approval needs one."""
+    if settings.demo:
+        return Actor(name="Demo-huisarts", role=settings.user_role)
+    if not settings.user_name.strip():
+        raise InvalidInput(
+            problem=N_(
+                'Geef aan wie er werkt: --name "Uw naam" (of TRANSCRIBE_USER_NAME); die naam staat bij elk akkoord.'
+            )
+        )
+    return Actor(name=settings.user_name.strip(), role=settings.user_role)
+
+
+def access_key(folder: Path) -> str:
+    """The key that opens the screens on this machine: made once, readable for us alone."""
+    path = folder / "keys" / "access.key"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(24))
+    except FileExistsError:
+        pass  # made by an earlier start, or by one beside us
+    return path.read_text(encoding="ascii").strip()
+
+
+def make_web(service: Service, access: Access) -> FastAPI:
+    from transcribe import __version__
+    from transcribe.web.application import create_app
+
+    settings = service.settings
+    return create_app(
+        workflow=service.workflow,
+        actor=actor_of(settings),
+        access=access,
+        demo=demo_info(service.model) if settings.demo else None,
+        ui_language=settings.ui_language,
+        max_upload_mb=settings.max_upload_mb,
+        idle_minutes=settings.idle_minutes,
+        version=__version__,
+    )
+
+
+def demo_info(model: Installed | None) -> DemoInfo:
+    """What the demo says of itself; the figures stand in the model's card data, measured, never typed here."""
+    from transcribe.web.application import DemoInfo
+
+    figures = model.figures if model else {}
+    return DemoInfo(
+        model=model.label if model else "",
+        wer_demo=figures.get("wer_demo", "onbekend"),
+        wer_open=figures.get("wer_open", "onbekend"),
+    )
+
+
+def listen(host: str, port: int, *, or_any: bool = False) -> socket.socket:
+    """A listening socket. A busy port raises ``SetupProblem``, or becomes any free one with ``or_any``."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        if not or_any:
+            found.close()
+            raise SetupProblem(
+                problem=f"poort {port} is niet vrij ({error.strerror}). Loopt transcribe al? Kies anders --port."
+            ) from error
+        found.bind((host, 0))
+    found.listen(128)
+    return found
+
+
+def serve(app: FastAPI, listener: socket.socket, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGINT or SIGTERM. No access log: addresses of pages hold consult ids."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+    Server(config).run(sockets=[listener])

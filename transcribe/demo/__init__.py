@@ -1,0 +1,135 @@
+"""The demonstration: a bundled consult goes through the real pipeline, on this machine, without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console
+
+from consent import How, current_text, grant
+from transcribe.app import access_key, actor_of, listen, make_web, open_service, serve
+from transcribe.asr.transcript import Speaker
+from transcribe.consult import Actor
+from transcribe.errors import SetupProblem
+from transcribe.run import file_chunks, follow
+from transcribe.settings import Settings
+from transcribe.soep.note import note_text
+from transcribe.workflow import Review, Workflow
+
+CONSULTS = Path(__file__).parent / "consults"
+
+
+def run_demo(
+    *,
+    check: bool,
+    consult: str,
+    data_dir: Path | None,
+    database_url: str | None,
+    os_user: str | None,
+    port: int | None,
+    browser: bool,
+    out: Console,
+) -> None:
+    """``check``: headless in a throw-away folder, verified by a demo GP, the note on stdout. Raises when a step fails."""
+    recording = CONSULTS / f"{consult}.ogg"
+    if not recording.is_file():
+        known = ", ".join(sorted(path.stem for path in CONSULTS.glob("*.ogg")))
+        raise SetupProblem(problem=f"democonsult “{consult}” bestaat niet; kies uit: {known}.")
+    with _folder(data_dir, throw_away=check) as folder:
+        settings = Settings.from_env(
+            data_dir=folder, database_url=database_url, os_user=os_user, demo=True, port=0 if check else port
+        )
+        out.print(
+            "[bold]Demonstratie.[/] Verzonnen consult, kunstmatige stemmen, demomodel. Alles blijft op deze machine."
+        )
+        out.print("De dienst start ...")
+        with open_service(settings) as service:
+            from transcribe.web.access import Access
+
+            if service.model is None:
+                raise SetupProblem(problem="het demomodel ontbreekt (map models/demo-nl).")
+            actor = actor_of(settings)
+            access = Access(access_key(folder))
+            listener = listen(settings.host, settings.port, or_any=True)
+            address = f"http://{settings.host}:{listener.getsockname()[1]}"
+            app = make_web(service, access)
+            service.worker.start()
+            failure: list[BaseException] = []
+            ready = threading.Event()
+
+            def job() -> None:
+                ready.wait()
+                try:
+                    found = play_consult(service.workflow, actor, recording, out)
+                    if check:
+                        verify(service.workflow, actor, found, address, access.ticket(f"/consult/{found}"), out)
+                    else:
+                        show(address, access.ticket(f"/consult/{found}"), browser, out)
+                except BaseException as error:  # noqa: BLE001  (carried to the main thread and raised there)
+                    failure.append(error)
+                if check or failure:
+                    os.kill(os.getpid(), 2)  # as Ctrl-C: the server ends in its orderly way
+
+            threading.Thread(target=job, name="demo", daemon=True).start()
+            try:
+                serve(app, listener, ready=ready.set)
+            except KeyboardInterrupt:
+                pass  # how the server says that it was asked to stop
+            finally:
+                service.worker.stop()
+            if failure:
+                raise failure[0]
+
+
+@contextmanager
+def _folder(data_dir: Path | None, *, throw_away: bool) -> Iterator[Path | None]:
+    if not throw_away or data_dir is not None:
+        yield data_dir
+        return
+    folder = Path(tempfile.mkdtemp(prefix="transcribe-check-"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)  # PostgreSQL runs as another user and passes through
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console) -> UUID:
+    """A new consult with consent, the recording through the pipeline, until the draft is there."""
+    words = current_text("nl")
+    consult = workflow.create(actor, f"DEMO-{datetime.now().astimezone():%H%M%S}")
+    consent = grant(
+        how=How.SPOKEN,
+        informed_by="Demo-huisarts",
+        text_id=words.id,
+        text_sha256=words.sha256,
+        others_informed=True,
+        now=datetime.now(UTC),
+    )
+    workflow.record_consent(actor, consult.id, consent)
+    out.print(f"Toestemming vastgelegd ({words.id}).")
+    workflow.receive(actor, consult.id, file_chunks(recording), (Speaker.HUISARTS, Speaker.PATIENT))
+    out.print("Opname versleuteld bewaard.")
+    follow(workflow, consult.id, out, work=False)
+    return consult.id
+
+
+def show(address: str, ticket: str, browser: bool, out: Console) -> None:
+    link = f"{address}/start?ticket={ticket}"
+    out.print("Het concept staat klaar om te controleren:")
+    out.print(f"  {link}", soft_wrap=True)
+    if browser and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        webbrowser.open(link)
+    out.print("Stoppen: Ctrl-C.")

@@ -1,0 +1,224 @@
+"""What an installation needs, examined: a finding for each part, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from transcribe.errors import N_, TranscribeError
+from transcribe.settings import Settings
+
+#: Below this share of free disk the spool is in danger (a warning); the same limit as for recording.
+LOW_DISK = 0.05
+
+
+class Level(StrEnum):
+    """From good to wrong; the order counts."""
+
+    GOOD = N_("goed")
+    NOTICE = N_("let op")
+    WRONG = N_("fout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    level: Level
+    part: str
+    found: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """All findings, in the order a person would mend them. Starts nothing that stays."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _folder,
+        _disk,
+        _keys,
+        _database,
+        _models,
+        _decoder,
+        _machine,
+        _port,
+    )
+    for check in checks:
+        yield from check(settings)
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    supported = sys.platform in {"linux", "darwin"}
+    yield Finding(
+        level=Level.GOOD if supported else Level.WRONG,
+        part="Python",
+        found=f"{platform.python_version()} op {platform.system()}",
+        advice="" if supported else "Gebruik Linux of macOS; Windows wordt nog niet ondersteund.",
+    )
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.exists():
+        yield Finding(level=Level.GOOD, part="gegevensmap", found=f"{folder} wordt bij de eerste start gemaakt")
+        return
+    open_to_others = bool(folder.stat().st_mode & (stat.S_IRWXO & ~stat.S_IXOTH))
+    writable = os.access(folder, os.W_OK)
+    if not writable:
+        yield Finding(
+            level=Level.WRONG, part="gegevensmap", found=f"{folder} is niet schrijfbaar", advice=f"chown {folder}"
+        )
+    elif open_to_others:
+        yield Finding(
+            level=Level.WRONG,
+            part="gegevensmap",
+            found=f"{folder} is leesbaar voor anderen",
+            advice=f"chmod 700 {folder}",
+        )
+    else:
+        yield Finding(level=Level.GOOD, part="gegevensmap", found=str(folder))
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = _existing(settings.data_dir)
+    usage = shutil.disk_usage(folder)
+    free = usage.free / usage.total
+    yield Finding(
+        level=Level.GOOD if free >= LOW_DISK else Level.WRONG,
+        part="schijfruimte",
+        found=f"{usage.free / 1e9:.0f} GB vrij ({free:.0%})",
+        advice="" if free >= LOW_DISK else "Maak ruimte vrij: opnamen gaan anders verloren.",
+    )
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    if settings.master_key != "file":
+        yield Finding(level=Level.GOOD, part="hoofdsleutel", found=f"uit {settings.master_key}")
+        return
+    path = settings.data_dir / "keys" / "master.key"
+    if not path.exists():
+        yield Finding(level=Level.GOOD, part="hoofdsleutel", found="wordt bij de eerste start gemaakt")
+    elif path.stat().st_mode & 0o077:
+        yield Finding(level=Level.WRONG, part="hoofdsleutel", found="leesbaar voor anderen", advice=f"chmod 600 {path}")
+    else:
+        yield Finding(
+            level=Level.GOOD if settings.demo else Level.NOTICE,
+            part="hoofdsleutel",
+            found="bestand naast de gegevens",
+            advice="" if settings.demo else "Veiliger: TRANSCRIBE_MASTER_KEY_FROM=keyring, en een kopie in de kluis.",
+        )
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from transcribe.app import embedded, make_data_dir
+
+    part = "database"
+    if settings.database_url:
+        engine = create_engine(settings.database_url, hide_parameters=True)
+        try:
+            with engine.connect() as connection:
+                version = int(connection.execute(text("show server_version_num")).scalar_one()) // 10000
+        except SQLAlchemyError as error:
+            yield Finding(
+                level=Level.WRONG,
+                part=part,
+                found=f"geen verbinding ({type(error).__name__})",
+                advice="Controleer --database-url, het wachtwoord en of de server loopt.",
+            )
+            return
+        finally:
+            engine.dispose()
+        good = version >= 15
+        yield Finding(
+            level=Level.GOOD if good else Level.WRONG,
+            part=part,
+            found=f"eigen server, PostgreSQL {version}",
+            advice="" if good else "Gebruik PostgreSQL 15 of nieuwer.",
+        )
+        return
+    try:
+        make_data_dir(settings.data_dir)
+        with embedded(settings) as url:
+            engine = create_engine(url, hide_parameters=True)
+            with engine.connect() as connection:
+                version_text = connection.execute(text("show server_version")).scalar_one()
+            engine.dispose()
+    except TranscribeError as error:
+        yield Finding(level=Level.WRONG, part=part, found="ingebouwde PostgreSQL start niet", advice=str(error))
+        return
+    yield Finding(level=Level.GOOD, part=part, found=f"ingebouwde PostgreSQL {version_text} start en antwoordt")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    from models.catalog import installed, verify
+
+    part = "spraakmodel"
+    fitting = 0
+    for model in installed(settings.data_dir / "models"):
+        problems = verify(model)
+        if problems:
+            yield Finding(
+                level=Level.WRONG,
+                part=part,
+                found=f"{model.name}: {problems[0]}",
+                advice=f"Haal het opnieuw op: transcribe models pull {model.name}",
+            )
+        elif model.demo_only and not settings.demo:
+            yield Finding(level=Level.GOOD, part=part, found=f"{model.name}: alleen voor de demonstratie")
+        else:
+            fitting += 1
+            yield Finding(level=Level.GOOD, part=part, found=f"{model.name}: bestanden kloppen")
+    if not fitting:
+        yield Finding(
+            level=Level.WRONG,
+            part=part,
+            found="geen model voor echte consulten" if not settings.demo else "geen demomodel",
+            advice="transcribe models pull large-v3 (met internet) of transcribe models add MAP (van een stick)",
+        )
+
+
+def _decoder(_: Settings) -> Iterator[Finding]:
+    import av
+
+    yield Finding(level=Level.GOOD, part="geluid en video", found=f"PyAV {av.__version__}")
+
+
+def _machine(_: Settings) -> Iterator[Finding]:
+    import ctranslate2
+    import psutil
+
+    cores = psutil.cpu_count(logical=True) or 1
+    memory_gb = psutil.virtual_memory().total / 1e9
+    gpus = ctranslate2.get_cuda_device_count()
+    enough = gpus > 0 or (cores >= 4 and memory_gb >= 8)
+    yield Finding(
+        level=Level.GOOD if enough else Level.NOTICE,
+        part="rekenkracht",
+        found=f"{cores} kernen, {memory_gb:.0f} GB geheugen, {gpus} GPU",
+        advice="" if enough else "Genoeg voor de demonstratie; een groot model is hier traag.",
+    )
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    with socket.socket() as probe:
+        busy = probe.connect_ex((settings.host, settings.port)) == 0
+    yield Finding(
+        level=Level.NOTICE if busy else Level.GOOD,
+        part="poort",
+        found=f"{settings.port} is {'in gebruik (loopt de dienst al?)' if busy else 'vrij'}",
+    )
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

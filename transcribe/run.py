@@ -1,0 +1,127 @@
+"""One recording from the command line to a waiting draft, with visible progress. Never shows the draft itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from consent import ConsentProblem, How, current_text, grant
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import RATE_HZ
+from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
+from transcribe.errors import AudioProblem, NoSpeech, TranscribeError
+from transcribe.workflow import Workflow
+
+CHUNK = 1 << 20  # bytes
+
+
+class Stopped(TranscribeError):
+    """The worker stopped at a reason; the sentence is the reason's own."""
+
+    def __init__(self, reason: Reason) -> None:
+        self.text = REASON_TEXT[reason]
+        super().__init__()
+
+
+class Unusable(AudioProblem):
+    """As ``Stopped``, when it is the recording that can't be used."""
+
+    text = REASON_TEXT[Reason.UNREADABLE]
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def bring_in(
+    workflow: Workflow,
+    actor: Actor,
+    file: Path,
+    *,
+    ref: str,
+    how: str | None,
+    informed_by: str | None,
+    others_informed: bool,
+    layout: tuple[Speaker, ...],
+    out: Console,
+) -> Consult:
+    """Consent, recording, draft. Raises what the rules raise; the file itself is only read."""
+    if how is None:
+        raise ConsentProblem(
+            "Zonder toestemming van de patiënt wordt niets verwerkt. Geef op: --consent mondeling|schriftelijk|digitaal"
+            " --informed-by NAAM --others-informed."
+        )
+    try:
+        manner = How(how)
+    except ValueError:
+        raise ConsentProblem("Kies bij --consent: mondeling, schriftelijk of digitaal.") from None
+    words = current_text("nl")
+    consent = grant(
+        how=manner,
+        informed_by=informed_by or "",
+        text_id=words.id,
+        text_sha256=words.sha256,
+        others_informed=others_informed,
+        now=datetime.now(UTC),
+    )
+    consult = workflow.create(actor, ref)
+    try:
+        workflow.record_consent(actor, consult.id, consent)
+        workflow.receive(actor, consult.id, file_chunks(file), layout)
+    except TranscribeError:
+        workflow.discard(actor, consult.id)
+        raise
+    consult = follow(workflow, consult.id, out, work=True)
+    out.print("Het concept staat klaar. Controleer het in de browser (transcribe serve).")
+    return consult
+
+
+def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) -> Consult:
+    """Show how far a consult is until its draft is there. ``work``: do the work here, else a worker does it.
+
+    Raises ``NoSpeech``, ``Unusable`` or ``Stopped`` when the worker stopped.
+    """
+    import threading
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} van {task.total:.0f} s"),
+        TimeRemainingColumn(),
+        console=out,
+    )
+    worker = threading.Thread(target=_work, args=(workflow, consult_id), daemon=True) if work else None
+    if worker:
+        worker.start()
+    with bar:
+        task = bar.add_task("Uitschrijven", total=workflow.consult(consult_id).audio_s or RATE_HZ)
+        while True:
+            consult = workflow.consult(consult_id)
+            bar.update(task, completed=consult.progress_s, total=consult.audio_s or None)
+            if consult.reason in STOPPING or consult.status not in {Status.RECORDED, Status.TRANSCRIBED}:
+                break
+            time.sleep(0.2)
+    if consult.reason is Reason.NO_SPEECH:
+        raise NoSpeech
+    if consult.reason is Reason.UNREADABLE:
+        raise Unusable
+    if consult.reason in STOPPING:
+        assert consult.reason is not None
+        raise Stopped(consult.reason)
+    return consult
+
+
+def _work(workflow: Workflow, consult_id: UUID) -> None:
+    try:
+        workflow.process(consult_id)
+    except BaseException:
+        workflow.failed(consult_id)
+        raise
