@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from transcribe.store.postgres import PostgresStore
     from transcribe.web.access import Access
+    from transcribe.web.application import DemoInfo
 
 log = logging.getLogger(__name__)
 
@@ -180,10 +181,12 @@ def access_key(folder: Path) -> str:
     path = folder / "keys" / "access.key"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(24))
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         pass  # made by an earlier start, or by one beside us
+    else:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(24))
     return path.read_text(encoding="ascii").strip()
 
 

@@ -155,8 +155,12 @@ class Decoding(Protocol):
 
 
 class SpeechDetector(Protocol):
-    def speech(self, samples: Samples) -> list[Span]:
-        """Stretches with speech, in seconds from the first sample, in order, not overlapping."""
+    def speech(self, recording: Iterable[Samples]) -> list[Span]:
+        """Stretches with speech, in seconds from the first sample, in order, not overlapping.
+
+        ``recording``: consecutive pieces of one channel, so that length never costs memory. How it is cut makes no
+        difference.
+        """
         ...
 
 
@@ -184,7 +188,10 @@ class HeardSegment:
 class Recogniser(Protocol):
     """A speech model. Not thread-safe; one belongs to one worker."""
 
-    name: str  # with revision, for the transcript
+    @property
+    def name(self) -> str:
+        """With revision, for the transcript."""
+        ...
 
     def recognise(self, samples: Samples, *, language: str) -> list[HeardSegment]:
         """At most 30 s of sound. Deterministic: the same sound gives the same text."""
@@ -205,6 +212,9 @@ class Transcriber(Protocol):
 class Drafter(Protocol):
     """A transcript to a draft. Pure as seen from here: keeps no state between consults."""
 
-    name: str  # with version
+    @property
+    def name(self) -> str:
+        """With version, for the note."""
+        ...
 
     def draft(self, transcript: Transcript) -> Note: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -21,11 +20,11 @@ from consent import How, current_text, grant
 from transcribe.app import access_key, actor_of, listen, make_web, open_service, serve
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor
+from transcribe.demo.demo_gp import verify
 from transcribe.errors import SetupProblem
 from transcribe.run import file_chunks, follow
 from transcribe.settings import Settings
-from transcribe.soep.note import note_text
-from transcribe.workflow import Review, Workflow
+from transcribe.workflow import Workflow
 
 CONSULTS = Path(__file__).parent / "consults"
 
@@ -41,7 +40,7 @@ def run_demo(
     browser: bool,
     out: Console,
 ) -> None:
-    """``check``: headless in a throw-away folder, verified by a demo GP, the note on stdout. Raises when a step fails."""
+    """``check``: headless in a throw-away folder, verified by a demo GP, the note printed. Raises when a step fails."""
     recording = CONSULTS / f"{consult}.ogg"
     if not recording.is_file():
         known = ", ".join(sorted(path.stem for path in CONSULTS.glob("*.ogg")))
@@ -60,7 +59,7 @@ def run_demo(
             if service.model is None:
                 raise SetupProblem(problem="het demomodel ontbreekt (map models/demo-nl).")
             actor = actor_of(settings)
-            access = Access(access_key(folder))
+            access = Access(access_key(settings.data_dir))
             listener = listen(settings.host, settings.port, or_any=True)
             address = f"http://{settings.host}:{listener.getsockname()[1]}"
             app = make_web(service, access)
@@ -73,9 +72,9 @@ def run_demo(
                 try:
                     found = play_consult(service.workflow, actor, recording, out)
                     if check:
-                        verify(service.workflow, actor, found, address, access.ticket(f"/consult/{found}"), out)
+                        verify(service.workflow, actor, found, address, access.ticket(), out)
                     else:
-                        show(address, access.ticket(f"/consult/{found}"), browser, out)
+                        show(address, access.ticket(), found, browser, out)
                 except BaseException as error:  # noqa: BLE001  (carried to the main thread and raised there)
                     failure.append(error)
                 if check or failure:
@@ -126,8 +125,8 @@ def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console
     return consult.id
 
 
-def show(address: str, ticket: str, browser: bool, out: Console) -> None:
-    link = f"{address}/start?ticket={ticket}"
+def show(address: str, ticket: str, consult_id: UUID, browser: bool, out: Console) -> None:
+    link = f"{address}/start?ticket={ticket}&naar=/consult/{consult_id}"
     out.print("Het concept staat klaar om te controleren:")
     out.print(f"  {link}", soft_wrap=True)
     if browser and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

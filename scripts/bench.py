@@ -1,0 +1,123 @@
+"""Measure and print: word error rate, real-time factor, time to the draft, the drafter's time.
+
+    python scripts/bench.py [--consults DIR]    (DIR: consults in the schema of transcribe/demo/consults, rendered fresh)
+
+Everything runs on the bundled demo model, here and now; nothing is remembered from an earlier run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jiwer
+
+from transcribe.app import choose_model, make_drafter, make_transcriber
+from transcribe.asr.evaluate import evaluate_folder
+from transcribe.asr.transcript import Speaker, Utterance
+from transcribe.audio.decode import PyAvDecoder
+from transcribe.demo import CONSULTS
+from transcribe.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CHANNELS = (Speaker.HUISARTS, Speaker.PATIENT)
+
+
+def words(text: str) -> str:
+    """Lower case, letters only: how the demo model's figures are counted."""
+    return " ".join(re.sub(r"[^a-zà-ÿ' ]", " ", text.lower()).split())
+
+
+def compare(truth: Path, heard: Path) -> tuple[float, float]:
+    """Word error rate of one consult, and the share of true utterances whose both edges are within 0.3 s."""
+    spoken = json.loads(truth.read_text(encoding="utf-8"))["utterances"]
+    found = json.loads(heard.read_text(encoding="utf-8"))["transcript"]["utterances"]
+    error_rate = jiwer.wer(words(" ".join(u["text"] for u in spoken)), words(" ".join(u["text"] for u in found)))
+    return error_rate, _edges(spoken, found)
+
+
+def _edges(spoken: list[dict[str, object]], found: list[dict[str, object]]) -> float:
+    def near(moment: object, key: str) -> bool:
+        return any(abs(float(u[key]) - float(moment)) <= 0.3 for u in found)  # type: ignore[arg-type]
+
+    return sum(near(u["start"], "start") and near(u["end"], "end") for u in spoken) / len(spoken)
+
+
+def render(consults: Path, folder: Path) -> None:
+    """Speak consults anew with espeak-ng, both channels, by the recipe of the demo recordings."""
+    script = ROOT / "models" / "demo-nl" / "train" / "render_demo.py"
+    for consult in sorted(consults.glob("*.json")):
+        copy = folder / consult.name
+        copy.write_bytes(consult.read_bytes())
+        subprocess.run([sys.executable, script, copy], check=True, capture_output=True)
+
+
+def hear(folder: Path, truth: Path, title: str) -> None:
+    model = choose_model(Settings.from_env(demo=True))
+    if model is None:
+        sys.exit("the demo model is not there")
+    transcriber = make_transcriber(model)
+    with tempfile.TemporaryDirectory() as out:
+        began = time.perf_counter()
+        results = evaluate_folder(
+            folder, Path(out), decoder=PyAvDecoder(), transcriber=transcriber, drafter=make_drafter(), channels=CHANNELS
+        )
+        took = time.perf_counter() - began
+        rates, edges = zip(
+            *(compare(truth / path.name, path) for path in sorted(Path(out).glob("*.json")) if path.stem in names(truth)),
+            strict=True,
+        )
+    seconds = sum(json.loads((truth / f"{n}.json").read_text())["utterances"][-1]["end"] for n in names(truth))
+    print(
+        f"{title}: {len(rates)} recordings, word error rate {statistics.mean(rates):.1%} "
+        f"({min(rates):.1%} to {max(rates):.1%}), both edges within 0.3 s {statistics.mean(edges):.0%}, "
+        f"real-time factor {took / seconds:.3f} (decode, voice detection, recognition, draft)"
+    )
+    del results
+
+
+def names(truth: Path) -> set[str]:
+    return {path.stem for path in truth.glob("*.json")}
+
+
+def draft_time() -> None:
+    """The drafter on half an hour of talk: the demo consults over and over."""
+    turns = [
+        Utterance(speaker=Speaker(u["speaker"]), start_s=u["start"], end_s=u["end"], text=u["text"])
+        for path in sorted(CONSULTS.glob("*.json"))
+        for u in json.loads(path.read_text(encoding="utf-8"))["utterances"]
+    ]
+    from transcribe.asr.transcript import Transcript
+
+    total = sum(turn.end_s - turn.start_s for turn in turns)
+    long = Transcript(utterances=tuple(turns * max(1, round(1800 / total))))
+    drafter = make_drafter()
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        drafter.draft(long)
+        times.append(time.perf_counter() - began)
+    print(f"draft of {len(long.utterances)} utterances (30 min of talk): median {statistics.median(times):.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--consults", type=Path, help="consults to render and hear as well")
+    args = parser.parse_args()
+    hear(CONSULTS, CONSULTS, "demo consults as shipped")
+    if args.consults:
+        with tempfile.TemporaryDirectory() as folder:
+            render(args.consults, Path(folder))
+            hear(Path(folder), Path(folder), "freshly rendered consults")
+    draft_time()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Promise 7: what was said is in no log, error, address, job row or clear file.
+
+A consult is spoken, recognised, drafted, edited, signed and copied by the real service. Then everything the service left
+behind is searched for the words of the transcript: its output, PostgreSQL's log, a dump of every table, every file.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy import create_engine, inspect, text
+
+from transcribe.app import Service, access_key, actor_of, listen, make_web, open_service
+from transcribe.demo import CONSULTS, play_consult
+from transcribe.demo.demo_gp import verify
+from transcribe.settings import Settings
+from transcribe.web.access import Access
+
+pytestmark = pytest.mark.slow
+
+#: Words the program itself uses (screens, statuses, codes); finding them proves nothing.
+OUR_OWN = Path(__file__).resolve().parents[2]
+
+
+def spoken_words(transcript_texts: list[str]) -> set[str]:
+    """Whole utterances of at least four words, and the long words that our own sources do not contain."""
+    sources = " ".join(
+        path.read_text(encoding="utf-8").lower()
+        for folder in ("transcribe", "consent", "models")
+        for path in (OUR_OWN / folder).glob("*.py")
+    )
+    whole = {text for text in transcript_texts if len(text.split()) >= 4}
+    words = {word for text in transcript_texts for word in re.findall(r"[a-zà-ÿ]{8,}", text.lower())}
+    return whole | {word for word in words if word not in sources}
+
+
+def everything_in(service: Service) -> str:
+    """All rows of all tables as text, sealed columns as the bytes they are."""
+    engine = create_engine(service.store.url)
+    rows = []
+    with engine.connect() as connection:
+        for table in inspect(engine).get_table_names():
+            for row in connection.execute(text(f'select * from "{table}"')):
+                rows += [
+                    value.decode("latin-1") if isinstance(value, bytes | memoryview) else str(value) for value in row
+                ]
+    engine.dispose()
+    assert rows
+    return "\n".join(rows)
+
+
+def test_no_word_of_the_consult_is_left_in_the_clear(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings = Settings.from_env(data_dir=data_dir, demo=True)
+    seen = io.StringIO()
+    requests: list[str] = []
+    with open_service(settings) as service:
+        actor = actor_of(settings)
+        access = Access(access_key(data_dir))
+        app = make_web(service, access)
+
+        async def recording(scope, receive, send):
+            if scope["type"] == "http":
+                requests.append(scope["path"] + "?" + scope["query_string"].decode())
+            await app(scope, receive, send)
+
+        listener = listen("127.0.0.1", 0)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with running(recording, listener):
+            service.worker.start()
+            consult_id = play_consult(service.workflow, actor, CONSULTS / "keelpijn.ogg", Console(file=seen))
+            said = [utterance.text for utterance in service.store.transcript(consult_id).utterances]
+            while_open = everything_in(service) + files(data_dir)
+            note = verify(service.workflow, actor, consult_id, address, access.ticket(), Console(file=io.StringIO()))
+            service.worker.stop()
+        after = everything_in(service)
+    canaries = spoken_words(said) | {line.strip() for line in note.splitlines() if len(line.split()) >= 4}
+    assert len(canaries) > 20
+    haystacks = {
+        "the database while the draft is open, and the files": while_open,
+        "the database after the copy": after,
+        "the files": files(data_dir),
+        "log records": "\n".join(record.getMessage() + str(record.exc_text or "") for record in caplog.records),
+        "addresses": "\n".join(requests),
+        "the progress output": seen.getvalue(),
+    }
+    assert requests
+    for where, haystack in haystacks.items():
+        found = {canary for canary in canaries if canary.lower() in haystack.lower()}
+        assert not found, f"{len(found)} canaries in {where}"
+
+
+def files(folder: Path) -> str:
+    """All files, PostgreSQL's own log and data files among them; names too. Read as bytes, whatever they are."""
+    parts = []
+    for path in folder.rglob("*"):
+        parts.append(str(path))
+        if path.is_file() and "pgsql" not in path.relative_to(folder).parts[0]:
+            parts.append(path.read_bytes().decode("latin-1"))
+    assert len(parts) > 10
+    return "\n".join(parts)
+
+
+class running:  # noqa: N801  (reads as a phrase)
+    """An app on a listening socket, in a thread."""
+
+    def __init__(self, app, listener) -> None:
+        import uvicorn
+
+        self.server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+        began = datetime.now(UTC)
+        while not self.server.started:
+            assert (datetime.now(UTC) - began).total_seconds() < 20
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)

@@ -1,0 +1,438 @@
+"""The use cases on fakes: what each leaves behind, above all when something goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from consent import ConsentMissing, How, current_text, grant
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import Span
+from transcribe.consult import Action, Actor, KeyPurpose, Reason, Role, Status
+from transcribe.errors import (
+    Conflict,
+    EmptyFile,
+    Erased,
+    InvalidInput,
+    NoAudioTrack,
+    NoSpeech,
+    NotApproved,
+    NotAudio,
+    NotFound,
+    NoteHasOpenFlags,
+    TextChanged,
+    TooLong,
+    WrongStatus,
+)
+from transcribe.soep.note import Origin, Section
+from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_workflow
+from transcribe.worker import Worker
+
+GP = Actor(name="Dr. Test", role=Role.HUISARTS)
+POH = Actor(name="P. Test", role=Role.POH)
+BOTH = (Speaker.HUISARTS, Speaker.PATIENT)
+WORDS = current_text()
+
+
+def spoken_consent():
+    return grant(
+        how=How.SPOKEN,
+        informed_by="Dr. Test",
+        text_id=WORDS.id,
+        text_sha256=WORDS.sha256,
+        others_informed=True,
+        now=datetime.now(UTC),
+    )
+
+
+def consented(workflow):
+    consult = workflow.create(GP, "P-1")
+    return workflow.record_consent(GP, consult.id, spoken_consent())
+
+
+def recorded(workflow, layout=(Speaker.HUISARTS,)):
+    return workflow.receive(GP, consented(workflow).id, [b"sound"], layout)
+
+
+def drafted(workflow):
+    consult = recorded(workflow)
+    workflow.process(consult.id)
+    return workflow.consult(consult.id)
+
+
+def approved(workflow):
+    consult = drafted(workflow)
+    for line_id in workflow.review(GP, consult.id).flags:
+        workflow.confirm_line(GP, consult.id, workflow.consult(consult.id).version, line_id)
+    workflow.approve(GP, consult.id, workflow.review(GP, consult.id).sha256)
+    return workflow.consult(consult.id)
+
+
+# --- consent and recording -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reference", ["", "   ", "x" * 65])
+def test_a_consult_needs_a_reference(reference: str) -> None:
+    workflow, store, _ = scripted_workflow()
+    with pytest.raises(InvalidInput):
+        workflow.create(GP, reference)
+    assert store.consults() == []
+
+
+def test_no_audio_without_consent() -> None:
+    workflow, _, audio = scripted_workflow()
+    consult = workflow.create(GP, "P-1")
+    with pytest.raises((ConsentMissing, WrongStatus)):
+        workflow.receive(GP, consult.id, [b"sound"], BOTH)
+    assert audio.names(consult.id) == []
+
+
+@pytest.mark.parametrize("problem", [NotAudio(), NoAudioTrack()], ids=lambda problem: type(problem).__name__)
+def test_a_file_that_is_no_recording_leaves_nothing_behind(problem) -> None:
+    workflow, _, audio = scripted_workflow(decoder=ScriptedDecoder(probe_problem=problem))
+    consult = consented(workflow)
+    with pytest.raises(type(problem)):
+        workflow.receive(GP, consult.id, [b"sound"], BOTH)
+    assert audio.names(consult.id) == []
+    assert workflow.consult(consult.id) == consult
+
+
+def test_an_empty_file_leaves_nothing_behind() -> None:
+    workflow, _, audio = scripted_workflow()
+    consult = consented(workflow)
+    with pytest.raises(EmptyFile):
+        workflow.receive(GP, consult.id, [], BOTH)
+    assert audio.names(consult.id) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_behind() -> None:
+    def chunks():
+        yield b"sound"
+        raise ConnectionError
+
+    workflow, _, audio = scripted_workflow()
+    consult = consented(workflow)
+    with pytest.raises(ConnectionError):
+        workflow.receive(GP, consult.id, chunks(), BOTH)
+    assert audio.names(consult.id) == []
+    assert workflow.consult(consult.id).status is Status.CONSENTED
+
+
+def test_a_recording_of_three_hours_is_refused_with_its_length() -> None:
+    workflow, _, audio = scripted_workflow(decoder=ScriptedDecoder(seconds=3 * 3600))
+    consult = consented(workflow)
+    with pytest.raises(TooLong) as refusal:
+        workflow.receive(GP, consult.id, [b"sound"], BOTH)
+    assert refusal.value.params == {"minutes": 180, "maximum": 120}
+    assert audio.names(consult.id) == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "layout", "expected"),
+    [
+        (2, BOTH, BOTH),
+        (2, (Speaker.PATIENT, Speaker.HUISARTS), (Speaker.PATIENT, Speaker.HUISARTS)),
+        (2, (Speaker.HUISARTS,), (Speaker.HUISARTS,)),  # everything together
+        (1, (Speaker.HUISARTS,), (Speaker.HUISARTS,)),  # a dictation
+        (1, BOTH, (Speaker.ONBEKEND,)),  # two were declared, one is there: nobody knows who speaks
+    ],
+)
+def test_who_is_on_which_channel(channels, layout, expected) -> None:
+    workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(channels=channels))
+    consult = recorded(workflow, layout)
+    assert consult.channels == expected
+    workflow.process(consult.id)
+    assert workflow.play(GP, consult.id, first=False).channels == len(expected)
+
+
+# --- the worker ----------------------------------------------------------------------------------------------------
+
+
+def test_from_recording_to_draft() -> None:
+    workflow, store, _ = scripted_workflow()
+    consult = drafted(workflow)
+    assert (consult.status, consult.reason, consult.audio_s) == (Status.DRAFTED, None, 8.0)
+    actions = [event.action for event in store.events(consult.id)]
+    assert actions == [
+        Action.CONSULT_CREATED,
+        Action.CONSENT_GIVEN,
+        Action.AUDIO_STORED,
+        Action.TRANSCRIBED,
+        Action.DRAFTED,
+    ]
+
+
+def test_silence_gives_no_note_and_can_be_replaced() -> None:
+    silence = ScriptedTranscriber((), problem=NoSpeech())
+    workflow, store, audio = scripted_workflow(transcriber=silence)
+    consult = recorded(workflow)
+    workflow.process(consult.id)
+    stopped = workflow.consult(consult.id)
+    assert (stopped.status, stopped.reason) == (Status.RECORDED, Reason.NO_SPEECH)
+    assert store.note(consult.id) is None
+    assert workflow.waiting() == []
+    assert workflow.play(GP, consult.id, first=True).channels == 1  # "luister de opname na" must be possible
+    silence.problem, silence.utterances = None, CONSULT
+    workflow.receive(GP, consult.id, [b"another"], (Speaker.HUISARTS,))
+    assert stopped.upload not in audio.names(consult.id)
+    workflow.process(consult.id)
+    assert workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_a_replacement_that_is_no_recording_keeps_the_first_one() -> None:
+    decoder = ScriptedDecoder()
+    workflow, _, audio = scripted_workflow(transcriber=ScriptedTranscriber((), problem=NoSpeech()), decoder=decoder)
+    consult = recorded(workflow)
+    workflow.process(consult.id)
+    before = audio.names(consult.id)
+    with pytest.raises(EmptyFile):
+        workflow.receive(GP, consult.id, [], BOTH)
+    assert audio.names(consult.id) == before
+    assert workflow.consult(consult.id).reason is Reason.NO_SPEECH
+
+
+def test_a_damaged_recording_is_used_as_far_as_it_goes_and_says_so() -> None:
+    workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(missing=(Span(start_s=4, end_s=8),)))
+    consult = drafted(workflow)
+    assert (consult.status, consult.reason, consult.missing_s) == (Status.DRAFTED, Reason.DAMAGED, 4.0)
+
+
+def test_a_step_that_breaks_keeps_the_recording_and_can_be_tried_again() -> None:
+    transcriber = ScriptedTranscriber(CONSULT, problem=RuntimeError("out of memory"))
+    workflow, _, audio = scripted_workflow(transcriber=transcriber)
+    consult = recorded(workflow)
+    import threading
+
+    worker = Worker(workflow, threading.Event())
+    worker.run_once()
+    stopped = workflow.consult(consult.id)
+    assert (stopped.status, stopped.reason) == (Status.RECORDED, Reason.FAILED)
+    assert stopped.upload in audio.names(consult.id)
+    assert worker.run_once() == 0  # it does not try for ever
+    transcriber.problem = None
+    workflow.retry(GP, consult.id)
+    worker.run_once()
+    assert workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_without_a_model_the_recording_waits() -> None:
+    workflow, store, audio = scripted_workflow()
+    consult = recorded(workflow)
+    bare, _, _ = scripted_workflow(store=store, audio=audio)
+    bare._transcriber = None
+    bare.process(consult.id)
+    assert workflow.consult(consult.id).reason is Reason.NO_MODEL
+    workflow.retry(GP, consult.id)
+    workflow.process(consult.id)
+    assert workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_a_withdrawal_in_the_middle_ends_the_work_and_destroys_everything() -> None:
+    transcriber = ScriptedTranscriber(CONSULT)
+    workflow, store, audio = scripted_workflow(transcriber=transcriber)
+    consult = recorded(workflow)
+    transcriber.meanwhile = lambda: workflow.withdraw(GP, consult.id) and None
+    assert workflow.process(consult.id)
+    assert workflow.consult(consult.id).status is Status.WITHDRAWN
+    assert audio.names(consult.id) == []
+    assert store.note(consult.id) is None
+    for purpose in KeyPurpose:
+        with pytest.raises(Erased):
+            store.data_key(consult.id, purpose)
+    assert {proof.why for proof in store.certificates(consult.id)} == {"intrekking"}
+
+
+def test_a_worker_that_must_stop_leaves_the_step_for_the_next() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = recorded(workflow)
+    workflow.process(consult.id, stop=lambda: True)
+    assert workflow.consult(consult.id).status is Status.RECORDED
+    workflow.process(consult.id)
+    assert workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_two_workers_do_not_take_the_same_consult() -> None:
+    workflow, store, _ = scripted_workflow()
+    consult = recorded(workflow)
+    with store.claim(consult.id) as mine:
+        assert mine
+        assert workflow.process(consult.id) is False
+    assert workflow.process(consult.id) is True
+
+
+def test_sound_left_by_a_crash_is_swept_away() -> None:
+    workflow, store, audio = scripted_workflow()
+    consult = drafted(workflow)
+    audio.write(consult.id, "left-over", b"k" * 32, [b"x"])
+    workflow.discard(GP, consult.id)
+    audio.write(consult.id, "left-over", b"k" * 32, [b"x"])  # as if the delete had not been reached
+    workflow.sweep()
+    assert audio.names(consult.id) == []
+
+
+# --- the note ------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_without_source_blocks_approval_until_it_is_handled() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    review = workflow.review(GP, consult.id)
+    assert set(review.flags) == {"L3"}
+    with pytest.raises(NoteHasOpenFlags):
+        workflow.approve(GP, consult.id, review.sha256)
+    workflow.remove_line(GP, consult.id, consult.version, "L3")
+    review = workflow.review(GP, consult.id)
+    assert not review.flags
+    workflow.approve(GP, consult.id, review.sha256)
+    assert workflow.consult(consult.id).status is Status.APPROVED
+
+
+def test_editing_a_confirmed_line_takes_the_confirmation_away() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    consult = workflow.confirm_line(GP, consult.id, consult.version, "L3")
+    assert not workflow.review(GP, consult.id).flags
+    workflow.edit_line(GP, consult.id, consult.version, "L3", "Longembolie.")
+    review = workflow.review(GP, consult.id)
+    assert set(review.flags) == {"L3"}
+    assert review.note.line("L3").origin is Origin.HUISARTS
+
+
+def test_a_typed_line_has_no_source_and_says_so() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    workflow.add_line(GP, consult.id, consult.version, Section.P, "Controle over 2 weken.")
+    assert set(workflow.review(GP, consult.id).flags) == {"L3", "L5"}
+
+
+def test_a_removed_line_can_be_put_back() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    before = workflow.review(GP, consult.id).text
+    consult = workflow.remove_line(GP, consult.id, consult.version, "L2")
+    assert "38,4" not in workflow.review(GP, consult.id).text
+    workflow.restore_line(GP, consult.id, consult.version, "L2")
+    assert workflow.review(GP, consult.id).text == before
+
+
+def test_two_tabs_do_not_overwrite_each_other() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,5.")
+    with pytest.raises(Conflict):
+        workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,6.")
+    assert "T 38,5." in workflow.review(GP, consult.id).text
+
+
+@pytest.mark.parametrize("line_id", ["L99", "", "L2' or 1=1"])
+def test_an_unknown_line_is_not_found(line_id: str) -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    with pytest.raises(NotFound):
+        workflow.edit_line(GP, consult.id, consult.version, line_id, "x")
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "x" * 2001])
+def test_a_line_that_can_not_be(text: str) -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    with pytest.raises(InvalidInput):
+        workflow.edit_line(GP, consult.id, consult.version, "L2", text)
+
+
+# --- sign-off ------------------------------------------------------------------------------------------------------
+
+
+def test_approval_destroys_the_source_and_keeps_the_note() -> None:
+    workflow, store, audio = scripted_workflow()
+    consult = approved(workflow)
+    assert audio.names(consult.id) == []
+    with pytest.raises(Erased):
+        store.transcript(consult.id)
+    with pytest.raises(Erased):
+        workflow.play(GP, consult.id, first=False)
+    assert [proof.purpose for proof in store.certificates(consult.id)] == [KeyPurpose.SOURCE]
+    assert workflow.deliver(GP, consult.id, "O") == "T 38,4."
+    assert workflow.consult(consult.id).status is Status.DELIVERED
+
+
+def test_what_was_not_on_the_screen_is_not_signed() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    consult = workflow.remove_line(GP, consult.id, consult.version, "L3")
+    seen = workflow.review(GP, consult.id).sha256
+    workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38.4.")  # somebody else, meanwhile
+    consult = workflow.consult(consult.id)
+    for line_id in workflow.review(GP, consult.id).flags:
+        consult = workflow.confirm_line(GP, consult.id, consult.version, line_id)
+    with pytest.raises(TextChanged):
+        workflow.approve(GP, consult.id, seen)
+
+
+def test_an_edit_after_approval_closes_the_gate() -> None:
+    workflow, store, _ = scripted_workflow()
+    consult = approved(workflow)
+    workflow.deliver(GP, consult.id)
+    consult = workflow.consult(consult.id)
+    consult = workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,5.")
+    assert (consult.status, consult.reason) == (Status.DRAFTED, Reason.EDITED_AFTER_APPROVAL)
+    with pytest.raises(NotApproved):
+        workflow.deliver(GP, consult.id)
+    review = workflow.review(GP, consult.id)
+    assert review.approval is None
+    assert set(review.flags) == {"L2"}, "only the line that changed wants a look: its source is gone"
+    consult = workflow.confirm_line(GP, consult.id, consult.version, "L2")
+    second = workflow.approve(GP, consult.id, workflow.review(GP, consult.id).sha256)
+    assert store.approval(consult.id) == second
+    assert "T 38,5." in workflow.deliver(GP, consult.id)
+
+
+def test_a_poh_may_edit_and_not_sign() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    consult = workflow.remove_line(POH, consult.id, consult.version, "L3")
+    from transcribe.errors import NotAllowed
+
+    with pytest.raises(NotAllowed):
+        workflow.approve(POH, consult.id, workflow.review(POH, consult.id).sha256)
+
+
+@pytest.mark.parametrize("end", ["withdraw", "discard"])
+def test_what_ends_a_consult_destroys_its_content(end: str) -> None:
+    workflow, store, audio = scripted_workflow()
+    consult = drafted(workflow)
+    getattr(workflow, end)(GP, consult.id)
+    assert audio.names(consult.id) == []
+    assert {proof.purpose for proof in store.certificates(consult.id)} == set(KeyPurpose)
+    assert workflow.consult(consult.id).patient_ref == ""
+    with pytest.raises(WrongStatus):
+        workflow.review(GP, consult.id)
+
+
+def test_an_erased_consult_keeps_its_certificates_and_its_log() -> None:
+    workflow, store, _ = scripted_workflow()
+    consult = approved(workflow)
+    workflow.deliver(GP, consult.id)
+    workflow.erase(GP, consult.id)
+    with pytest.raises(Erased):
+        store.note(consult.id)
+    assert {proof.why for proof in store.certificates(consult.id)} == {"akkoord", "gewist"}
+    assert store.events(consult.id)[-1].action is Action.ERASED
+
+
+def test_the_log_holds_no_words_of_the_consult() -> None:
+    workflow, store, _ = scripted_workflow()
+    consult = approved(workflow)
+    workflow.deliver(GP, consult.id)
+    logged = " ".join(f"{event.actor} {event.detail}" for event in store.events())
+    for word in ("keelpijn", "koorts", "paracetamol", "38,4", "P-1"):
+        assert word not in logged.lower()
+
+
+def test_values_are_frozen() -> None:
+    consult = drafted(scripted_workflow()[0])
+    with pytest.raises(AttributeError):
+        consult.status = Status.APPROVED
+    assert replace(consult, version=9).version == 9
