@@ -1,4 +1,4 @@
-"""The patient's consent: the record, the purposes, the words that were used, and the gate. Knows nothing of audio or notes."""
+"""The patient's consent: the record, the purposes, the words used, and the gate. Knows nothing of audio or notes."""
 
 from consent.consent import AgeClass, Consent, ConsentStatus, GivenBy, How, Purpose, age_class, grant, refuse, withdraw
 from consent.gate import ConsentMissing, ConsentProblem, allows, require

@@ -243,6 +243,7 @@ class Workflow:
                 log.info("consult %s: left for later, the worker stops", consult_id)
             except (Conflict, Erased, NotFound) as error:
                 log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
+                self._tidy(consult_id)
             return True
 
     def failed(self, consult_id: UUID) -> None:
@@ -253,11 +254,14 @@ class Workflow:
 
     def sweep(self) -> int:
         """Remove sound whose key is gone (left by a crash between the change and the delete). Returns how many."""
-        gone = 0
-        for consult in self._store.consults((*ENDED, Status.APPROVED, Status.DELIVERED, Status.DRAFTED), limit=100_000):
-            if any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult.id)):
-                self._audio.delete(consult.id)
-                gone += 1
+        over = (*ENDED, Status.APPROVED, Status.DELIVERED, Status.DRAFTED)
+        return sum(self._tidy(consult.id) for consult in self._store.consults(over, limit=100_000))
+
+    def _tidy(self, consult_id: UUID) -> bool:
+        """Remove a consult's sound if its key is gone."""
+        gone = any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult_id))
+        if gone:
+            self._audio.delete(consult_id)
         return gone
 
     def _step(self, consult_id: UUID, stop: Callable[[], bool]) -> bool:

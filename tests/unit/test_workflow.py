@@ -237,7 +237,8 @@ def test_a_withdrawal_in_the_middle_ends_the_work_and_destroys_everything() -> N
     assert workflow.process(consult.id)
     assert workflow.consult(consult.id).status is Status.WITHDRAWN
     assert audio.names(consult.id) == []
-    assert store.note(consult.id) is None
+    with pytest.raises(Erased):
+        store.note(consult.id)
     for purpose in KeyPurpose:
         with pytest.raises(Erased):
             store.data_key(consult.id, purpose)

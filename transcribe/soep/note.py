@@ -6,7 +6,7 @@ SOEP as in the NHG guideline ADEPD: one report a problem, each line free text.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -73,6 +73,7 @@ class Note:
     reports: tuple[Report, ...]
     dropped: tuple[Dropped, ...] = ()
     missed: tuple[Missed, ...] = ()
+    removed: tuple[tuple[str, Line], ...] = ()  # (report id, line) that a person took out; can be put back
     drafter: str = ""  # name and version of what wrote the draft
     next_line: int = 1  # number for the next line id
 
@@ -93,8 +94,20 @@ class Note:
         return self._map(lambda report: tuple(line if old.id == line.id else old for old in report.lines))
 
     def without_line(self, line_id: str) -> Note:
-        self.line(line_id)
-        return self._map(lambda report: tuple(old for old in report.lines if old.id != line_id))
+        """The same note with that line taken out and kept aside."""
+        line = self.line(line_id)
+        home = next(report.id for report in self.reports if line in report.lines)
+        note = self._map(lambda report: tuple(old for old in report.lines if old.id != line_id))
+        return replace(note, removed=(*self.removed, (home, line)))
+
+    def restoring(self, line_id: str) -> Note:
+        """The same note with a removed line back, last in its section's report and as unconfirmed as a new one."""
+        for home, line in self.removed:
+            if line.id == line_id:
+                back = replace(line, confirmed=False)
+                note = self._map(lambda report: (*report.lines, back) if report.id == home else report.lines)
+                return replace(note, removed=tuple(pair for pair in self.removed if pair[1].id != line_id))
+        raise KeyError(line_id)
 
     def adding(self, report_id: str, section: Section, text: str, evidence: tuple[int, ...], origin: Origin) -> Note:
         """The same note with a new line at the end of that report's section."""
@@ -104,8 +117,7 @@ class Note:
         note = self._map(lambda report: (*report.lines, line) if report.id == report_id else report.lines)
         return replace(note, next_line=self.next_line + 1)
 
-    def _map(self, lines_of: object) -> Note:
-        assert callable(lines_of)
+    def _map(self, lines_of: Callable[[Report], tuple[Line, ...]]) -> Note:
         return replace(self, reports=tuple(replace(report, lines=lines_of(report)) for report in self.reports))
 
 
