@@ -74,12 +74,16 @@ Channels = Annotated[
 def friendly() -> Iterator[None]:
     """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback."""
     from consent import ConsentMissing, ConsentProblem
+    from models.catalog import ModelProblem
 
     try:
         yield
     except (ConsentMissing, ConsentProblem) as error:
-        err().print(str(error), style="red")
+        err().print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
+    except ModelProblem as error:
+        err().print(str(error), style="red", markup=False)
+        raise typer.Exit(EXIT_SETUP) from None
     except TranscribeError as error:
         err().print(translated(error), style="red", markup=False)
         code = EXIT_FAILED
@@ -276,9 +280,9 @@ def doctor(
 
 @models_cli.command("list", help=_("Welke modellen er zijn en welke geïnstalleerd zijn."))
 def models_list(data_dir: DataDir = None) -> None:
-    from models.catalog import entries, installed
     from rich.table import Table
 
+    from models.catalog import entries, installed
     from transcribe.settings import Settings
 
     with friendly():
@@ -297,7 +301,6 @@ def models_list(data_dir: DataDir = None) -> None:
 @models_cli.command("pull", help=_("Haal een model op (de enige opdracht die het internet gebruikt)."))
 def models_pull(name: str, data_dir: DataDir = None) -> None:
     from models.catalog import pull
-
     from transcribe.asr.pull import fetch
     from transcribe.settings import Settings
 
@@ -313,7 +316,6 @@ def models_add(
     data_dir: DataDir = None,
 ) -> None:
     from models.catalog import add
-
     from transcribe.settings import Settings
 
     with friendly():
@@ -324,7 +326,6 @@ def models_add(
 @models_cli.command("verify", help=_("Controleer de bestanden van alle geïnstalleerde modellen."))
 def models_verify(data_dir: DataDir = None) -> None:
     from models.catalog import installed, verify
-
     from transcribe.settings import Settings
 
     with friendly():
@@ -343,14 +344,15 @@ def eval_draft(
     output: Annotated[Path, typer.Option("--out", file_okay=False)],
 ) -> None:
     from transcribe.app import make_drafter
-    from transcribe.soep.bench import draft_all
+    from transcribe.soep.bench import draft_folder
 
     with friendly():
-        done, problems = draft_all(consults, output, make_drafter())
-        for problem in problems:
-            err().print(problem, style="red", markup=False)
-        out().print(_("{count} concepten geschreven.").format(count=done))
-        if problems:
+        results = draft_folder(consults, output, make_drafter())
+        problems = [result for result in results if result.problem]
+        for result in problems:
+            err().print(f"{result.file.name}: {result.problem}", style="red", markup=False)
+        out().print(_("{count} concepten geschreven.").format(count=len(results) - len(problems)))
+        if problems or not results:
             raise typer.Exit(EXIT_FAILED)
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ from transcribe.workflow import Workflow
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from models.catalog import Installed
 
+    from models.catalog import Installed
     from transcribe.store.postgres import PostgresStore
     from transcribe.web.access import Access
     from transcribe.web.application import DemoInfo
@@ -54,6 +55,7 @@ class Service:
     """Everything that runs, put together."""
 
     settings: Settings
+    database_url: str
     store: PostgresStore
     workflow: Workflow
     worker: Worker
@@ -97,7 +99,7 @@ def make_transcriber(model: Installed, *, language: str = "nl", device: str = "a
     from transcribe.audio.vad import SileroDetector
 
     recogniser = WhisperRecogniser(model.path, name=model.label, device=device)
-    return SpeechTranscriber(SileroDetector(), recogniser, language=language)
+    return SpeechTranscriber(SileroDetector(), recogniser, language=language, pack_s=model.pack_s)
 
 
 def make_drafter() -> Drafter:
@@ -113,8 +115,10 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
     from transcribe.audio.decode import PyAvDecoder
     from transcribe.store.files import FileAudioStore
+    from transcribe.store.folders import make_data_dir
     from transcribe.store.keys import load_master_key
-    from transcribe.store.postgres import PostgresStore, migrate
+    from transcribe.store.migrate import migrate
+    from transcribe.store.postgres import PostgresStore
 
     with ExitStack() as stack:
         make_data_dir(settings.data_dir)
@@ -135,7 +139,14 @@ def open_service(settings: Settings) -> Iterator[Service]:
             max_minutes=settings.max_minutes,
             wake=wake.set,
         )
-        yield Service(settings=settings, store=store, workflow=workflow, worker=Worker(workflow, wake), model=model)
+        yield Service(
+            settings=settings,
+            database_url=url,
+            store=store,
+            workflow=workflow,
+            worker=Worker(workflow, wake),
+            model=model,
+        )
 
 
 @contextmanager
@@ -155,14 +166,6 @@ def embedded(settings: Settings) -> Iterator[str]:
         server.stop()
 
 
-def make_data_dir(folder: Path) -> None:
-    """Our own folder, closed to others; as root they may pass through it, because PostgreSQL runs as another user."""
-    if not folder.exists():
-        folder.mkdir(parents=True, mode=0o700)
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            folder.chmod(0o711)
-
-
 def actor_of(settings: Settings) -> Actor:
     """Who works at this machine. Raises ``InvalidInput`` without a name: an approval needs one."""
     if settings.demo:
@@ -178,15 +181,10 @@ def actor_of(settings: Settings) -> Actor:
 
 def access_key(folder: Path) -> str:
     """The key that opens the screens on this machine: made once, readable for us alone."""
-    path = folder / "keys" / "access.key"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        pass  # made by an earlier start, or by one beside us
-    else:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(24))
+    from transcribe.store.folders import make_data_dir, make_private, write_once
+
+    path = make_private(make_data_dir(folder) / "keys") / "access.key"
+    write_once(path, secrets.token_urlsafe(24).encode("ascii"))
     return path.read_text(encoding="ascii").strip()
 
 
@@ -208,14 +206,15 @@ def make_web(service: Service, access: Access) -> FastAPI:
 
 
 def demo_info(model: Installed | None) -> DemoInfo:
-    """What the demo says of itself; the figures stand in the model's card data, measured, never typed here."""
+    """What the demo says of itself. The figures are measured and written beside the model by ``make bench-demo``."""
     from transcribe.web.application import DemoInfo
 
-    figures = model.figures if model else {}
+    file = model.path / "figures.toml" if model else None
+    figures = tomllib.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
     return DemoInfo(
         model=model.label if model else "",
-        wer_demo=figures.get("wer_demo", "onbekend"),
-        wer_open=figures.get("wer_open", "onbekend"),
+        wer_demo=str(figures.get("wer_demo", "")),
+        wer_open=str(figures.get("wer_open", "")),
     )
 
 

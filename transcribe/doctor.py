@@ -119,7 +119,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from transcribe.app import embedded, make_data_dir
+    from transcribe.app import embedded
+    from transcribe.store.folders import make_data_dir
 
     part = "database"
     if settings.database_url:

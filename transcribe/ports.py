@@ -143,7 +143,10 @@ class Decoder(Protocol):
 class Decoding(Protocol):
     """A running decode: iterate over PCM chunks (16 kHz, s16le, interleaved), then ask for the result."""
 
-    channels: int
+    @property
+    def channels(self) -> int:
+        """1 or 2."""
+        ...
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises an ``AudioProblem`` when nothing can be decoded or the recording is longer than ``max_s``."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +21,7 @@ from transcribe.demo.demo_gp import verify
 from transcribe.errors import SetupProblem
 from transcribe.run import file_chunks, follow
 from transcribe.settings import Settings
+from transcribe.store.folders import throwaway_data_dir
 from transcribe.workflow import Workflow
 
 CONSULTS = Path(__file__).parent / "consults"
@@ -45,7 +43,8 @@ def run_demo(
     if not recording.is_file():
         known = ", ".join(sorted(path.stem for path in CONSULTS.glob("*.ogg")))
         raise SetupProblem(problem=f"democonsult “{consult}” bestaat niet; kies uit: {known}.")
-    with _folder(data_dir, throw_away=check) as folder:
+    throw_away = check and data_dir is None
+    with throwaway_data_dir() if throw_away else nullcontext(data_dir) as folder:
         settings = Settings.from_env(
             data_dir=folder, database_url=database_url, os_user=os_user, demo=True, port=0 if check else port
         )
@@ -89,20 +88,6 @@ def run_demo(
                 service.worker.stop()
             if failure:
                 raise failure[0]
-
-
-@contextmanager
-def _folder(data_dir: Path | None, *, throw_away: bool) -> Iterator[Path | None]:
-    if not throw_away or data_dir is not None:
-        yield data_dir
-        return
-    folder = Path(tempfile.mkdtemp(prefix="transcribe-check-"))
-    if os.geteuid() == 0:
-        folder.chmod(0o711)  # PostgreSQL runs as another user and passes through
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console) -> UUID:
