@@ -223,7 +223,7 @@ def run(
     os_user: OsUser = None,
 ) -> None:
     from transcribe.app import actor_of, open_service
-    from transcribe.run import bring_in
+    from transcribe.run import bring_in, consent_given
     from transcribe.settings import Settings
 
     with friendly():
@@ -239,18 +239,9 @@ def run(
         )
         actor = actor_of(settings)
         layout = speakers(channels)
+        given = consent_given(consent, informed_by, others_informed=others_informed)
         with open_service(settings) as service:
-            bring_in(
-                service.workflow,
-                actor,
-                file,
-                ref=ref,
-                how=consent,
-                informed_by=informed_by,
-                others_informed=others_informed,
-                layout=layout,
-                out=out(),
-            )
+            bring_in(service.workflow, actor, file, ref=ref, consent=given, layout=layout, out=out())
 
 
 @cli.command(help=_("Controleer alles wat een installatie nodig heeft en zeg wat er te doen is."))

@@ -11,7 +11,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consent import ConsentProblem, How, current_text, grant
+from consent import Consent, ConsentProblem, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
@@ -41,19 +41,8 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def bring_in(
-    workflow: Workflow,
-    actor: Actor,
-    file: Path,
-    *,
-    ref: str,
-    how: str | None,
-    informed_by: str | None,
-    others_informed: bool,
-    layout: tuple[Speaker, ...],
-    out: Console,
-) -> Consult:
-    """Consent, recording, draft. Raises what the rules raise; the file itself is only read."""
+def consent_given(how: str | None, informed_by: str | None, *, others_informed: bool) -> Consent:
+    """The consent that the command's options describe. Raises ``ConsentProblem``: no option, no recording."""
     if how is None:
         raise ConsentProblem(
             "Zonder toestemming van de patiënt wordt niets verwerkt. Geef op: --consent mondeling|schriftelijk|digitaal"
@@ -64,7 +53,7 @@ def bring_in(
     except ValueError:
         raise ConsentProblem("Kies bij --consent: mondeling, schriftelijk of digitaal.") from None
     words = current_text("nl")
-    consent = grant(
+    return grant(
         how=manner,
         informed_by=informed_by or "",
         text_id=words.id,
@@ -72,6 +61,19 @@ def bring_in(
         others_informed=others_informed,
         now=datetime.now(UTC),
     )
+
+
+def bring_in(
+    workflow: Workflow,
+    actor: Actor,
+    file: Path,
+    *,
+    ref: str,
+    consent: Consent,
+    layout: tuple[Speaker, ...],
+    out: Console,
+) -> Consult:
+    """Consent, recording, draft. Raises what the rules raise; the file itself is only read."""
     consult = workflow.create(actor, ref)
     try:
         workflow.record_consent(actor, consult.id, consent)

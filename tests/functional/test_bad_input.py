@@ -29,7 +29,7 @@ from transcribe.errors import (
     NotAudio,
     TooLong,
 )
-from transcribe.run import bring_in
+from transcribe.run import bring_in, consent_given
 from transcribe.settings import Settings
 from transcribe.testing import scripted_workflow
 
@@ -102,9 +102,7 @@ def bring(workflow, path: Path, layout=(Speaker.HUISARTS, Speaker.PATIENT)):
         GP,
         path,
         ref="P-1",
-        how="mondeling",
-        informed_by="Dr. Test",
-        others_informed=True,
+        consent=consent_given("mondeling", "Dr. Test", others_informed=True),
         layout=layout,
         out=Console(file=io.StringIO()),
     )

@@ -7,19 +7,19 @@ import sys
 import threading
 import webbrowser
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from rich.console import Console
 
-from consent import How, current_text, grant
+from consent import How
 from transcribe.app import access_key, actor_of, listen, make_web, open_service, serve
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor
-from transcribe.demo.demo_gp import verify
+from transcribe.demo.demo_gp import StepFailed, verify
 from transcribe.errors import SetupProblem
-from transcribe.run import file_chunks, follow
+from transcribe.run import consent_given, file_chunks, follow
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.workflow import Workflow
@@ -64,7 +64,7 @@ def run_demo(
             app = make_web(service, access)
             service.worker.start()
             failure: list[BaseException] = []
-            ready = threading.Event()
+            ready, verified = threading.Event(), threading.Event()
 
             def job() -> None:
                 ready.wait()
@@ -72,6 +72,7 @@ def run_demo(
                     found = play_consult(service.workflow, actor, recording, out)
                     if check:
                         verify(service.workflow, actor, found, address, access.ticket(), out)
+                        verified.set()
                     else:
                         show(address, access.ticket(), found, browser, out)
                 except BaseException as error:  # noqa: BLE001  (carried to the main thread and raised there)
@@ -88,22 +89,16 @@ def run_demo(
                 service.worker.stop()
             if failure:
                 raise failure[0]
+            if check and not verified.is_set():
+                raise StepFailed(step="de dienst werd onderbroken")
 
 
 def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console) -> UUID:
     """A new consult with consent, the recording through the pipeline, until the draft is there."""
-    words = current_text("nl")
     consult = workflow.create(actor, f"DEMO-{datetime.now().astimezone():%H%M%S}")
-    consent = grant(
-        how=How.SPOKEN,
-        informed_by="Demo-huisarts",
-        text_id=words.id,
-        text_sha256=words.sha256,
-        others_informed=True,
-        now=datetime.now(UTC),
-    )
+    consent = consent_given(How.SPOKEN, actor.name, others_informed=True)
     workflow.record_consent(actor, consult.id, consent)
-    out.print(f"Toestemming vastgelegd ({words.id}).")
+    out.print(f"Toestemming vastgelegd ({consent.text_id}).")
     workflow.receive(actor, consult.id, file_chunks(recording), (Speaker.HUISARTS, Speaker.PATIENT))
     out.print("Opname versleuteld bewaard.")
     follow(workflow, consult.id, out, work=False)
