@@ -303,18 +303,17 @@ class Workflow:
         except AudioProblem:
             self._stop(consult, Reason.UNREADABLE)
             return False
-        missing_s = transcript.missing_s
         self._apply(
             WORKER,
             consult,
             Action.TRANSCRIBED,
             detail=f"{len(transcript.utterances)} uitingen",
             status=Status.TRANSCRIBED,
-            reason=Reason.DAMAGED if missing_s else None,
+            reason=Reason.DAMAGED if decoded.damaged else None,
             transcript=transcript,
             channels=speakers,
             audio_s=decoded.duration_s,
-            missing_s=missing_s,
+            missing_s=transcript.missing_s,
             progress_s=decoded.duration_s,
         )
         return True

@@ -1,0 +1,450 @@
+"""The decoder's contract: every container it promises, channels kept apart, damage stated, bad files named in Dutch.
+
+All files are made here with PyAV: a tone a channel (440 Hz left, 880 Hz right).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from transcribe.audio import decode_child
+from transcribe.audio.decode import PyAvDecoder, _Child
+from transcribe.audio.pcm import RATE_HZ
+from transcribe.errors import (
+    AudioProblem,
+    DecoderFailed,
+    EmptyFile,
+    IncompleteFile,
+    NoAudioTrack,
+    NotAudio,
+    TooLong,
+)
+from transcribe.ports import Decoded
+
+CONTAINERS = {
+    "wav": ("wav", "pcm_s16le"),
+    "mp3": ("mp3", "libmp3lame"),
+    "m4a": ("ipod", "aac"),
+    "ogg": ("ogg", "libopus"),
+    "flac": ("flac", "flac"),
+    "webm": ("webm", "libopus"),
+    "mp4": ("mp4", "aac"),
+    "mkv": ("matroska", "aac"),
+}
+WITH_VIDEO = {"webm": "libvpx", "mp4": "mpeg4", "mkv": "mpeg4"}
+
+
+@cache
+def media(
+    name: str,
+    *,
+    seconds: float = 4.0,
+    channels: int = 2,
+    rate: int = 24_000,
+    tracks: int = 1,
+    sound: bool = True,
+    video: bool = False,
+    skip: tuple[float, float] | None = None,
+) -> bytes:
+    """A media file. ``skip`` leaves out the packets between two moments, as a recorder that lost the network does."""
+    container_format, codec = CONTAINERS[name]
+    out = io.BytesIO()
+    layouts = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1"}
+    with av.open(out, "w", format=container_format) as container:
+        streams = [
+            container.add_stream(codec, rate=rate, layout=layouts[channels]) for _ in range(tracks if sound else 0)
+        ]
+        picture = None
+        if video:
+            picture = container.add_stream(WITH_VIDEO[name], rate=5)
+            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        moment = np.arange(round(seconds * rate)) / rate
+        for track, stream in enumerate(streams):
+            tones = [np.sin(2 * np.pi * 440 * (channel + 1 + 4 * track) * moment) * 8000 for channel in range(channels)]
+            frame = av.AudioFrame.from_ndarray(
+                np.stack(tones, 1).astype("<i2").reshape(1, -1), "s16", layouts[channels]
+            )
+            frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+            sizes = av.AudioResampler(
+                format=stream.codec_context.format,
+                layout=layouts[channels],
+                rate=rate,
+                frame_size=rate // 50 if codec == "libopus" else 1024,
+            )
+            frames = [*sizes.resample(frame), *sizes.resample(None)]
+            packets = [packet for piece in frames for packet in stream.encode(piece)] + list(stream.encode(None))
+            for packet in packets:
+                at = float((packet.pts or 0) * packet.time_base)
+                if skip is None or not skip[0] <= at < skip[1]:
+                    container.mux(packet)
+        if picture is not None:
+            for index in range(round(seconds * 5)):
+                image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 255, np.uint8), "rgb24")
+                image.pts = index
+                container.mux(picture.encode(image))
+            container.mux(picture.encode(None))
+    return out.getvalue()
+
+
+def decoded(data: bytes, *, max_s: float = 3600) -> tuple[np.ndarray, Decoded]:
+    """Samples of shape [n, channels] and the decoder's own account."""
+    with PyAvDecoder().decode(io.BytesIO(data), max_s=max_s) as decoding:
+        pcm = b"".join(decoding)
+        result = decoding.result()
+    assert result.channels == decoding.channels
+    samples = np.frombuffer(pcm, "<i2").reshape(-1, result.channels)
+    assert result.duration_s == pytest.approx(len(samples) / RATE_HZ)
+    return samples, result
+
+
+def tone(samples: np.ndarray) -> float:
+    """The strongest frequency, Hz."""
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * RATE_HZ / len(samples))
+
+
+def problem(data: bytes, *, max_s: float = 3600) -> type[AudioProblem]:
+    with pytest.raises(AudioProblem) as caught:
+        decoded(data, max_s=max_s)
+    return caught.type
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [*((name, 2) for name in CONTAINERS), ("wav", 1), ("mp3", 1), ("m4a", 1), ("webm", 1)]
+)
+def test_every_container_mono_and_stereo(name: str, channels: int) -> None:
+    samples, result = decoded(media(name, channels=channels))
+    assert result.channels == channels
+    assert result.missing == ()
+    assert result.duration_s == pytest.approx(4.0, abs=0.1)
+    for channel in range(channels):
+        assert tone(samples[RATE_HZ:-RATE_HZ, channel]) == pytest.approx(440 * (channel + 1), abs=2)
+
+
+@pytest.mark.parametrize("name", WITH_VIDEO)
+def test_video_is_told_and_ignored(name: str) -> None:
+    data = media(name, video=True)
+    info = PyAvDecoder().probe(io.BytesIO(data))
+    assert (info.video, info.channels) == (True, 2)
+    assert info.duration_s == pytest.approx(4.0, abs=0.3)
+    assert decoded(data)[1].missing == ()
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_other_rates(rate: int) -> None:
+    samples, _ = decoded(media("wav", rate=rate))
+    assert tone(samples[:, 1]) == pytest.approx(880, abs=2)
+
+
+@pytest.mark.parametrize("channels", [4, 6])
+def test_more_than_two_channels_become_one(channels: int) -> None:
+    samples, result = decoded(media("wav", channels=channels))
+    assert (result.channels, samples.shape[1]) == (1, 1)
+    spectrum = np.abs(np.fft.rfft(samples[:, 0]))
+    assert all(spectrum[440 * (channel + 1) * 4] > 1e6 for channel in range(channels))
+
+
+def test_first_of_two_tracks() -> None:
+    samples, _ = decoded(media("mkv", tracks=2, channels=1))
+    assert tone(samples[:, 0]) == pytest.approx(440, abs=2)
+
+
+def test_result_only_after_the_last_chunk() -> None:
+    with PyAvDecoder().decode(io.BytesIO(media("wav")), max_s=60) as decoding, pytest.raises(RuntimeError):
+        decoding.result()
+
+
+# --- damage ---
+
+
+@pytest.mark.parametrize("name", ["webm", "mkv", "ogg"])
+def test_a_hole_is_filled_with_silence_and_stated(name: str) -> None:
+    samples, result = decoded(media(name, seconds=8, skip=(3.0, 5.0)))
+    assert [(span.start_s, span.end_s) for span in result.missing] == [
+        (pytest.approx(3, abs=0.1), pytest.approx(5, abs=0.1))
+    ]
+    assert result.damaged
+    assert not samples[round(3.2 * RATE_HZ) : round(4.8 * RATE_HZ)].any()
+    assert tone(samples[round(5.5 * RATE_HZ) : round(7.5 * RATE_HZ), 0]) == pytest.approx(440, abs=2)
+    assert result.duration_s == pytest.approx(8, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["webm", "mkv", "wav", "mp3"])
+def test_cut_in_half_is_read_as_far_as_it_goes(name: str) -> None:
+    data = media(name, seconds=10)
+    samples, result = decoded(data[: len(data) // 2])
+    assert result.duration_s == pytest.approx(5, abs=1)
+    assert result.damaged
+    assert sum(span.duration_s for span in result.missing) == pytest.approx(5, abs=1)
+    assert result.missing[-1].end_s == pytest.approx(10, abs=0.2)
+    assert tone(samples[:RATE_HZ, 0]) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("name", ["webm", "m4a", "mp3", "ogg"])
+def test_flipped_bytes(name: str) -> None:
+    """As far as it goes, in its place in time; what could not be decoded adds up."""
+    data = bytearray(media(name, seconds=10))
+    chance = random.Random(name)
+    for _ in range(25):
+        data[chance.randrange(len(data) // 20, len(data) * 9 // 10)] ^= 1 << chance.randrange(8)
+    samples, result = decoded(bytes(data))
+    assert 8 <= result.duration_s <= 20  # a flipped bit in a time stamp may make it longer
+    silent = sum(not samples[i : i + 160].any() for i in range(0, len(samples), 160)) / 100
+    assert silent <= sum(span.duration_s for span in result.missing) + 1.0
+
+
+def test_opus_silence_that_was_never_sent_is_no_damage() -> None:
+    """Pauses of a fraction of a second between packets are filled, not reported."""
+    _, result = decoded(media("webm", seconds=8, skip=(3.0, 3.4)))
+    assert result.missing == ()
+    assert result.duration_s == pytest.approx(8, abs=0.1)
+
+
+# --- bad files ---
+
+
+def text_file() -> bytes:
+    return "Notities van het spreekuur, per ongeluk hernoemd naar .mp3. Ëén regel, vele malen.\n".encode() * 5000
+
+
+def half_mp4() -> bytes:
+    data = media("mp4", seconds=8, video=True)
+    assert data.rfind(b"moov") > len(data) // 2, "this test needs the index at the end"
+    return data[: len(data) // 2]
+
+
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+BAD: dict[str, tuple[object, type[AudioProblem]]] = {
+    "empty": (lambda: b"", EmptyFile),
+    "text renamed": (text_file, NotAudio),
+    "one byte": (lambda: b"x", NotAudio),
+    "zeros": (lambda: bytes(100_000), NotAudio),
+    "random bytes": (lambda: random.Random(1).randbytes(300_000), NotAudio),
+    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + random.Random(2).randbytes(50_000), NotAudio),
+    "document": (lambda: b"%PDF-1.7\n" + random.Random(3).randbytes(200_000), NotAudio),
+    "program": (lambda: Path(sys.executable).read_bytes()[:1_000_000], NotAudio),
+    "playlist": (lambda: PLAYLIST, NotAudio),
+    "concat script": (lambda: b"ffconcat version 1.0\nfile '/etc/passwd'\n", NotAudio),
+    "video without sound": (lambda: media("mp4", sound=False, video=True), NoAudioTrack),
+    "webm without sound": (lambda: media("webm", sound=False, video=True), NoAudioTrack),
+    "mp4 cut in half": (half_mp4, IncompleteFile),
+    "only the beginning of a webm": (lambda: media("webm")[:60], IncompleteFile),
+    "only the beginning of a wav": (lambda: media("wav")[:20], IncompleteFile),
+    "a wav without sound in it": (lambda: media("wav")[:78], IncompleteFile),
+    "the index without the sound": (lambda: media("mp4")[media("mp4").rfind(b"moov") - 4 :], IncompleteFile),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_named(name: str) -> None:
+    make, expected = BAD[name]
+    assert callable(make)
+    assert problem(make()) is expected
+
+
+@pytest.mark.parametrize("name", ["m4a", "webm", "ogg", "mp3"])
+def test_nonsense_behind_a_good_header_is_an_audio_problem_or_damage(name: str) -> None:
+    data = media(name, seconds=10)
+    noise = random.Random(name).randbytes(len(data))
+    broken = data[:300] + noise[300:]
+    try:
+        _, result = decoded(broken)
+    except AudioProblem:
+        return
+    assert result.duration_s < 12
+
+
+def test_too_long_is_said_before_decoding() -> None:
+    data = media("wav", seconds=240, channels=1, rate=8_000)
+    start = time.monotonic()
+    with pytest.raises(TooLong, match="duurt 4 minuten; het maximum is 2"):
+        decoded(data, max_s=120)
+    assert time.monotonic() - start < 5
+
+
+def test_too_long_when_the_header_is_silent_about_it() -> None:
+    """A webm as a browser records it has no duration."""
+    data = media("webm", seconds=20)
+    at = data.index(b"\x44\x89\x88")  # EBML id of Duration, 8 bytes long
+    live = data[:at] + b"\xec\x89" + bytes(9) + data[at + 11 :]  # becomes a Void element
+    tag = live.index(b"DURATION")
+    live = live[:tag] + b"XXXXXXXX" + live[tag + 8 :]
+    assert PyAvDecoder().probe(io.BytesIO(live)).duration_s is None
+    with pytest.raises(TooLong, match="duurt 1 minuten; het maximum is 0"):
+        decoded(live, max_s=10)
+    assert decoded(live, max_s=20)[1].duration_s == pytest.approx(20, abs=0.1)
+
+
+def test_a_wav_that_lies_about_its_length() -> None:
+    """Streamed wav files say 0 or 4 GB; what counts is what is there."""
+    for size in (b"\xff\xff\xff\xff", bytes(4)):
+        data = media("wav", seconds=3)
+        at = data.index(b"data")
+        _, result = decoded(data[: at + 4] + size + data[at + 8 :])
+        assert result.duration_s == pytest.approx(3, abs=0.05)
+
+
+# --- the child ---
+
+
+class SlowFile(io.BytesIO):
+    """Hands out one piece, then tells what the child is."""
+
+    def __init__(self, data: bytes, action: object) -> None:
+        super().__init__(data)
+        self._action = action
+        self._reads = 0
+
+    def read(self, n: int | None = -1, /) -> bytes:
+        self._reads += 1
+        if self._reads == 20:
+            assert callable(self._action)
+            self._action()
+        return super().read(n)
+
+
+def children() -> list[int]:
+    path = Path(f"/proc/{os.getpid()}/task")
+    if not path.is_dir():
+        pytest.skip("needs /proc")
+    return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def decoder_pid() -> int:
+    (pid,) = [p for p in children() if b"decode_child" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    return pid
+
+
+def test_a_crash_of_the_decoder_is_told() -> None:
+    source = SlowFile(media("wav", seconds=60), lambda: os.kill(decoder_pid(), signal.SIGSEGV))
+    with pytest.raises(DecoderFailed), PyAvDecoder().decode(source, max_s=600) as decoding:
+        list(decoding)
+
+
+def test_a_silent_decoder_is_stopped() -> None:
+    source = SlowFile(media("wav", seconds=60), lambda: os.kill(decoder_pid(), signal.SIGSTOP))
+    start = time.monotonic()
+    with pytest.raises(DecoderFailed), PyAvDecoder(silent_s=1).decode(source, max_s=600) as decoding:
+        list(decoding)
+    assert time.monotonic() - start < 5
+
+
+def test_a_slow_reader_is_not_a_silent_decoder() -> None:
+    with PyAvDecoder().decode(io.BytesIO(media("wav", seconds=20)), max_s=600) as decoding:
+        decoding._child._silent_s = 0.5
+        chunks = iter(decoding)
+        next(chunks)
+        time.sleep(1.5)
+        assert sum(1 for _ in chunks) > 5
+
+
+def test_an_error_of_the_source_comes_through_and_the_child_is_gone() -> None:
+    class Broken(Exception):
+        pass
+
+    def fail() -> None:
+        raise Broken
+
+    source = SlowFile(media("wav", seconds=60), fail)
+    pids: list[int] = []
+
+    def read_all() -> None:
+        with PyAvDecoder().decode(source, max_s=600) as decoding:
+            pids.append(decoder_pid())
+            list(decoding)
+
+    with pytest.raises(Broken):
+        read_all()
+    assert not Path(f"/proc/{pids[0]}").exists()
+
+
+def test_leaving_early_ends_the_child() -> None:
+    with PyAvDecoder().decode(io.BytesIO(media("wav", seconds=60)), max_s=600) as decoding:
+        next(iter(decoding))
+        pid = decoder_pid()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_the_child_dies_with_its_parent() -> None:
+    program = (
+        "import io, os, sys, wave, signal\n"
+        "from transcribe.audio.decode import PyAvDecoder\n"
+        "f = io.BytesIO(); w = wave.open(f, 'wb'); w.setnchannels(1); w.setsampwidth(2); w.setframerate(16000)\n"
+        "w.writeframes(bytes(16000 * 2 * 120)); w.close()\n"
+        "with PyAvDecoder().decode(f, max_s=600) as d:\n"
+        "    next(iter(d)); print(d._child.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    pid = int(done.stdout)
+    for _ in range(40):
+        if not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail("the child outlived its parent")
+
+
+def test_the_child_has_limits_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSCRIBE_MASTER_KEY", "geheim")
+    with PyAvDecoder().decode(io.BytesIO(media("wav", seconds=60)), max_s=600) as decoding:
+        next(iter(decoding))
+        pid = decoder_pid()
+        environment = Path(f"/proc/{pid}/environ").read_text()
+        limits = {
+            line[:26].strip(): line[26:].split()[0] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()
+        }
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+        assert os.getsid(pid) == pid
+    assert "geheim" not in environment
+    assert command.split("\0")[1:-1] == ["-I", decode_child.__file__]
+    assert limits["Max open files"] == "3"
+    assert limits["Max file size"] == limits["Max core file size"] == "0"
+    assert int(limits["Max cpu time"]) == 120
+    assert int(limits["Max address space"]) == 1 << 30
+
+
+def test_a_child_that_is_no_longer_ours_can_ask_nothing_odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames from a captured child: too large, unknown, out of the file, not JSON, not a number."""
+    for frames in (
+        [(b"P", b"")],
+        [(b"R", b"1")],
+        [(b"R", (1 << 40).to_bytes(8, "big") + bytes(4))],
+        [(b"R", bytes(8) + (1 << 30).to_bytes(4, "big"))],
+        [(b"I", b"{")],
+        [(b"I", b"[]")],
+        [(b"I", b'{"channels": 7}')],
+        [(b"I", b'{"channels": 1, "duration_s": "x"}')],
+        [(b"X", b'{"problem": "SystemExit"}')],
+        [(b"I", b'{"channels": 1}'), (b"P", b"123")],
+        [(b"I", b'{"channels": 1}'), (b"E", b'{"missing": [["a", 1]]}')],
+        [(b"I", b'{"channels": 1}'), (b"E", b'{"missing": [[2, 1]]}')],
+        [(b"I", b'{"channels": 1}'), (b"E", b'{"missing": [[NaN, 1]]}')],
+        [(b"I", b'{"channels": 1}'), (b"E", b"{}")],
+        [(b"I", b'{"channels": 1}'), (b"?", b"{}")],
+    ):
+        queue = list(frames)
+        monkeypatch.setattr(_Child, "receive", lambda _self, queue=queue: queue.pop(0))
+        with pytest.raises(DecoderFailed), PyAvDecoder().decode(io.BytesIO(b"x"), max_s=600) as decoding:
+            list(decoding)
+
+
+def test_nothing_of_the_file_in_logs_and_errors(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = b"Kanarie Jansen heeft jeuk"
+    for data in (secret * 99, half_mp4() + secret, media("webm")[:99] + secret):
+        with pytest.raises(AudioProblem) as caught:
+            decoded(data)
+        assert "Kanarie" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.params}"
+    assert "Kanarie" not in caplog.text

@@ -1,0 +1,411 @@
+"""The decoder's child process: media bytes in over a pipe, 16 kHz PCM out over another. Imports only av, numpy, stdlib.
+
+Media files are untrusted and FFmpeg is native code, so this process is given nothing to lose: no file name, no key, no
+environment, no descriptor but its two pipes, and hard limits on memory and processor time. It asks the parent for
+pieces of the file, so that an encrypted recording is never plain on disk.
+
+Frames on both pipes are ``kind (1 byte), length (u32, big endian), payload``:
+
+====  ===============  ==========================================================
+kind  direction        payload
+====  ===============  ==========================================================
+``G``  parent → child  JSON: what to do (``size``, ``max_s``, ``only_probe``, limits)
+``R``  child → parent  offset (u64), length (u32): read this of the file
+``B``  parent → child  those bytes; fewer at the end of the file
+``I``  child → parent  JSON: ``duration_s``, ``channels``, ``video``
+``P``  child → parent  PCM: 16 kHz, s16le, interleaved
+``E``  child → parent  JSON: ``duration_s``, ``missing`` [[start, end]]; the last frame
+``X``  child → parent  JSON: ``problem`` (a name in ``transcribe.errors``), ``minutes``; the last frame
+====  ===============  ==========================================================
+
+What is heard: the first audio track. One and two channels stay as they are; of more than two nobody knows who is
+where, so they are mixed to one (the mean).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+RATE_HZ = 16_000
+FRAME_BYTES = 2  # of one channel
+PCM_BYTES = 65_536  # size of the pieces that are sent
+AV_BUFFER_BYTES = 65_536
+
+#: Demuxers FFmpeg may choose from. Playlists (hls, concat, dash) open other files and addresses; raw and text formats
+#: find "sound" in anything. Neither belongs in a consult.
+FORMATS = "wav,w64,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
+
+#: A forward jump of the timestamps that is larger is filled with silence (jitter and clock drift are smaller).
+GAP_S = 0.1
+#: ... and is reported as missing when it is this long; shorter ones are normal where silence is not sent (Opus DTX).
+#: After a packet that could not be decoded every gap is reported.
+MISSING_S = 0.5
+#: Without a duration in the header a jump beyond this is a broken timestamp, not a gap.
+LONGEST_GAP_S = 600.0
+#: The end may differ so much from what the header promises: half a second, or one hundredth.
+END_TOLERANCE_S, END_TOLERANCE = 0.5, 0.01
+
+
+class Problem(Exception):
+    """The recording can't be used; the name is that of a class in ``transcribe.errors``."""
+
+    def __init__(self, name: str, *, minutes: int = 0) -> None:
+        super().__init__(name)
+        self.name = name
+        self.minutes = minutes
+
+
+class ParentGone(Exception):
+    """The pipe is closed: nobody wants the result any more."""
+
+
+class Pipe:
+    """Frames from and to the parent."""
+
+    def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
+        self._source, self._target = source, target
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        self._target.write(kind + struct.pack(">I", len(payload)) + payload)
+        self._target.flush()
+
+    def receive(self, kind: bytes) -> bytes:
+        head = self._source.read(5)
+        if len(head) < 5 or head[:1] != kind:
+            raise ParentGone
+        (length,) = struct.unpack(">I", head[1:])
+        payload = self._source.read(length)
+        if len(payload) < length:
+            raise ParentGone
+        return payload
+
+
+class RemoteFile:
+    """The media file as FFmpeg sees it: read and seek, every byte asked from the parent."""
+
+    def __init__(self, pipe: Pipe, size: int) -> None:
+        self._pipe, self.size, self._at = pipe, size, 0
+
+    def read(self, n: int = -1) -> bytes:
+        n = self.size - self._at if n < 0 else n
+        n = max(0, min(n, self.size - self._at, 1 << 20))
+        if n == 0:
+            return b""
+        self._pipe.send(b"R", struct.pack(">QI", self._at, n))
+        data = self._pipe.receive(b"B")
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self._at, self.size)[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def at(self, offset: int, n: int) -> bytes:
+        self.seek(offset)
+        return self.read(n)
+
+
+def looks_like_media(head: bytes) -> bool:
+    """Does the file begin as a media container that we read? Then it is broken, not something else."""
+    return (
+        head[4:8] in (b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide")
+        or head.startswith((b"RIFF", b"RF64", b"OggS", b"fLaC", b"ID3", b"\x1aE\xdf\xa3"))
+        or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
+    )
+
+
+def has_length_header(file: RemoteFile) -> bool:
+    """Does an mp3 say how long it is (Xing, Info or VBRI frame)? If not, FFmpeg guesses from the first bit rate."""
+    head = file.at(0, 10)
+    start = 0
+    if head.startswith(b"ID3") and len(head) == 10:  # size in four bytes of seven bits
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    first = file.at(start, 4096)
+    return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def wav_seconds(file: RemoteFile, size: int) -> float | None:
+    """What the header of a wav promises, if that is more than the file holds (FFmpeg counts only what is there).
+
+    A header that was never completed (a streaming recorder: size 0 or all ones) promises nothing.
+    """
+    at, bytes_per_second = 12, 0
+    while at + 8 <= size:
+        head = file.at(at, 24)
+        (length,) = struct.unpack("<I", head[4:8])
+        if head[:4] == b"fmt " and len(head) >= 20:
+            (bytes_per_second,) = struct.unpack("<I", head[16:20])
+        if head[:4] == b"data":
+            promised = 0 < length < 0xFFFFFF00 and at + 8 + length > size and bytes_per_second > 0
+            return length / bytes_per_second if promised else None
+        at += 8 + length + length % 2
+    return None
+
+
+def _seconds(text: str) -> float | None:
+    """``00:01:02.500000000`` of a Matroska DURATION tag."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+class Track:
+    """The first audio track of a file, opened."""
+
+    def __init__(self, av: Any, file: RemoteFile) -> None:
+        self._av = av
+        head = file.at(0, 16)
+        self._promised_s = wav_seconds(file, file.size) if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else None
+        trusted = (not head.startswith(b"ID3") and head[:1] != b"\xff") or has_length_header(file)
+        file.seek(0)
+        try:
+            self.container = av.open(
+                file,
+                mode="r",
+                buffer_size=AV_BUFFER_BYTES,
+                options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
+                metadata_errors="replace",
+            )
+        except (av.error.FFmpegError, ValueError):
+            raise Problem("IncompleteFile" if looks_like_media(head) else "NotAudio") from None
+        self.lenient = self.container.format.name in ("mp3", "aac")  # these demuxers see frames in any noise
+        video = [s for s in self.container.streams.video if not s.disposition & s.disposition.attached_pic]
+        self.video = bool(video)
+        if not self.container.streams.audio:
+            raise Problem("NoAudioTrack" if video else "IncompleteFile" if looks_like_media(head) else "NotAudio")
+        self.stream = self.container.streams.audio[0]
+        self.stream.thread_type = "NONE"  # memory stays small; sound decodes hundreds of times faster than real time
+        channels = self.stream.codec_context.channels
+        if channels < 1:
+            raise Problem("IncompleteFile")
+        self.channels = channels if channels <= 2 else 1
+        self.duration_s = self._duration() if trusted and self.container.format.name != "aac" else None
+
+    def _duration(self) -> float | None:
+        """What the header says, or None. The track's own length before the container's: a video may last longer."""
+        stream = self.stream
+        if self._promised_s is not None:
+            return self._promised_s
+        if stream.duration is not None and stream.time_base is not None:
+            seconds = float(stream.duration * stream.time_base)
+        elif (tagged := _seconds(stream.metadata.get("DURATION", ""))) is not None:
+            seconds = tagged
+        elif self.container.duration is not None:
+            seconds = self.container.duration / self._av.time_base
+        else:
+            return None
+        return seconds if seconds > 0 else None
+
+    def frames(self) -> Iterator[tuple[Any, bool]]:
+        """Decoded frames, and whether a packet before it could not be decoded.
+
+        Damage shows as all kinds of errors (FFmpeg's codes are taken for errno: even PermissionError), packet by
+        packet; the next packet is often good again.
+        """
+        good = bad = 0
+        broken = False
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except self._av.error.EOFError:
+                break
+            except self._av.error.FFmpegError:
+                bad += 1
+                break  # the demuxer itself is stuck: what comes after is missing
+            try:
+                frames = packet.decode()
+            except self._av.error.EOFError:
+                continue
+            except self._av.error.FFmpegError:
+                bad += 1
+                broken = True
+                continue
+            for frame in frames:
+                good += 1
+                yield frame, broken
+                broken = False
+        if good == 0 or (self.lenient and bad > good):
+            raise Problem("NotAudio" if self.lenient else "IncompleteFile")
+
+
+class Converter:
+    """Frames of any rate and format to 16 kHz s16le. A change of format half-way (chained ogg, AAC) is followed."""
+
+    def __init__(self, av: Any, channels: int) -> None:
+        self._av, self._channels = av, channels
+        self._resampler: Any = None
+        self._setup: tuple[object, ...] = ()
+
+    def convert(self, frame: Any) -> bytes:
+        before = b""
+        setup = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if setup != self._setup:
+            before = self.rest()
+            self._setup = setup
+            few = frame.layout.nb_channels <= 2
+            layout = ("mono", "stereo")[self._channels - 1] if few else frame.layout
+            self._resampler = self._av.AudioResampler(format="s16", layout=layout, rate=RATE_HZ)
+        frame.pts = None  # we keep the time ourselves
+        return before + b"".join(map(self._bytes, self._resampler.resample(frame)))
+
+    def rest(self) -> bytes:
+        """What the resampler still holds."""
+        if self._resampler is None:
+            return b""
+        rest = b"".join(map(self._bytes, self._resampler.resample(None)))
+        self._resampler = None
+        self._setup = ()
+        return rest
+
+    def _bytes(self, frame: Any) -> bytes:
+        channels = frame.layout.nb_channels
+        raw = bytes(frame.planes[0])[: frame.samples * channels * FRAME_BYTES]
+        if channels <= 2:
+            return raw
+        import numpy as np
+
+        mixed = np.frombuffer(raw, "<i2").reshape(-1, channels).astype(np.int32).mean(axis=1).astype("<i2")
+        return bytes(np.repeat(mixed, self._channels).tobytes())
+
+
+class Sink:
+    """PCM to the parent, counted. Stops at the longest recording allowed."""
+
+    def __init__(self, pipe: Pipe, channels: int, max_s: float) -> None:
+        self._pipe, self._frame, self._max_s = pipe, channels * FRAME_BYTES, max_s
+        self._waiting = bytearray()
+        self._written = 0  # sample moments
+
+    @property
+    def seconds(self) -> float:
+        return self._written / RATE_HZ
+
+    def write(self, pcm: bytes) -> None:
+        self._written += len(pcm) // self._frame
+        if self.seconds > self._max_s:
+            raise Problem("TooLong", minutes=math.ceil(self.seconds / 60))
+        self._waiting += pcm
+        while len(self._waiting) >= PCM_BYTES:
+            self._pipe.send(b"P", bytes(self._waiting[:PCM_BYTES]))
+            del self._waiting[:PCM_BYTES]
+
+    def silence(self, seconds: float) -> None:
+        left = round(seconds * RATE_HZ)
+        while left > 0:
+            piece = min(left, RATE_HZ)
+            self.write(bytes(piece * self._frame))
+            left -= piece
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._pipe.send(b"P", bytes(self._waiting))
+            self._waiting.clear()
+
+
+def decode(av: Any, track: Track, sink: Sink) -> list[tuple[float, float]]:
+    """Everything that can be decoded, in its place in time. Returns the stretches that are missing."""
+    converter = Converter(av, track.channels)
+    missing: list[tuple[float, float]] = []
+    origin_s: float | None = None
+    if track.stream.start_time is not None and track.stream.time_base is not None:
+        origin_s = float(track.stream.start_time * track.stream.time_base)
+    for frame, broken in track.frames():
+        if frame.pts is not None and frame.time_base is not None:
+            moment_s = float(frame.pts * frame.time_base)
+            origin_s = moment_s if origin_s is None else origin_s
+            gap_s = moment_s - origin_s - sink.seconds
+            end_s = LONGEST_GAP_S + sink.seconds if track.duration_s is None else track.duration_s + 1
+            if gap_s > (0.01 if broken else GAP_S) and moment_s - origin_s <= end_s:
+                if broken or gap_s >= MISSING_S:
+                    missing.append((sink.seconds, sink.seconds + gap_s))
+                sink.silence(gap_s)
+        sink.write(converter.convert(frame))
+    sink.write(converter.rest())
+    sink.flush()
+    if track.duration_s is not None:
+        short_s = track.duration_s - sink.seconds
+        if short_s > max(END_TOLERANCE_S, END_TOLERANCE * track.duration_s):
+            missing.append((sink.seconds, track.duration_s))
+    return missing
+
+
+def limit(go: dict[str, Any]) -> None:
+    """Give up everything this process does not need. What the system does not know (macOS, Windows) is left out."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, go["memory_bytes"]),
+        (resource.RLIMIT_CPU, go["cpu_s"]),
+        (resource.RLIMIT_NOFILE, 3),  # the three it has: no file and no connection can be opened
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        try:
+            resource.setrlimit(what, (most, most))
+        except (ValueError, OSError):
+            continue
+
+
+def die_with_parent() -> None:
+    """End when the parent is gone, also in the middle of a long native call."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> int:
+    pipe = Pipe(sys.stdin.buffer, sys.stdout.buffer)
+    go = json.loads(pipe.receive(b"G"))
+    import av
+    import av.subtitles.stream  # PyAV imports it when it meets a first stream; after the limits that is too late
+    import numpy  # noqa: F401  (likewise)
+
+    av.logging.set_level(None)
+    die_with_parent()
+    limit(go)
+    try:
+        track = Track(av, RemoteFile(pipe, go["size"]))
+        info = {"duration_s": track.duration_s, "channels": track.channels, "video": track.video}
+        pipe.send(b"I", json.dumps(info).encode())
+        if go["only_probe"]:
+            return 0
+        if track.duration_s is not None and track.duration_s > go["max_s"] + 1:
+            raise Problem("TooLong", minutes=math.ceil(track.duration_s / 60))
+        sink = Sink(pipe, track.channels, go["max_s"] + 1)
+        missing = decode(av, track, sink)
+        pipe.send(b"E", json.dumps({"duration_s": sink.seconds, "missing": missing}).encode())
+    except Problem as problem:
+        pipe.send(b"X", json.dumps({"problem": problem.name, "minutes": problem.minutes}).encode())
+    except (ParentGone, BrokenPipeError):
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # no clean-up in native code that read untrusted input
