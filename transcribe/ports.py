@@ -71,7 +71,7 @@ class Store(Protocol):
     def certificates(self, consult_id: UUID) -> list[Certificate]: ...
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
-        """The access log, oldest first; of one consult when named."""
+        """The newest ``limit`` rows of the access log, oldest of them first; of one consult when named."""
         ...
 
     def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:

@@ -1,0 +1,557 @@
+"""The Store on PostgreSQL 15 or newer. See ``ports.Store`` for what it promises.
+
+Everything a person said is sealed before it goes to the server, so neither the server, nor its log, nor a back-up of
+it holds clinical text. Destroying a data key is what erases; see ``PostgresStore.apply``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from consent import Consent
+from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.consult import (
+    Action,
+    Approval,
+    AuditEvent,
+    Certificate,
+    Change,
+    Consult,
+    Delivery,
+    KeyPurpose,
+    Reason,
+    Role,
+    Status,
+)
+from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError
+from transcribe.soep.note import Note
+from transcribe.store import codec, tables
+from transcribe.store.crypto import context, new_key, open_sealed, seal
+from transcribe.store.database import database_url, translated
+from transcribe.store.keys import MasterKey
+from transcribe.store.migrate import migrate
+
+__all__ = ["PostgresStore", "migrate"]
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+# Advisory locks by pairs of numbers: (23553, 1) the log, (23553, 2) migrations. Those of ``claim`` are of one number,
+# a space of its own.
+_LOCKS, _LOG_LOCK = 23553, 1
+_TRANSCRIPT, _NOTE = "transcript", "note"
+_GENESIS = bytes(32)  # "the hash before" of the first row of the access log
+
+#: Of every connection. A server that is stuck or gone must become an error, not a screen that waits.
+_SESSION = """
+    SET TIME ZONE 'UTC';
+    SET statement_timeout = '30s';
+    SET lock_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '60s';
+    SET log_parameter_max_length_on_error = 0;
+    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
+"""
+
+
+class PostgresStore:
+    """Thread-safe. The schema must be there: ``migrate`` first. Ends with ``close``."""
+
+    def __init__(self, url: str, master_key: MasterKey) -> None:
+        """Raises ``SetupProblem`` when the database's keys were wrapped with another master key."""
+        self._master_key = master_key
+        # READ COMMITTED: after waiting for a lock, a statement sees what the one before it committed
+        self._engine = create_engine(
+            database_url(url), pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED"
+        )
+        # A claim holds a connection for as long as the work takes; those must not come out of the pool for requests.
+        self._claims = create_engine(
+            database_url(url), poolclass=NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT"
+        )
+        event.listen(self._engine, "connect", _set_session)
+        event.listen(self._claims, "connect", _set_session)
+        try:
+            self._check_master_key()
+        except TranscribeError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._engine.dispose()
+        self._claims.dispose()
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def apply(self, change: Change) -> None:
+        """See ``ports.Store.apply``.
+
+        Destroying a key: its row is deleted in the same transaction and VACUUM then clears the dead row out of the
+        table. Bytes of it stay until they are overwritten: in free space of table files, in WAL until the next
+        checkpoints (an archive: until that is cleared), in back-ups made before. They are wrapped, so useless without
+        the master key; hence: keep the master key out of those back-ups, keep back-ups short, and replace the
+        master key when one may have leaked.
+        """
+        consult, destroyed = change.consult, {certificate.purpose for certificate in change.destroy}
+        with self._begin() as tx:
+            if consult.version == 1:
+                keys = self._create(tx, consult)
+            else:
+                # read before the version is checked: whoever destroys a key in between makes that check fail
+                keys = self._keys(tx, consult.id)
+                self._update(tx, consult, keys, destroyed)
+            if change.consent is not None:
+                document = json.loads(codec.encode(change.consent))
+                row = {"id": change.consent.id, "version": change.consent.version, "consult_id": consult.id}
+                tx.execute(insert(tables.consent).values(row | {"document": document}))
+            if change.transcript is not None:
+                self._put(tx, consult.id, _TRANSCRIPT, change.transcript, KeyPurpose.SOURCE, keys)
+            self._put_note(tx, change, keys)
+            if change.approval is not None:
+                tx.execute(insert(tables.approval).values(_fields(change.approval)))
+            if change.delivery is not None:
+                tx.execute(insert(tables.delivery).values(_fields(change.delivery)))
+            for certificate in change.destroy:
+                tx.execute(insert(tables.certificate).values(_fields(certificate)))
+                _destroy(tx, consult.id, certificate.purpose)
+            _log(tx, change.audit)  # last: all writers wait for the log's lock
+        if destroyed:
+            self._vacuum()
+
+    def log(self, event: AuditEvent) -> None:
+        with self._begin() as tx:
+            _log(tx, event)
+
+    def progress(self, consult_id: UUID, done_s: float) -> None:
+        """Raises ``NotFound``."""
+        with self._begin() as tx:
+            this = update(tables.consult).where(tables.consult.c.id == consult_id).values(progress_s=done_s)
+            if tx.scalar(this.returning(tables.consult.c.id)) is None:
+                raise NotFound
+
+    @contextmanager
+    def claim(self, consult_id: UUID) -> Iterator[bool]:
+        """A session-level advisory lock on a connection of its own: it lives exactly as long as that connection."""
+        number = int.from_bytes(consult_id.bytes[:8], signed=True)
+        with translated():
+            connection = self._claims.connect()
+        with connection:
+            with translated():
+                ours = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+            try:
+                yield ours
+            finally:
+                if ours:
+                    self._release(connection, number)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def consult(self, consult_id: UUID) -> Consult:
+        with self._begin() as tx:
+            row = tx.execute(_WITH_RECORD_KEY.where(tables.consult.c.id == consult_id)).one_or_none()
+        if row is None:
+            raise NotFound
+        return self._consult(row)
+
+    def consults(self, statuses: Sequence[Status] = (), *, limit: int = 200) -> list[Consult]:
+        query = _WITH_RECORD_KEY.order_by(tables.consult.c.created_at.desc(), tables.consult.c.id).limit(limit)
+        if statuses:
+            query = query.where(tables.consult.c.status.in_([status.value for status in statuses]))
+        with self._begin() as tx:
+            rows = tx.execute(query).all()
+        return [self._consult(row) for row in rows]
+
+    def consent(self, consult_id: UUID) -> Consent | None:
+        row = self._newest(tables.consent, consult_id)
+        # as text: the strict rules for JSON know dates and sets, those for a dict do not
+        return None if row is None else codec.decode(Consent, json.dumps(row.document))
+
+    def transcript(self, consult_id: UUID) -> Transcript | None:
+        found = self._content(consult_id, _TRANSCRIPT, Transcript)
+        return None if found is None else found[1]
+
+    def note(self, consult_id: UUID) -> tuple[int, Note] | None:
+        return self._content(consult_id, _NOTE, Note)
+
+    def approval(self, consult_id: UUID) -> Approval | None:
+        row = self._newest(tables.approval, consult_id)
+        if row is None:
+            return None
+        return Approval(
+            id=row.id,
+            consult_id=row.consult_id,
+            note_version=row.note_version,
+            sha256=row.sha256,
+            approved_by=row.approved_by,
+            role=Role(row.role),
+            approved_at=row.approved_at,
+        )
+
+    def deliveries(self, consult_id: UUID) -> list[Delivery]:
+        return [
+            Delivery(
+                id=row.id,
+                consult_id=row.consult_id,
+                approval_id=row.approval_id,
+                part=row.part,
+                delivered_by=row.delivered_by,
+                delivered_at=row.delivered_at,
+            )
+            for row in self._all(tables.delivery, consult_id)
+        ]
+
+    def certificates(self, consult_id: UUID) -> list[Certificate]:
+        return [
+            Certificate(
+                id=row.id,
+                consult_id=row.consult_id,
+                purpose=KeyPurpose(row.purpose),
+                why=row.why,
+                destroyed_at=row.destroyed_at,
+            )
+            for row in self._all(tables.certificate, consult_id)
+        ]
+
+    def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
+        """The newest ``limit`` of them, oldest first."""
+        log = tables.access_log
+        query = select(log).order_by(log.c.seq.desc()).limit(limit)
+        if consult_id is not None:
+            query = query.where(log.c.consult_id == consult_id)
+        with self._begin() as tx:
+            rows = tx.execute(query).all()
+        return [
+            AuditEvent(
+                at=row.at,
+                actor=row.actor,
+                role=Role(row.role),
+                action=Action(row.action),
+                consult_id=row.consult_id,
+                detail=row.detail,
+            )
+            for row in reversed(rows)
+        ]
+
+    def verify_log(self) -> int | None:
+        """Walk the chain of the access log: None when it is whole, else the number of the first broken row.
+
+        A chain can't tell that its last rows were cut off; for that, keep the newest hash elsewhere now and then.
+        """
+        before, expected = _GENESIS, 1
+        with self._begin() as tx:
+            query = select(tables.access_log).order_by(tables.access_log.c.seq)
+            # by the thousand: the log of years does not fit in memory
+            with tx.execution_options(yield_per=1000).execute(query) as rows:
+                for row in rows:
+                    if row.hash != _row_hash(before, row._mapping):
+                        return expected
+                    before, expected = row.hash, expected + 1
+        return None
+
+    def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:
+        keys = tables.data_key
+        joined = tables.consult.outerjoin(
+            keys, (keys.c.consult_id == tables.consult.c.id) & (keys.c.purpose == purpose.value)
+        )
+        with self._begin() as tx:
+            row = tx.execute(
+                select(keys.c.wrapped).select_from(joined).where(tables.consult.c.id == consult_id)
+            ).one_or_none()
+        if row is None:
+            raise NotFound
+        if row.wrapped is None:
+            raise Erased
+        return self._master_key.unwrap(row.wrapped, _key_id(consult_id, purpose))
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _check_master_key(self) -> None:
+        wrapped_with = tables.data_key.c.master
+        with self._begin() as tx:
+            other = tx.scalar(select(wrapped_with).where(wrapped_with != self._master_key.id).limit(1))
+        if other is not None:
+            raise SetupProblem(
+                problem=f"de hoofdsleutel ({self._master_key.id}) hoort niet bij deze database ({other}). Zet de "
+                "juiste hoofdsleutel terug uit uw back-up; zonder die sleutel is niets te lezen."
+            )
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with translated(), self._engine.begin() as connection:
+            yield connection
+
+    def _create(self, tx: Connection, consult: Consult) -> dict[KeyPurpose, bytes]:
+        keys = {purpose: new_key() for purpose in KeyPurpose}
+        values = _consult_values(consult) | self._patient_values(consult, keys)
+        new = insert_or_skip(tables.consult).values(id=consult.id, **values).on_conflict_do_nothing()
+        if tx.scalar(new.returning(tables.consult.c.id)) is None:
+            raise Conflict
+        for purpose, key in keys.items():
+            wrapped = self._master_key.wrap(key, _key_id(consult.id, purpose))
+            row = {
+                "consult_id": consult.id,
+                "purpose": purpose.value,
+                "master": self._master_key.id,
+                "wrapped": wrapped,
+            }
+            tx.execute(insert(tables.data_key).values(row))
+        return keys
+
+    def _update(
+        self, tx: Connection, consult: Consult, keys: Mapping[KeyPurpose, bytes], destroyed: set[KeyPurpose]
+    ) -> None:
+        values = _consult_values(consult)
+        if KeyPurpose.RECORD in destroyed or KeyPurpose.RECORD not in keys:
+            values["patient_sealed"] = None  # the pseudonym stays, see tables.py
+        else:
+            values |= self._patient_values(consult, keys)
+        seen = (tables.consult.c.id == consult.id) & (tables.consult.c.version == consult.version - 1)
+        if tx.scalar(update(tables.consult).where(seen).values(values).returning(tables.consult.c.id)) is None:
+            raise Conflict
+
+    def _patient_values(self, consult: Consult, keys: Mapping[KeyPurpose, bytes]) -> dict[str, object]:
+        reference = consult.patient_ref
+        return {
+            "patient_sealed": seal(keys[KeyPurpose.RECORD], reference.encode(), _patient_place(consult.id)),
+            "patient_pseudonym": self._master_key.pseudonym(reference) if reference else None,
+        }
+
+    def _keys(self, tx: Connection, consult_id: UUID) -> dict[KeyPurpose, bytes]:
+        """Those that are left."""
+        keys = tables.data_key
+        rows = tx.execute(select(keys.c.purpose, keys.c.wrapped).where(keys.c.consult_id == consult_id))
+        return {
+            KeyPurpose(row.purpose): self._master_key.unwrap(row.wrapped, _key_id(consult_id, row.purpose))
+            for row in rows
+        }
+
+    def _put(
+        self,
+        tx: Connection,
+        consult_id: UUID,
+        kind: str,
+        value: object,
+        purpose: KeyPurpose,
+        keys: Mapping[KeyPurpose, bytes],
+    ) -> int:
+        """Add the next version; returns its number. Raises ``Erased`` when the key is gone."""
+        if purpose not in keys:
+            raise Erased
+        version = (_newest_version(tx, consult_id, kind) or 0) + 1
+        blob = seal(keys[purpose], codec.encode(value), _content_place(consult_id, kind, version))
+        row = {"consult_id": consult_id, "kind": kind, "version": version, "purpose": purpose.value, "blob": blob}
+        tx.execute(insert(tables.content).values(row))
+        return version
+
+    def _put_note(self, tx: Connection, change: Change, keys: Mapping[KeyPurpose, bytes]) -> None:
+        consult_id, approval = change.consult.id, change.approval
+        for_record = approval is not None or KeyPurpose.SOURCE not in keys
+        if change.note is not None:
+            purpose = KeyPurpose.RECORD if for_record else KeyPurpose.SOURCE
+            version: int | None = self._put(tx, consult_id, _NOTE, change.note, purpose, keys)
+        else:
+            version = _newest_version(tx, consult_id, _NOTE)
+            if approval is not None and version is not None:
+                self._keep_for_record(tx, consult_id, version, keys)
+        if approval is not None and approval.note_version != version:
+            raise ValueError(f"approval of note version {approval.note_version}, while the newest is {version}")
+
+    def _keep_for_record(
+        self, tx: Connection, consult_id: UUID, version: int, keys: Mapping[KeyPurpose, bytes]
+    ) -> None:
+        """An approved note outlives the SOURCE key, also when the approval came without its text."""
+        content = tables.content
+        this = (content.c.consult_id == consult_id) & (content.c.kind == _NOTE) & (content.c.version == version)
+        row = tx.execute(select(content.c.purpose, content.c.blob).where(this)).one()
+        if row.purpose == KeyPurpose.RECORD.value:
+            return
+        if row.blob is None or KeyPurpose.RECORD not in keys:
+            raise Erased
+        place = _content_place(consult_id, _NOTE, version)
+        blob = seal(keys[KeyPurpose.RECORD], open_sealed(keys[KeyPurpose.SOURCE], row.blob, place), place)
+        tx.execute(update(content).where(this).values(purpose=KeyPurpose.RECORD.value, blob=blob))
+
+    def _content(self, consult_id: UUID, kind: str, of: type[Value]) -> tuple[int, Value] | None:
+        """The newest version and its number. Also raises ``NotFound`` for an unknown consult."""
+        content, keys = tables.content, tables.data_key
+        key_of_it = (keys.c.consult_id == content.c.consult_id) & (keys.c.purpose == content.c.purpose)
+        with self._begin() as tx:
+            # one statement, so that row and key are of one moment
+            row = tx.execute(
+                select(content.c.version, content.c.purpose, content.c.blob, keys.c.wrapped)
+                .select_from(content.outerjoin(keys, key_of_it))
+                .where(content.c.consult_id == consult_id, content.c.kind == kind)
+                .order_by(content.c.version.desc())
+                .limit(1)
+            ).one_or_none()
+        if row is None:
+            self.data_key(consult_id, KeyPurpose.SOURCE)  # destroyed before there was any: Erased too
+            return None
+        if row.blob is None or row.wrapped is None:
+            raise Erased
+        key = self._master_key.unwrap(row.wrapped, _key_id(consult_id, row.purpose))
+        place = _content_place(consult_id, kind, row.version)
+        return row.version, codec.decode(of, open_sealed(key, row.blob, place))
+
+    def _newest(self, table: Table, consult_id: UUID) -> Row[Any] | None:
+        with self._begin() as tx:
+            return tx.execute(
+                select(table).where(table.c.consult_id == consult_id).order_by(table.c.seq.desc()).limit(1)
+            ).one_or_none()
+
+    def _all(self, table: Table, consult_id: UUID) -> Sequence[Row[Any]]:
+        with self._begin() as tx:
+            return tx.execute(select(table).where(table.c.consult_id == consult_id).order_by(table.c.seq)).all()
+
+    def _release(self, connection: Connection, number: int) -> None:
+        try:
+            # by name: the server notices a closed connection a moment later, and the next claim would fail
+            connection.scalar(select(func.pg_advisory_unlock(number)))
+        except DBAPIError:
+            logger.warning("the connection of a claim was lost; the claim ended with it", exc_info=True)
+
+    def _vacuum(self) -> None:
+        """Clear destroyed keys out of the table. When it can't be done now, autovacuum does it within minutes."""
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM (SKIP_LOCKED) data_key"))
+        except DBAPIError:
+            # the keys are destroyed and the change is made: an error now would tell the caller otherwise
+            logger.warning("data_key not vacuumed; left to autovacuum", exc_info=True)
+
+    def _consult(self, row: Row[Any]) -> Consult:
+        reference = ""
+        if row.patient_sealed is not None and row.wrapped is not None:
+            key = self._master_key.unwrap(row.wrapped, _key_id(row.id, KeyPurpose.RECORD))
+            reference = open_sealed(key, row.patient_sealed, _patient_place(row.id)).decode()
+        return Consult(
+            id=row.id,
+            patient_ref=reference,
+            status=Status(row.status),
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+            version=row.version,
+            reason=None if row.reason is None else Reason(row.reason),
+            channels=tuple(Speaker(channel) for channel in row.channels),
+            upload=row.upload,
+            audio_s=row.audio_s,
+            missing_s=row.missing_s,
+            progress_s=row.progress_s,
+        )
+
+
+#: The consult's row with its wrapped RECORD key, null when that is destroyed.
+_WITH_RECORD_KEY = select(tables.consult, tables.data_key.c.wrapped).select_from(
+    tables.consult.outerjoin(
+        tables.data_key,
+        (tables.data_key.c.consult_id == tables.consult.c.id) & (tables.data_key.c.purpose == KeyPurpose.RECORD.value),
+    )
+)
+
+
+def _set_session(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(_SESSION)
+    cursor.close()
+    connection.commit()  # a SET ends with a transaction that is rolled back
+
+
+def _key_id(consult_id: UUID, purpose: str) -> str:
+    return f"{consult_id}/{purpose}"
+
+
+def _patient_place(consult_id: UUID) -> bytes:
+    return context("patient", consult_id)
+
+
+def _content_place(consult_id: UUID, kind: str, version: int) -> bytes:
+    return context("content", consult_id, kind, version)
+
+
+def _fields(value: Approval | Delivery | Certificate | AuditEvent) -> dict[str, object]:
+    """A flat value as the columns of its table."""
+    found = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: part.value if isinstance(part, StrEnum) else part for name, part in found.items()}
+
+
+def _consult_values(consult: Consult) -> dict[str, object]:
+    """All columns but the id and the patient."""
+    return {
+        "status": consult.status.value,
+        "reason": None if consult.reason is None else consult.reason.value,
+        "created_at": consult.created_at,
+        "changed_at": consult.changed_at,
+        "version": consult.version,
+        "channels": [speaker.value for speaker in consult.channels],
+        "upload": consult.upload,
+        "audio_s": consult.audio_s,
+        "missing_s": consult.missing_s,
+        "progress_s": consult.progress_s,
+    }
+
+
+def _newest_version(tx: Connection, consult_id: UUID, kind: str) -> int | None:
+    content = tables.content
+    newest: int | None = tx.scalar(
+        select(func.max(content.c.version)).where(content.c.consult_id == consult_id, content.c.kind == kind)
+    )
+    return newest
+
+
+def _destroy(tx: Connection, consult_id: UUID, purpose: KeyPurpose) -> None:
+    """The key, and what only it could open; the rows stay to say that there was something."""
+    keys, content = tables.data_key, tables.content
+    tx.execute(delete(keys).where(keys.c.consult_id == consult_id, keys.c.purpose == purpose.value))
+    tx.execute(
+        update(content).where(content.c.consult_id == consult_id, content.c.purpose == purpose.value).values(blob=None)
+    )
+
+
+def _log(tx: Connection, event: AuditEvent) -> None:
+    """The next row of the chain. Writers go one by one, until they commit."""
+    tx.execute(select(func.pg_advisory_xact_lock(_LOCKS, _LOG_LOCK)))
+    log = tables.access_log
+    last = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).one_or_none()
+    seq, before = (1, _GENESIS) if last is None else (last.seq + 1, last.hash)
+    row = {"seq": seq, **_fields(event)}
+    tx.execute(insert(log).values(row | {"hash": _row_hash(before, row)}))
+
+
+def _row_hash(before: bytes, row: Mapping[Any, Any]) -> bytes:
+    """SHA-256 over the hash before and the row as JSON with sorted keys and UTC times: anybody can compute it again."""
+    canonical = {
+        "seq": row["seq"],
+        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": row["actor"],
+        "role": row["role"],
+        "action": row["action"],
+        "consult_id": None if row["consult_id"] is None else str(row["consult_id"]),
+        "detail": row["detail"],
+    }
+    return hashlib.sha256(before + json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).digest()

@@ -1,0 +1,141 @@
+"""The tables, as the newest migration leaves them (a test compares).
+
+No clinical text and no patient reference in clear, in any column: ``patient_sealed`` and ``content.blob`` are sealed
+with a data key of the consult, and a data key is there only wrapped by the master key. ``patient_pseudonym`` is keyed
+and stays after erasure: without it a patient could not ask who saw what (NEN 7513).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+consult = Table(
+    "consult",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("patient_sealed", LargeBinary),  # with the RECORD key; null when that is destroyed
+    Column("patient_pseudonym", LargeBinary),  # HMAC of the reference
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("channels", ARRAY(Text), nullable=False),
+    Column("upload", Text, nullable=False),
+    Column("audio_s", Float),
+    Column("missing_s", Float, nullable=False),
+    Column("progress_s", Float, nullable=False),
+    Index("consult_newest", "created_at"),
+    Index("consult_status", "status"),
+    Index("consult_patient", "patient_pseudonym"),
+)
+
+
+def _consult_id() -> Column[object]:
+    return Column("consult_id", Uuid, ForeignKey("consult.id"), nullable=False, index=True)
+
+
+def _seq() -> Column[int]:
+    """The order in which rows were added."""
+    return Column("seq", BigInteger, Identity(always=True), primary_key=True)
+
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("master", Text, nullable=False),  # fingerprint of the master key that wrapped it
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+content = Table(
+    "content",
+    metadata,
+    Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # "transcript" or "note"
+    Column("version", Integer, primary_key=True),
+    Column("purpose", Text, nullable=False),  # of the key it is sealed with
+    Column("blob", LargeBinary),  # null: its key was destroyed
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    _seq(),
+    Column("id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    _consult_id(),
+    Column("document", JSONB, nullable=False),
+    UniqueConstraint("id", "version"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    _seq(),
+    Column("id", Uuid, nullable=False, unique=True),
+    _consult_id(),
+    Column("note_version", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("approved_at", DateTime(timezone=True), nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _seq(),
+    Column("id", Uuid, nullable=False, unique=True),
+    _consult_id(),
+    Column("approval_id", Uuid, ForeignKey("approval.id"), nullable=False),
+    Column("part", Text, nullable=False),
+    Column("delivered_by", Text, nullable=False),
+    Column("delivered_at", DateTime(timezone=True), nullable=False),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    _seq(),
+    Column("id", Uuid, nullable=False, unique=True),
+    _consult_id(),
+    Column("purpose", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("destroyed_at", DateTime(timezone=True), nullable=False),
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # 1, 2, 3, ... without a gap
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("consult_id", Uuid, index=True),  # no foreign key: also what was asked in vain is logged
+    Column("detail", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the hash before and this row
+)
+
+#: Rows can be added and never changed or removed; a trigger holds it.
+APPEND_ONLY = (consent, approval, delivery, certificate, access_log)
