@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from transcribe.asr.transcript import Heard, HeardSegment
 from transcribe.audio.pcm import RATE_HZ, Samples, Span
-from transcribe.ports import Heard, HeardSegment
 
 
 def heard(

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from consent import Consent
-from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.asr.transcript import HeardSegment, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Samples, Span
 from transcribe.consult import Approval, AuditEvent, Certificate, Change, Consult, Delivery, KeyPurpose, Status
 from transcribe.soep.note import Note
@@ -165,27 +165,6 @@ class SpeechDetector(Protocol):
         difference.
         """
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """One word from the recogniser, in seconds from the first sample it was given."""
-
-    text: str
-    start_s: float
-    end_s: float
-    probability: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeardSegment:
-    text: str
-    start_s: float
-    end_s: float
-    words: tuple[Heard, ...]
-    no_speech: float  # probability 0..1
-    log_probability: float  # mean per token
-    compression: float  # gzip ratio of the text: high means a repeat loop
 
 
 class Recogniser(Protocol):

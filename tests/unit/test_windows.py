@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from tests.fakes_asr import LevelDetector, ScriptedDetector, ScriptedRecogniser, heard
 from transcribe.asr.transcribe import SpeechTranscriber
-from transcribe.asr.transcript import Speaker, Suspicion, Transcript
+from transcribe.asr.transcript import HeardSegment, Speaker, Suspicion, Transcript
 from transcribe.asr.windows import Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Span
 from transcribe.errors import NoSpeech
-from transcribe.ports import HeardSegment
 
 GP, PATIENT = Speaker.HUISARTS, Speaker.PATIENT
 

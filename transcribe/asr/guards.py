@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from transcribe.asr.transcript import Suspicion
-from transcribe.ports import HeardSegment
+from transcribe.asr.transcript import HeardSegment, Suspicion
 
 #: Phrases that Whisper is known to write over Dutch silence, noise and music, and that nobody says in a consult.
 #: Compared with the letters of the text only, anywhere in it.

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from transcribe.asr import guards
-from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance, Word
+from transcribe.asr.transcript import Heard, HeardSegment, Speaker, Suspicion, Transcript, Utterance, Word
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
-from transcribe.ports import Heard, HeardSegment, Recogniser, SpeechDetector
+from transcribe.ports import Recogniser, SpeechDetector
 
 BLOCK_S = 60.0  # read at once while looking for speech
 FRAME = RATE_HZ // 50  # samples of 20 ms, for levels

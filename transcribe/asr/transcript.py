@@ -28,6 +28,27 @@ class Suspicion(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Heard:
+    """One word from the recogniser, in seconds from the first sample it was given."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardSegment:
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[Heard, ...]
+    no_speech: float  # probability 0..1
+    log_probability: float  # mean per token
+    compression: float  # gzip ratio of the text: high means a repeat loop
+
+
+@dataclass(frozen=True, kw_only=True)
 class Word:
     text: str
     start_s: float

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from transcribe.asr.transcript import Heard, HeardSegment
 from transcribe.audio.pcm import RATE_HZ, Samples
 from transcribe.errors import SetupProblem
-from transcribe.ports import Heard, HeardSegment
 
 log = logging.getLogger(__name__)
 
