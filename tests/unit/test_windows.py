@@ -253,3 +253,15 @@ def test_a_window_knows_its_length() -> None:
     (window,) = pack([Span(start_s=1, end_s=2), Span(start_s=9, end_s=12)])
     assert isinstance(window, Window)
     assert window.duration_s == pytest.approx(4.4)
+
+
+def test_the_last_word_lasts_until_the_speech_ends() -> None:
+    """Attention ends a word too early; played from the note, it must be heard whole."""
+    left = [Span(start_s=1.0, end_s=4.0)]
+    zeros = np.zeros(6 * RATE_HZ, np.float32)
+    script = [[heard("pijn in mijn knie.", 0.3, 2.2)]]
+    found = SpeechTranscriber(ScriptedDetector(left), ScriptedRecogniser(script)).transcribe(
+        pcm(zeros), [GP], progress=lambda _: None
+    )
+    (utterance,) = found.utterances
+    assert (utterance.start_s, utterance.end_s) == (1.0, 4.0)

@@ -11,7 +11,7 @@ same sound are one mixed recording, and nobody knows who speaks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from transcribe.ports import Recogniser, SpeechDetector
 BLOCK_S = 60.0  # read at once while looking for speech
 FRAME = RATE_HZ // 50  # samples of 20 ms, for levels
 PAUSE_S = 0.6  # between two words: a new utterance
+SNAP_S = 1.5  # from a word's edge to the edge of its stretch: the same edge
 ECHO_DB = 12.0  # a microphone across the desk hears a voice at least so much softer than its own
 ECHO_SHARE = 0.9  # of the moments with sound
 SAME_SOUND = 1e-3  # left minus right against left plus right (power): less is twice the same
@@ -192,21 +193,49 @@ def _utterances(
     """One channel's segments, in order, to utterances: cut at the end of a sentence, at a pause, at a mark."""
     speech_s = [window.speech_s(segment.start_s, segment.end_s) for segment, window in heard]
     marks = guards.suspicions([segment for segment, _ in heard], speech_s, limits=limits)
+    timed: list[tuple[Word, Span]] = []
+    of: list[Suspicion | None] = []
+    for (segment, window), suspicion in zip(heard, marks, strict=True):
+        found = list(_timed(segment, window, timed[-1][0].end_s if timed else 0.0))
+        timed += found
+        of += [suspicion] * len(found)
+    snapped = list(_snapped(timed))
     words: list[Word] = []
     mark: Suspicion | None = None
-    for (segment, window), suspicion in zip(heard, marks, strict=True):
-        for word in _timed(segment, window, words[-1].end_s if words else 0.0):
-            if words and (suspicion is not mark or _ends(words[-1], word)):
-                yield _utterance(words, speaker, mark)
-                words = []
-            mark = suspicion
-            words.append(word)
+    for index, (word, suspicion) in enumerate(zip(snapped, of, strict=True)):
+        # pauses are measured before snapping, which makes them shorter
+        if words and (suspicion is not mark or _ends(timed[index - 1][0], timed[index][0])):
+            yield _utterance(words, speaker, mark)
+            words = []
+        mark = suspicion
+        words.append(word)
     if words:
         yield _utterance(words, speaker, mark)
 
 
-def _timed(segment: HeardSegment, window: Window, after_s: float) -> Iterator[Word]:
-    """The segment's words in recording time: never before ``after_s``, never back, each inside one piece."""
+def _snapped(timed: Sequence[tuple[Word, Span]]) -> Iterator[Word]:
+    """The first word of a stretch begins with it and the last ends with it, if they were near.
+
+    The voice detector knows where speech ends to a tenth of a second; attention puts the last word's end up to a second
+    too early, and a source that is played must not lose the end of its last word.
+    """
+    before_s = 0.0  # nothing starts before the word before has ended
+    for index, (word, span) in enumerate(timed):
+        first = index == 0 or timed[index - 1][1] != span
+        last = index + 1 == len(timed) or timed[index + 1][1] != span
+        start_s, end_s = word.start_s, word.end_s
+        if first and start_s - span.start_s <= SNAP_S:
+            start_s = min(start_s, span.start_s)
+        if last and span.end_s - end_s <= SNAP_S:
+            following_s = timed[index + 1][0].start_s if index + 1 < len(timed) else span.end_s
+            end_s = max(end_s, min(span.end_s, following_s))
+        start_s = max(start_s, before_s)
+        before_s = end_s = max(end_s, start_s)
+        yield replace(word, start_s=start_s, end_s=end_s)
+
+
+def _timed(segment: HeardSegment, window: Window, after_s: float) -> Iterator[tuple[Word, Span]]:
+    """The segment's words in recording time, each with its piece: never before ``after_s``, never back."""
     words: Iterable[Heard] = segment.words or (
         Heard(text=segment.text, start_s=segment.start_s, end_s=segment.end_s, probability=0.0),
     )
@@ -216,7 +245,8 @@ def _timed(segment: HeardSegment, window: Window, after_s: float) -> Iterator[Wo
         start_s = max(after_s, window.to_recording(word.start_s, piece))
         end_s = max(start_s, window.to_recording(word.end_s, piece))
         after_s = end_s
-        yield Word(text=word.text, start_s=start_s, end_s=end_s, probability=word.probability)
+        timed = Word(text=word.text, start_s=start_s, end_s=end_s, probability=word.probability)
+        yield timed, window.pieces[piece].span
 
 
 def _ends(last: Word, following: Word) -> bool:
