@@ -1,0 +1,142 @@
+"""Planted errors are found, right lines are left alone. All people are invented."""
+
+from __future__ import annotations
+
+import pytest
+
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
+from transcribe.soep.check import Kind, findings, missed, open_findings
+from transcribe.soep.extractive import ExtractiveDrafter
+from transcribe.soep.note import Line, Note, Origin, Report, Section
+
+TALK = (
+    ("P", "Sinds drie dagen heb ik pijn in mijn linkerknie."),  # 0
+    ("H", "Heeft u koorts gehad?"),  # 1
+    ("P", "Nee."),  # 2
+    ("P", "Ik neem naproxen, vijfhonderd, nee, tweehonderdvijftig milligram."),  # 3
+    ("H", "De bloeddruk is honderdveertig over negentig."),  # 4
+    ("H", "Ik dacht aan een breuk, maar dat past niet. Het is een verstuikte enkel rechts."),  # 5
+    ("H", "U krijgt amoxicilline, driemaal daags vijfhonderd milligram, zeven dagen."),  # 6
+    ("P", "En een foto?"),  # 7
+    ("H", "Dat is nu niet nodig."),  # 8
+    ("P", "De andere knie is goed, rechts heb ik niks."),  # 9
+)
+WHO = {"H": Speaker.HUISARTS, "P": Speaker.PATIENT}
+
+
+def transcript() -> Transcript:
+    return Transcript(
+        utterances=tuple(
+            Utterance(speaker=WHO[who], text=text, start_s=n, end_s=n + 1.0) for n, (who, text) in enumerate(TALK)
+        )
+    )
+
+
+def line(text: str, *evidence: int, section: Section = Section.S, confirmed: bool = False) -> Line:
+    return Line(id="L1", section=section, text=text, evidence=evidence, confirmed=confirmed)
+
+
+RIGHT = [
+    ("Sinds 3 dagen pijn in linkerknie.", (0,)),
+    ("Sinds drie dagen pijn linkerknie.", (0,)),
+    ("Pijn knie links sinds 3 dagen.", (0,)),
+    ("Geen koorts.", (1, 2)),
+    ("Koorts: nee.", (1, 2)),
+    ("Neemt naproxen 250 mg.", (3,)),
+    ("RR 140/90.", (4,)),
+    ("Geen breuk.", (5,)),
+    ("Verstuikte enkel rechts.", (5,)),
+    ("Distorsie enkel rechts, geen fractuur.", (5,)),
+    ("Amoxicilline 3dd 500 mg, 7 dagen.", (6,)),
+    ("Amoxicilline 3dd500mg 7 dagen", (6,)),
+    ("Geen foto.", (7, 8)),
+]
+
+PLANTED = [
+    ("Sinds 4 dagen pijn in linkerknie.", (0,), Kind.NUMBER),
+    ("Sinds 3 weken en 2 dagen pijn in linkerknie.", (0,), Kind.NUMBER),
+    ("Sinds 3 dagen pijn in rechterknie.", (0,), Kind.LATERALITY),
+    ("Sinds 3 dagen pijn in rechterknie.", (0, 9), Kind.LATERALITY),
+    ("Knie rechts pijnlijk sinds 3 dagen.", (0,), Kind.LATERALITY),
+    ("Sinds 3 dagen geen pijn in linkerknie.", (0,), Kind.NEGATION),
+    ("Koorts.", (1, 2), Kind.NEGATION),
+    ("Wel koorts gehad.", (1, 2), Kind.NEGATION),
+    ("Neemt naproxen 500 mg.", (3,), Kind.NUMBER),
+    ("Neemt naproxen 25 mg.", (3,), Kind.NUMBER),
+    ("RR 150/90.", (4,), Kind.NUMBER),
+    ("Breuk enkel rechts.", (5,), Kind.NEGATION),
+    ("Verstuikte enkel links.", (5,), Kind.LATERALITY),
+    ("Amoxicilline 2dd 500 mg, 7 dagen.", (6,), Kind.NUMBER),
+    ("Amoxicilline 3dd 500 mg, 10 dagen.", (6,), Kind.NUMBER),
+    ("Geen amoxicilline.", (6,), Kind.NEGATION),
+    ("Doxycycline 3dd 500 mg, 7 dagen.", (6,), Kind.NO_SOURCE),
+    ("Bekend met diabetes.", (0,), Kind.NO_SOURCE),
+    ("Longen schoon, hart zonder souffles.", (4,), Kind.NO_SOURCE),
+    ("Rookt 20 sigaretten per dag.", (0,), Kind.NO_SOURCE),
+    ("Hoest niet.", (), Kind.NO_SOURCE),
+    ("Hoest niet.", (99,), Kind.NO_SOURCE),
+    ("Hoest niet.", (-1,), Kind.NO_SOURCE),
+]
+
+
+@pytest.mark.parametrize(("text", "evidence"), RIGHT)
+def test_a_right_line_is_left_alone(text: str, evidence: tuple[int, ...]) -> None:
+    assert findings(line(text, *evidence), transcript()) == ()
+
+
+@pytest.mark.parametrize(("text", "evidence", "kind"), PLANTED)
+def test_a_planted_error_is_found(text: str, evidence: tuple[int, ...], kind: Kind) -> None:
+    assert kind in {finding.kind for finding in findings(line(text, *evidence), transcript())}
+
+
+def test_findings_are_dutch_sentences() -> None:
+    for text, evidence, _ in PLANTED:
+        for finding in findings(line(text, *evidence), transcript()):
+            assert finding.text.endswith(".")
+            assert len(finding.text) < 140
+
+
+def test_a_value_that_was_taken_back_is_said_to_be() -> None:
+    found = findings(line("Neemt naproxen 500 mg.", 3), transcript())
+    assert any("teruggenomen" in finding.text for finding in found)
+
+
+def test_without_the_recording_an_unconfirmed_line_has_no_source() -> None:
+    (found,) = findings(line("Geen koorts.", 1, 2), None)
+    assert found.kind is Kind.NO_SOURCE
+    assert "vernietigd" in found.text
+    assert findings(line("Geen koorts.", 1, 2, confirmed=True), None) == ()
+
+
+def _note(*lines: Line) -> Note:
+    return Note(reports=(Report(id="R1", lines=lines),), next_line=len(lines) + 1)
+
+
+def test_confirmed_lines_have_no_open_findings() -> None:
+    wrong = line("Doxycycline 3dd 500 mg.", 6, section=Section.P)
+    typed = Line(id="L2", section=Section.P, text="Bellen bij koorts.", origin=Origin.HUISARTS, confirmed=True)
+    assert set(open_findings(_note(wrong, typed), transcript())) == {"L1"}
+
+
+def test_the_draft_of_a_right_transcript_has_no_findings() -> None:
+    note = ExtractiveDrafter().draft(transcript())
+    assert open_findings(note, transcript()) == {}
+
+
+def test_missed_names_what_was_said_and_is_in_no_line() -> None:
+    talk = Transcript(
+        utterances=(
+            Utterance(speaker=Speaker.PATIENT, text="Ik ben allergisch voor penicilline.", start_s=0, end_s=1),
+            Utterance(speaker=Speaker.PATIENT, text="Ik gebruik metoprolol.", start_s=1, end_s=2),
+            Utterance(speaker=Speaker.HUISARTS, text="De saturatie is negentig procent.", start_s=2, end_s=3),
+            Utterance(speaker=Speaker.HUISARTS, text="Bij koorts moet u meteen bellen.", start_s=3, end_s=4),
+            Utterance(speaker=Speaker.HUISARTS, text="Kom over twee weken terug voor controle.", start_s=4, end_s=5),
+            Utterance(speaker=Speaker.PATIENT, text="Wat een weer vandaag.", start_s=5, end_s=6),
+            Utterance(
+                speaker=Speaker.PATIENT, text="Ik gebruik lithium.", start_s=6, end_s=7, suspicion=Suspicion.PHANTOM
+            ),
+        )
+    )
+    found = {item.utterance: item.kind for item in missed(_note(), talk)}
+    assert found == {0: "allergie", 1: "medicatie", 2: "meting", 3: "vangnet", 4: "afspraak"}
+    assert missed(ExtractiveDrafter().draft(talk), talk) == ()

@@ -1,0 +1,98 @@
+"""E: what the huisarts concludes, and what was considered and rejected.
+
+A rejected diagnosis is written as rejected ("Geen hernia") or left out, never as a diagnosis; "mogelijk" is never
+upgraded (house research, standards 1.2).
+"""
+
+from __future__ import annotations
+
+import re
+
+from transcribe.soep.lexicon import Mention, cue, cue_pattern, mentions, plain_same_length
+from transcribe.soep.telegram import capital, clauses, none_of, telegram
+
+
+def rejected(text: str, following: str = "") -> list[Mention]:
+    """The diagnoses of a sentence that the huisarts does not make."""
+    flat = plain_same_length(text)
+    considered = re.search(r"\b(?:dacht|gedacht|overwogen|overweging|thought about)\b", flat)
+    turned = re.search(r",? (?:maar|dus|but)\b", flat[considered.end() :]) if considered else None
+    after = plain_same_length(following)
+    generic = cue("evaluation", "generic", text)
+    result = []
+    for found in mentions("dx", text):
+        start = (
+            max(flat.rfind(",", 0, found.start), flat.rfind(";", 0, found.start), flat.rfind(" want ", 0, found.start))
+            + 1
+        )
+        before, behind = flat[start : found.start], flat[found.end :]
+        later = [part.strip() for part in re.split(r"[,;]", behind)[1:3]]
+        if (
+            cue_pattern("rejection", "denied_before").search(before)
+            or cue_pattern("rejection", "denied_after").match(behind)
+            or cue_pattern("rejection", "less_likely").search(before)
+            or any(cue_pattern("rejection", "resumed").match(part) for part in later[:1])
+            or (considered and turned and not cue_pattern("rejection", "firm").search(flat[start : found.start]))
+            or (considered and not turned and re.match(r"(?:maar|dat|dus)\b.*\b(?:niet|niks|geen)\b", after))
+            or cue("evaluation", "not_that", following)
+            or (generic and re.search(r"\bzou\b|\bdan had\b|\bgeen\b", flat))
+            or (re.search(r"\bgeen\b[^,;]*$", flat[: start - 1]) and re.match(r"\s*(?:en|of|noch)\b", before))
+        ):  # fmt: skip
+            result.append(found)
+    return result
+
+
+def name_of(found: Mention, text: str) -> str:
+    """A diagnosis as said, with the adjective before it."""
+    before = re.search(
+        r"(?:^|\s)((?:acute|gewone|chronische|bacteriele|bacteriële|virale|dubbele|hoge|lage|lichte|verhoogde)\s)$",
+        text[: found.start].lower(),
+    )
+    return (before[1] if before else "") + found.text
+
+
+def concluded(text: str, following: str = "") -> list[str]:
+    """The lines of E in one sentence: its conclusion, and apart from it what it rejects."""
+    negative = rejected(text, following)
+    spans = {(found.start, found.end) for found in negative}
+    positive = [found for found in mentions("dx", text) if (found.start, found.end) not in spans]
+    lines = []
+    if positive and (cue("evaluation", "firm", text) or not cue("evaluation", "generic", text)):
+        kept: list[str] = []
+        at = 0
+        for part in clauses(text):
+            start = text.index(part, at)
+            at = start + len(part)
+            inside = [f for f in negative if start <= f.start < at]
+            own = [f for f in positive if start <= f.start < at]
+            if own or (not inside and (kept or cue("evaluation", "firm", part))):
+                kept.append(part)
+        line = telegram(", ".join(kept), prune=False, doctor=True)
+        if line:
+            lines.append(capital(line))
+    if negative:
+        lines += _not_made(text, negative)
+    return lines
+
+
+def _not_made(text: str, negative: list[Mention]) -> list[str]:
+    """Rejected diagnoses, no surer than they were said: "minder waarschijnlijk" stays that."""
+    flat = plain_same_length(text)
+    unlikely: list[str] = []
+    denied: list[str] = []
+    for found in negative:
+        start = max(flat.rfind(",", 0, found.start), flat.rfind(";", 0, found.start)) + 1
+        part = flat[start : (flat + ",").index(",", found.end)]
+        likely = re.search(r"\b(?:minder |niet |on)waarschijnlijk", part)
+        if likely:
+            unlikely.append(f"{name_of(found, text)} {likely.group()}")
+        else:
+            denied.append(name_of(found, text))
+    lines = []
+    if denied:
+        none = none_of(dict.fromkeys(denied))
+        considered = re.search(r"\b(?:dacht|gedacht)\b", flat)
+        lines.append(none.replace("Geen ", "Geen aanwijzingen voor ", 1) if considered else none)
+    if unlikely:
+        lines.append(capital(", ".join(dict.fromkeys(unlikely))))
+    return lines

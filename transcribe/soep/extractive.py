@@ -1,0 +1,292 @@
+"""The extractive drafter: rules on who speaks, on question and answer and on cue words. No model, no randomness.
+
+What belongs where follows the house research, standards 1.2 (NHG guideline ADEPD): S what the patient tells, O what the
+huisarts measures and finds, E the conclusion, P what is agreed. "Normal" findings that were not said are never added.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript
+from transcribe.soep import asking, conclusions, planning
+from transcribe.soep.check import missed
+from transcribe.soep.claims import Claim, claim
+from transcribe.soep.dictation import dictated, is_dictation
+from transcribe.soep.leaving_out import Left, is_instruction, leave_out
+from transcribe.soep.lexicon import any_of, cue, forget, has, mentions, words
+from transcribe.soep.lines import lines_of
+from transcribe.soep.note import Dropped, Note, Report, Section
+from transcribe.soep.numbers import numbers_in
+from transcribe.soep.sections import Phase, section_of, split_mixed, weights
+from transcribe.soep.sentences import Sentence, sentences
+from transcribe.soep.telegram import said_something, telegram
+
+SUSPICIONS = {
+    Suspicion.REPEAT_LOOP: "herkenner herhaalt zichzelf",
+    Suspicion.PHANTOM: "waarschijnlijk niet gezegd (fantoomtekst)",
+    Suspicion.OVER_SILENCE: "tekst waar geen spraak was",
+    Suspicion.UNLIKELY: "te onzeker verstaan",
+}
+
+
+@dataclass(frozen=True)
+class ExtractiveDrafter:
+    """``ports.Drafter`` by rules."""
+
+    name: str = "extractief 1"
+
+    def draft(self, transcript: Transcript) -> Note:
+        try:
+            return self._draft(transcript)
+        finally:
+            forget()
+
+    def _draft(self, transcript: Transcript) -> Note:
+        said = sentences(transcript)
+        kept, left = leave_out(said)
+        claims = dictated(kept) if is_dictation(transcript) else _Consult(kept).claims()
+        lines = lines_of(claims)
+        used = {i for line in lines for i in line.evidence}
+        note = Note(
+            reports=(Report(id="R1", lines=lines),),
+            dropped=_dropped(transcript, left, used),
+            drafter=self.name,
+            next_line=len(lines) + 1,
+        )
+        return Note(
+            reports=note.reports,
+            dropped=note.dropped,
+            missed=missed(note, transcript),
+            drafter=note.drafter,
+            next_line=note.next_line,
+        )
+
+
+def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[Dropped, ...]:
+    """Why an utterance is not in the note: one reason each, in order."""
+    reasons: dict[int, str] = {}
+    for index, utterance in enumerate(transcript.utterances):
+        if utterance.suspicion is not None:
+            reasons[index] = SUSPICIONS[utterance.suspicion]
+    for item in left:
+        if item.always or not used & set(item.evidence):
+            for index in item.evidence:
+                reasons.setdefault(index, item.reason)
+    return tuple(Dropped(utterance=index, reason=reasons[index]) for index in sorted(reasons))
+
+
+@dataclass
+class _Consult:
+    """One conversation, read from front to back. Lives for one draft."""
+
+    said: list[Sentence]
+    phase: Phase = Phase.ANAMNESE
+    found: list[Claim] = field(default_factory=list)
+    drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
+
+    def claims(self) -> list[Claim]:
+        turns: list[list[Sentence]] = []
+        for sentence in self.said:
+            if not turns or turns[-1][0].turn != sentence.turn:
+                turns.append([])
+            turns[-1].append(sentence)
+        for n, turn in enumerate(turns):
+            before = turns[n - 1] if n else []
+            if turn[0].speaker is Speaker.HUISARTS:
+                self._doctor(turn, before)
+            elif turn[0].speaker is not Speaker.ONBEKEND:
+                self._patient(turn, before)
+        return _heard_from_others(self.found, self.said)
+
+    def _add(self, section: Section, text: str, *evidence: tuple[int, ...], topic: str = "") -> None:
+        if words(text):
+            self.found.append(claim(section, text, *evidence, topic=topic))
+
+    def _doctor(self, turn: list[Sentence], before: list[Sentence]) -> None:
+        asked = [s for s in before if s.speaker is not Speaker.HUISARTS and (s.question or s is before[-1])]
+        if asked and not asked[-1].question and not cue("plan", "refuse_that", turn[0].text):
+            asked = [s for s in asked if s.question]
+        told = planning.answer(asked[-1], turn[0]) if asked else planning.Answer()
+        if asked:
+            self.drug = None  # a question in between: what follows may be about something else
+        for decided in told.claims:
+            self.found.append(decided)
+            self.phase = Phase.BELEID
+        announced: Sentence | None = None  # "En dan het hartfilmpje.": what the next sentence is about
+        for n, sentence in enumerate(turn):
+            if sentence.question:
+                if self.phase is Phase.BELEID and cue("plan", "invite", sentence.text):
+                    self._add(Section.P, telegram(sentence.text, prune=False, doctor=True), sentence.evidence)
+                continue
+            if is_instruction(sentence.text):
+                self.phase = Phase.ONDERZOEK if self.phase is Phase.ANAMNESE else self.phase
+                counted = re.search(r"\b[Ii]k (?:tel|meet)\b.*\b(?:uw|je|de|haar|zijn) (\w+)", sentence.text)
+                announced = replace(sentence, text=counted[1]) if counted else None
+                continue
+            if announced is not None and re.match(r"\d", sentence.text):
+                self._write(Section.O, sentence, "", announced)
+                announced = None
+                continue
+            if self._repeats_new_number(sentence, before):
+                self._add(Section.S, telegram(sentence.text, doctor=True), sentence.evidence)
+                continue
+            parts = split_mixed(sentence, self.phase)
+            if len(parts) > 1:
+                for part in parts:
+                    found = section_of(part.text, self.phase)
+                    if found is not None:
+                        self._write(found, part, "", None)
+                continue
+            following = turn[n + 1].text if n + 1 < len(turn) else ""
+            section = section_of(sentence.text, self.phase)
+            if mentions("dx", sentence.text) and cue("evaluation", "not_that", following):
+                section = Section.E
+            if section is None and n and self._goes_on(sentence, turn[n - 1]):
+                section = Section.P
+            if n == 0 and told.topic and section in (None, Section.P) and self.phase is Phase.BELEID:
+                text = telegram(sentence.text, prune=False, doctor=True)
+                self._add(Section.P, f"{told.topic}: {text}", sentence.evidence, told.evidence)
+                continue
+            if _announces(sentence.text):
+                announced = sentence
+                continue
+            if section is None and announced is not None and mentions("dx", sentence.text):
+                section = Section.O
+            if section is None:
+                continue
+            self._write(section, sentence, following, announced)
+            announced = None
+
+    def _goes_on(self, sentence: Sentence, previous: Sentence) -> bool:
+        """ "En elke dag een half uur naar buiten." right after a sentence of the plan."""
+        last = self.found[-1] if self.found else None
+        if last is None or last.section is not Section.P or last.evidence[-1] != previous.utterance:
+            return False
+        return (
+            re.match(r"(?:en|ook|verder|daarna|eerst|dan)\b", sentence.text.lower()) is not None
+            and len(words(sentence.text)) > 3
+        )
+
+    def _write(self, section: Section, sentence: Sentence, following: str, announced: Sentence | None) -> None:
+        """One sentence of the huisarts into its section; the consult moves on with it."""
+        text = sentence.text
+        if section is Section.S:
+            self._add(Section.S, telegram(text, doctor=True), sentence.evidence)
+        elif section is Section.O:
+            self.phase = Phase.ONDERZOEK if self.phase is Phase.ANAMNESE else self.phase
+            if announced is None:
+                self._add(Section.O, telegram(text, doctor=True), sentence.evidence)
+            else:
+                label = telegram(announced.text, prune=False)
+                self._add(Section.O, f"{label}: {telegram(text, doctor=True)}", announced.evidence, sentence.evidence)
+                found = [m for m in mentions("dx", text) if m not in conclusions.rejected(text)]
+                if found and found[0].start == 0:  # a test that gives the diagnosis
+                    self._add(Section.E, found[0].text, sentence.evidence)
+        elif section is Section.E:
+            self.phase = Phase.BELEID
+            for line in conclusions.concluded(text, following) or [telegram(text, doctor=True)]:
+                self._add(Section.E, line, sentence.evidence)
+        else:
+            if weights(text, self.phase)[Section.P] >= 3:
+                self.phase = Phase.BELEID
+            line = planning.planned(text)
+            if planning.without_drug(text) and self.drug is not None:
+                self._add(Section.P, f"{self.drug[0]}: {line}", self.drug[1], sentence.evidence)
+                return
+            self._add(Section.P, line, sentence.evidence)
+            drugs = mentions("drugs", text)
+            if drugs and not line.startswith("Geen "):
+                self.drug = (drugs[-1].text.capitalize(), sentence.evidence)
+
+    def _declined(self, reply: Sentence, before: list[Sentence]) -> bool:
+        """ "Wilt u dat?" "Liever nog niet.": what was proposed stays, with the patient's answer behind it."""
+        last = self.found[-1] if self.found else None
+        proposed = {i for s in before for i in s.evidence}
+        if last is None or last.section is not Section.P or not proposed & set(last.evidence):
+            return False
+        if not cue("subjective", "declines", reply.text):
+            return False
+        answer = telegram(reply.text, prune=False)
+        self.found[-1] = claim(Section.P, f"{last.text}. Patiënt: {answer}", last.evidence, reply.evidence)
+        return True
+
+    def _repeats_new_number(self, sentence: Sentence, before: list[Sentence]) -> bool:
+        """The huisarts sums up with a number of his own: "Vandaag is het dinsdag, dus drie dagen." """
+        if self.phase is not Phase.ANAMNESE or len(words(sentence.text)) > 12 or has("vitals", sentence.text):
+            return False
+        if not before or not cue("subjective", "time", sentence.text):
+            return False
+        return bool(numbers_in(sentence.text) - numbers_in(" ".join(s.text for s in before)))
+
+    def _patient(self, turn: list[Sentence], before: list[Sentence]) -> None:
+        questions = [s for s in before if s.question and s.speaker is Speaker.HUISARTS][-3:]
+        if self.phase is Phase.BELEID and questions and self._declined(turn[0], before):
+            turn = turn[1:]
+            if not turn:
+                return
+        if self.phase is Phase.BELEID and not questions:
+            news = False
+            for sentence in turn:
+                news = not sentence.question and (_volunteered(sentence.text) or (news and _amount(sentence.text)))
+                if news:
+                    self._add(Section.S, telegram(sentence.text), sentence.evidence)
+            return
+        if questions:
+            answers = [s for s in turn if not (s.question and s is not turn[0])]
+            for text, evidence in asking.answered(questions, answers):
+                self._add(Section.S, text, evidence)
+            rest = [s for s in turn if s.question and s is not turn[0]]
+        else:
+            rest = turn
+        for sentence in rest:
+            text = sentence.text
+            wish = cue("subjective", "wish", text) and any_of(("drugs", "care"), text)
+            if sentence.question and not wish:
+                if cue("subjective", "work", text) and "," in text:
+                    self._add(Section.S, telegram(text.split(",")[0]), sentence.evidence)
+                continue
+            if said_something(text) or max(map(len, words(text)), default=0) >= 7:
+                self._add(Section.S, telegram(text), sentence.evidence)
+
+
+def _heard_from_others(claims: list[Claim], said: list[Sentence]) -> list[Claim]:
+    """The history as another person tells it is named as such (standards 1.2: heteroanamnese, name the source)."""
+    others = {i for s in said if s.speaker is Speaker.BEGELEIDER for i in s.evidence}
+    result = list(claims)
+    for n, item in enumerate(result):
+        if item.section is Section.S and others & set(item.evidence):
+            result[n] = replace(item, text=f"Heteroanamnese: {item.text[:1].lower()}{item.text[1:]}")
+            break
+    return result
+
+
+def _announces(text: str) -> bool:
+    """A few words that only name a test or a part of the body."""
+    return (
+        len(words(text)) <= 5
+        and any_of(("care", "vitals"), text)
+        and not re.search(r"\d", text)
+        and not any_of(("findings", "drugs"), text)
+        and re.match(r"(?:en |nu |dan |dan nog |ook )*(?:het|de|nog)\b", text.lower()) is not None
+    )
+
+
+def _amount(text: str) -> bool:
+    """ "Twintig milligram.": a few words with a number, behind what they count."""
+    return len(words(text)) < 5 and re.search(r"\d", text) is not None
+
+
+def _volunteered(text: str) -> bool:
+    """Late in a consult a patient mostly reacts; news for the note is a worry, work, someone's illness, own history."""
+    if len(words(text)) < 4:
+        return False
+    if cue("subjective", "work", text) or cue("subjective", "worry", text):
+        return said_something(text)
+    if has("family", text) and any_of(("dx", "symptoms"), text):
+        return True
+    if cue("subjective", "wish", text) and any_of(("drugs", "care"), text):
+        return True
+    own = re.search(r"\b(?:ik (?:heb|had|gebruik|slik|neem|ben)|(?:heb|had|gebruik|slik|neem) ik)\b", text.lower())
+    return bool(own) and any_of(("dx", "drugs"), text) and said_something(text)

@@ -1,0 +1,96 @@
+"""What stays out of the note on purpose: small talk, greetings, and what the patient does not want in the record."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from transcribe.asr.transcript import Speaker
+from transcribe.soep.lexicon import any_of, cue, words
+from transcribe.soep.sentences import Sentence
+from transcribe.soep.telegram import said_something
+
+REASONS = {
+    "greeting": "begroeting of afscheid",
+    "recording": "over de opname of de verbinding",
+    "check": "bevestiging zonder inhoud",
+    "identity": "geboortedatum of ander persoonsgegeven",
+    "meta": "over het noteren zelf",
+    "instruction": "aanwijzing tijdens het onderzoek",
+    "wish": "patiënt wil dit niet in het dossier",
+    "rest": "niets voor het verslag gevonden",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A sentence that is left out. ``always``: named even if the rest of its utterance is in the note."""
+
+    evidence: tuple[int, ...]
+    reason: str
+    always: bool = False
+
+
+def leave_out(said: list[Sentence]) -> tuple[list[Sentence], list[Left]]:
+    """The sentences to draft from, and the others with the reason."""
+    withheld = _withheld(said)
+    kept: list[Sentence] = []
+    left: list[Left] = []
+    for n, sentence in enumerate(said):
+        if n in withheld:
+            left.append(Left(evidence=sentence.evidence, reason=REASONS["wish"], always=True))
+            continue
+        reason = _reason(sentence)
+        if reason in (None, "instruction"):  # an instruction says nothing, but tells that the examination begins
+            kept.append(sentence)
+        left.append(Left(evidence=sentence.evidence, reason=REASONS[reason or "rest"]))
+    left.sort(key=lambda item: (not item.always, item.reason == REASONS["rest"]))
+    return kept, left
+
+
+def _reason(sentence: Sentence) -> str | None:
+    text = sentence.text
+    if cue("drop", "check", text) and len(words(text)) <= 7:
+        return "check"
+    if cue("drop", "greeting", text) and len(words(text)) <= 9 and not _substance(text):
+        return "greeting"
+    if cue("drop", "identity", text):
+        return "identity"
+    if cue("drop", "meta", text) and (sentence.speaker is Speaker.HUISARTS or re.search(r"\bniet\b", text)):
+        return "meta"
+    if cue("drop", "recording", text) and not any_of(("symptoms", "dx", "drugs"), text):
+        return "recording"
+    doctor = sentence.speaker is Speaker.HUISARTS
+    if doctor and is_instruction(text):
+        return "instruction"
+    return None
+
+
+def is_instruction(text: str) -> bool:
+    """What a huisarts says to examine: "Hemd uit, even kijken." """
+    if text.endswith("?") or any(c.isdigit() for c in text):
+        return False
+    return cue("drop", "instruction", text) is not None and not cue("plan", "safety", text)
+
+
+def _substance(text: str) -> bool:
+    return any(c.isdigit() for c in text) or (said_something(text) and len(words(text)) > 7)
+
+
+def _withheld(said: list[Sentence]) -> set[int]:
+    """Sentences covered by "dat hoeft niet in het dossier", unless the huisarts says it is noted after all."""
+    result: set[int] = set()
+    for n, sentence in enumerate(said):
+        found = cue("withhold", "wish", sentence.text)
+        if not found or sentence.speaker is Speaker.HUISARTS:
+            continue
+        reply = [s for s in said[n + 1 : n + 5] if s.speaker is Speaker.HUISARTS][:2]
+        if any(cue("withhold", "overruled", s.text) for s in reply):
+            continue
+        result.add(n)
+        # The wish is about what its own sentence says, or about what was said just before it.
+        own = [word for word in words(sentence.text[: found.start()]) if len(word) > 3]
+        if len(own) < 3:
+            same = {k for k in range(max(0, n - 2), n) if said[k].utterance == sentence.utterance}
+            result |= same or {k for k in range(max(0, n - 1), n) if said[k].turn == sentence.turn}
+    return result

@@ -1,0 +1,197 @@
+"""Spoken Dutch numbers, doses and vital signs to the written form of the GP record. Pure text to text.
+
+Written form (NHG style as in the house research, section 1.4): Dutch decimal comma, ``RR 142/86``, ``T 38,4``,
+``sat 97%``, ``3dd`` for three times daily. RR is Riva-Rocci, blood pressure, and never a breathing rate. A number and
+its unit are kept apart ("3dd 500 mg"): glued doses are misread more easily; ``compact`` gives the glued form of
+practices that want it ("3dd500mg").
+
+Whatever is not understood stays as it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable
+
+ONES = ("nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen")
+TEENS = (
+    "tien", "elf", "twaalf", "dertien", "veertien", "vijftien", "zestien", "zeventien", "achttien", "negentien",
+)  # fmt: skip
+TENS = {
+    "twintig": 20, "dertig": 30, "veertig": 40, "vijftig": 50, "zestig": 60, "zeventig": 70, "tachtig": 80,
+    "negentig": 90,
+}  # fmt: skip
+
+UNITS = {
+    r"milligram(?:men)?": "mg", r"microgram": "mcg", r"milliliters?": "ml", r"centimeters?": "cm",
+    r"millimeters?": "mm", r"millimol": "mmol", r"kilo(?:gram)?s?": "kg",
+}  # fmt: skip
+
+# What a spoken "een" counts in a prescription; elsewhere "een" is an article.
+DOSE_FORMS = r"(?:tablet|capsule|zakje|puf|pufje|druppel|ampul|zetpil|ovule|spray|pleister)"
+TIME_UNITS = r"(?:seconden?|minuten|minuut|uur|uren|dag|dagen|week|weken|maand|maanden|jaar|jaren)"
+
+_WORD = re.compile(r"[^\W\d_]+(?:-en-[^\W\d_]+)?")
+
+
+def plain(text: str) -> str:
+    """Lower case without accents, for comparing."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).replace("’", "'")
+
+
+def _below_hundred() -> dict[str, int]:
+    values = {word: n for n, word in enumerate((*ONES, *TEENS))} | dict(TENS)
+    values |= {f"{ONES[n]}en{ten}": value + n for ten, value in TENS.items() for n in range(1, 10)}
+    return values
+
+
+_ONE = ("één", "éen", "eén")  # with accents it counts, without it is the article
+
+_SMALL = _below_hundred()
+
+
+@functools.lru_cache(maxsize=20_000)
+def number_word(word: str) -> int | None:
+    """The value of one Dutch number word ("tweeënveertig", "vijfentwintighonderd"), None for any other word."""
+    word = plain(word).replace("-", "")
+    if word in _SMALL:
+        return _SMALL[word]
+    for name, size in (("duizend", 1000), ("honderd", 100)):
+        head, found, tail = word.partition(name)
+        if not found:
+            continue
+        many = 1 if not head else number_word(head)
+        if many is None or not 0 < many < 100:
+            return None
+        if not tail:
+            return many * size
+        rest = number_word(tail)
+        if rest is None and tail.startswith("en"):
+            rest = number_word(tail[2:])
+        return many * size + rest if rest is not None and 0 < rest < size else None
+    return None
+
+
+def _digits(text: str) -> str:
+    """Number words as digits; "een" stays, it is an article more often than a number."""
+    out: list[str] = []
+    at = 0
+    last: tuple[int, int] | None = None  # value and place in ``out`` of the number just written
+    for match in _WORD.finditer(text):
+        word = match.group()
+        between = text[at : match.start()]
+        at = match.end()
+        value = 1 if word.lower() in _ONE else None if word.lower() == "een" else number_word(word)
+        joined = _joined(last[0], value) if last and value is not None and between in (" ", "-") else None
+        if joined is not None and last:
+            out[last[1]] = str(joined)
+            last = (joined, last[1])
+            continue
+        out.append(between)
+        out.append(word if value is None else str(value))
+        last = None if value is None else (value, len(out) - 1)
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _joined(before: int, value: int) -> int | None:
+    """Number words written apart: "honderd vijftig", "twee honderd", "negentienhonderd zesenzeventig"."""
+    if before >= 100 and before % 100 == 0 and 0 < value < 100:
+        return before + value
+    if before >= 1000 and before % 1000 == 0 and 0 < value < 1000:
+        return before + value
+    if 1 < before < 10 and value in (100, 1000):
+        return before * value
+    return None
+
+
+def _pressure(match: re.Match[str]) -> str:
+    upper, lower = int(match[1]), int(match[2])
+    return f"{upper}/{lower}" if 70 <= upper <= 280 and 30 <= lower <= 160 and lower < upper else match[0]
+
+
+def _range(match: re.Match[str]) -> str:
+    return f"{match[1]}-{match[2]}" if 0 < int(match[2]) - int(match[1]) <= 2 else match[0]
+
+
+def _about(match: re.Match[str]) -> str:
+    unit = match["unit"]
+    plural = {"keer": "keer", "uur": "uur", "jaar": "jaar", "dag": "dagen", "week": "weken", "maand": "maanden"}
+    minutes = {"minuut": "minuten"}
+    return f"ca {match['n']} {(plural | minutes)[unit]}"
+
+
+_TIMES = r"(?:x|keer|maal)"
+_Written = str | Callable[[re.Match[str]], str]
+_SPOKEN: tuple[tuple[str, _Written], ...] = (
+    # halves and decimals
+    (r"\banderhal(?:f|ve)\b", "1,5"),
+    (r"\b(\d+) en een hal(?:f|ve)\b", r"\1,5"),
+    (r"\b(\d+) komma (?:een|één|1)\b", r"\1,1"),
+    (r"\b(\d+) komma (\d{1,2})\b", r"\1,\2"),
+    (r"(?<=\d)\.(?=\d{1,2}\b(?!\.\d))", ","),
+    # a temperature is often said without "komma": "achtendertig vier"
+    (rf"(?<![\d,/])\b(3[4-9]|4[0-2]) (\d)\b(?![,/]?\d)(?! {TIME_UNITS}| ?%| ?mg| ?{_TIMES})", r"\1,\2"),
+    # "een week of zes", "een keer of vier", also with a range behind it
+    (r"\b(\d+), (\d+)\b(?=[ .]|$)(?![ ]?(?:mg|ml|mcg|%)|,\d)", _range),
+    (r"\been (?P<unit>dag|week|maand|jaar|uur|minuut|keer) of (?P<n>\d+(?:-\d+)?)\b", _about),
+    # the alarm number
+    (r"\b(?:1|een)[ -](?:1|een)[ -]2\b", "112"),
+    # units
+    *((rf"(?<=\d) ?\b{word}\b", f" {short}") for word, short in UNITS.items()),
+    (r"(?<=\d) ?procent\b", "%"),
+    (r"(?<=\d) slagen per minuut\b", "/min"),
+    # blood pressure
+    (r"\b(\d{2,3}) over (\d{2,3})\b", _pressure),
+    # how often
+    (rf"\b(?:één|een|1) ?{_TIMES} ?(?:per|op een|in de|op de|op 1) dag\b|\beenmaal daags\b|\b1maal daags\b", "1dd"),
+    (rf"\b(\d+(?:-\d+)?) ?{_TIMES} ?(?:per|op een|in de|op de|op 1) dag\b", r"\1dd"),
+    (rf"\b(\d+) ?{_TIMES}? ?daags\b", r"\1dd"),
+    (r"\b(?:één|een) keer (?=per\b|in de\b|op een\b)", "1x "),
+    (r"\b(\d+(?:-\d+)?) ?(?:keer|maal)\b", r"\1x"),
+    (r"(?<=\dx) (?:in de|op een|in een) (?=week|maand|jaar)", " per "),
+    (rf"\been (?={DOSE_FORMS}\b)", "1 "),
+)  # fmt: skip
+_RULES = tuple((re.compile(pattern, re.IGNORECASE), to) for pattern, to in _SPOKEN)
+
+_GLUED = re.compile(rf"\b({'|'.join(('een', *ONES[2:], *TEENS))})(maal|daags|daagse)\b", re.IGNORECASE)
+
+
+def _unglue(match: re.Match[str]) -> str:
+    value = number_word(match[1])
+    if match[2].lower() == "daagse":
+        return match[0]
+    return f"{value}x per dag" if match[2].lower() == "daags" else f"{value} maal"
+
+
+_HALVES = re.compile(r"\b(twee|drie|vier|vijf|zes|zeven|acht|negen)(?:en|ën|ëneen|eneen)hal(?:f|ve)\b", re.IGNORECASE)
+
+
+def written(text: str) -> str:
+    """Spoken numbers in the text as a GP writes them; everything else stays as it was."""
+    text = _HALVES.sub(lambda m: f"{number_word(m[1])},5", text)
+    text = _digits(_GLUED.sub(_unglue, text))
+    for pattern, to in _RULES:
+        text = pattern.sub(to, text)
+    return text
+
+
+_DOSE = re.compile(r"\b(\d+dd) (\d+(?:,\d+)?) (mg|mcg|ml|g)\b")
+
+
+def compact(text: str) -> str:
+    """Doses glued as some practices write them: 3dd500mg."""
+    return _DOSE.sub(r"\1\2\3", text)
+
+
+_NUMBER = re.compile(r"\d+(?:,\d+)?")
+
+
+def numbers_in(text: str) -> set[str]:
+    """All numbers in a text, spoken or written, each as written ("38,4", "142", "86")."""
+    return {number.removesuffix(",0") for number in _NUMBER.findall(written(text))}

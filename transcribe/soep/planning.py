@@ -1,0 +1,68 @@
+"""P: what is agreed, and what the huisarts decides not to do when the patient asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transcribe.soep.claims import Claim, claim
+from transcribe.soep.conclusions import name_of
+from transcribe.soep.lexicon import Mention, cue, cue_pattern, has, mentions
+from transcribe.soep.note import Section
+from transcribe.soep.sections import DOSE
+from transcribe.soep.sentences import Sentence
+from transcribe.soep.telegram import capital, none_of, telegram
+
+FORMS = {"zetpil", "tablet", "tabletten", "pil", "pillen", "drank", "zalf", "pufje", "puf", "ovule", "capsule", "kuur"}
+
+
+def wanted(text: str) -> list[Mention]:
+    """The drugs, tests and care in a text, in order, without doubles."""
+    found = sorted({*mentions("drugs", text), *mentions("care", text)}, key=lambda m: (m.start, -m.end))
+    result: list[Mention] = []
+    for mention in found:
+        if not result or mention.start >= result[-1].end:
+            result.append(mention)
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a question of the patient and the answer of the huisarts decide together."""
+
+    claims: tuple[Claim, ...] = ()
+    topic: str = ""  # what the first sentence of the answer is about, when it does not say so itself
+    evidence: tuple[int, ...] = ()
+
+
+def answer(question: Sentence, first: Sentence) -> Answer:
+    """ "En een betablokker?" "Dat geef ik liever niet." -> "Geen betablokker"; another answer gets its topic."""
+    evidence = (*question.evidence, *first.evidence)
+    names = [m.text for m in wanted(question.text)]
+    own = {m.text.lower() for m in wanted(first.text)}
+    dx = [name_of(m, question.text) for m in mentions("dx", question.text)]
+    refuses = cue("answer", "no", first.text) or cue("plan", "refuse", first.text)
+    if refuses:
+        if names and not own & {name.lower() for name in names}:
+            return Answer(claims=(claim(Section.P, none_of(names), evidence),))
+        if dx and not names and cue("answer", "no", first.text):
+            return Answer(claims=(claim(Section.E, none_of(dx), evidence),))
+        return Answer()
+    names = names or [m.text for m in mentions("topics", question.text)]
+    if names and not own & {name.lower() for name in names} and (own <= FORMS or cue("answer", "yes", first.text)):
+        return Answer(topic=capital(names[0]), evidence=question.evidence)
+    return Answer()
+
+
+def without_drug(text: str) -> bool:
+    """A dose without the name of what is dosed: "Dan 240 mg, 3dd." """
+    return DOSE.search(text) is not None and not has("drugs", text) and " naar " not in text
+
+
+def planned(text: str) -> str:
+    """One sentence of the plan in telegram style; what the huisarts will not do becomes "Geen ..."."""
+    names = wanted(text)
+    refused = cue_pattern("plan", "refused").search(text.lower())
+    upto = [m for m in names if refused and m.start < refused.end()]
+    if upto:
+        return none_of(m.text for m in upto)
+    return capital(telegram(text, prune=cue("plan", "safety", text) is None, doctor=True))

@@ -1,0 +1,133 @@
+"""Which section a sentence of the huisarts belongs to, by cues and by how far the consult is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from enum import Enum
+
+from transcribe.soep.lexicon import any_of, cue, has, mentions, plain_same_length, words
+from transcribe.soep.note import Section
+from transcribe.soep.sentences import Sentence
+
+
+class Phase(Enum):
+    """How far a consult is: it asks, examines, then concludes and plans."""
+
+    ANAMNESE = 1
+    ONDERZOEK = 2
+    BELEID = 3
+
+
+DOSE = re.compile(r"\b\d+dd\b|\b\d+(?:,\d+)? ?(?:mg|mcg|ml)(?!\w)")
+
+
+def declined(text: str) -> bool:
+    """ "Geen antibioticum": a denial right before a drug or a kind of care."""
+    flat = plain_same_length(text)
+    found = (*mentions("drugs", text), *mentions("care", text))
+    return any(re.search(r"\bgeen (?:\w+ )?$", flat[: m.start]) for m in found)
+
+
+def weights(text: str, phase: Phase) -> dict[Section, int]:
+    """How strongly a sentence of the huisarts belongs to each section."""
+    number = bool(re.search(r"\d", text))
+    drug, care, dx = has("drugs", text), has("care", text), has("dx", text)
+    o = e = p = s = 0
+    if has("vitals", text) and number:
+        o += 3
+    if cue("objective", "say", text):
+        o += 2
+    if has("findings", text):
+        o += 2 if has("body", text) else 1
+    spoken_to = re.search(r"\b(?:u|je|jij|uw|jouw|ik|we|dus|snap|weet|probeer|neem|drink)\b", text.lower())
+    if (
+        phase is not Phase.BELEID
+        and not spoken_to
+        and not (dx and e)
+        and any_of(("findings", "body", "symptoms"), text)
+    ):
+        o += 2  # a statement to nobody: the huisarts says aloud what he finds
+    if phase is Phase.ONDERZOEK and not spoken_to and re.match(r"\W*(?:geen|links|rechts|beide)\b", text.lower()):
+        o += 2  # "Geen ulceratie.": also when the word is in no table
+    if len(mentions("findings", text)) > 1:
+        o += 1
+    if phase is Phase.ONDERZOEK and any_of(("findings", "body", "vitals"), text):
+        o += 1
+    if dx and cue("evaluation", "conclude", text):
+        e += 3
+    if dx and cue("evaluation", "reject", text):
+        e += 3
+    if dx and phase is not Phase.ANAMNESE:
+        e += 1
+    caused = cue("evaluation", "cause", text) is not None and phase is not Phase.ANAMNESE
+    if caused and (dx or drug or has("symptoms", text)):
+        e += 4
+    if cue("evaluation", "generic", text) and dx and not number:
+        o = 0
+    if cue("objective", "say", text) and not cue("evaluation", "think", text):
+        e = 0  # "ik zie een lichte verzakking" is a finding
+    if cue("plan", "safety", text):
+        p += 4
+    if drug and cue("plan", "medication", text):
+        p += 3
+    if drug and number:
+        p += 2
+    if care and cue("plan", "refer", text):
+        p += 3
+    if care and cue("plan", "test", text):
+        p += 2
+    if cue("plan", "follow", text):
+        p += 2
+    if (drug or care) and (cue("plan", "refuse", text) or declined(text)):
+        p += 3
+    if phase is not Phase.ANAMNESE and DOSE.search(text):
+        p += 3
+    if cue("plan", "wait", text):
+        p += 2
+    if has("advice", text) and cue("plan", "advise", text):
+        p += 2
+    if phase is Phase.BELEID:
+        if any_of(("advice", "drugs", "care"), text):
+            p += 1
+        if has("advice", text) and len(mentions("advice", text)) >= 2:
+            p += 1
+        o -= 1
+    if dx and phase is not Phase.ANAMNESE and cue("evaluation", "firm", text):
+        e += 2
+    if caused and drug and not number:
+        p = min(p, 2)
+    if phase is Phase.ANAMNESE and cue("subjective", "self_summary", text):
+        s += 4
+    return {Section.S: s, Section.O: o, Section.E: e, Section.P: p}
+
+
+def section_of(text: str, phase: Phase) -> Section | None:
+    """The section, or None when the sentence is talk that no section asks for."""
+    if len(words(text)) < 2:
+        return None
+    scores = weights(text, phase)
+    order = {
+        Phase.ANAMNESE: (Section.S, Section.O, Section.P, Section.E),
+        Phase.ONDERZOEK: (Section.O, Section.E, Section.P, Section.S),
+        Phase.BELEID: (Section.P, Section.E, Section.O, Section.S),
+    }[phase]
+    if phase is Phase.ANAMNESE and cue("objective", "say", text) and has("findings", text):
+        scores[Section.O] += 1
+    best = max(order, key=lambda section: (scores[section], -order.index(section)))
+    if best is Section.E and phase is Phase.ANAMNESE and cue("evaluation", "known", text):
+        return Section.S  # the huisarts reads the history from the record
+    enough = {Phase.ANAMNESE: 3, Phase.ONDERZOEK: 2, Phase.BELEID: 1 if best is Section.P else 2}[phase]
+    return best if scores[best] >= enough else None
+
+
+def split_mixed(sentence: Sentence, phase: Phase) -> list[Sentence]:
+    """A sentence that concludes and decides in one breath, as two: "Het is ..., dus daar geef ik ... voor." """
+    at = re.search(r",\s+(?:dus|daarom|daar)\b", sentence.text)
+    if at is None or phase is Phase.ANAMNESE:
+        return [sentence]
+    first, second = sentence.text[: at.start()] + ".", sentence.text[at.end() :].strip()
+    one, two = section_of(first, phase), section_of(second, phase)
+    if one is Section.E and two is Section.P and weights(second, phase)[Section.P] >= 3:
+        return [replace(sentence, text=first), replace(sentence, text=second)]
+    return [sentence]

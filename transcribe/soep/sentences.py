@@ -1,0 +1,123 @@
+"""A transcript as a list of cleaned sentences, each knowing its utterance, its speaker and its turn."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.soep import corrections, numbers_en
+from transcribe.soep.lexicon import has, mentions, terms
+from transcribe.soep.numbers import plain, written
+from transcribe.soep.roles import speakers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """One sentence. ``evidence`` is its utterance, and those of corrections that were worked into it."""
+
+    evidence: tuple[int, ...]
+    speaker: Speaker
+    turn: int  # utterances in a row by one speaker are one turn
+    text: str
+
+    @property
+    def utterance(self) -> int:
+        return self.evidence[-1]
+
+    @property
+    def question(self) -> bool:
+        return self.text.rstrip().endswith("?")
+
+
+_SPLIT = re.compile(r"(?<=[.!?…])\s+")
+_FILLERS = re.compile(
+    r"(?:^|(?<=[\s,]))(?:eh+m?|uh+m?|(?<!\d )mm+|hm+|ahum)\b,?(?=\s|[.,!?]|$)", re.IGNORECASE
+)  # fmt: skip
+
+
+def clean(text: str, language: str = "nl") -> str:
+    """Hesitations out and numbers in written form."""
+    text = text.replace("’", "'").replace("…", "...")
+    text = re.sub(r"(?<=\w),? (?:eh+m?|uh+m?)(?=[ .!?])(?!,? (?:nee|ik|over))", "", text)
+    text = numbers_en.written(text) if language == "en" else written(text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def split(text: str) -> list[str]:
+    """The sentences of a text."""
+    return [part.strip() for part in _SPLIT.split(text) if re.search(r"\w", part)]
+
+
+def without_fillers(text: str) -> str:
+    text = _FILLERS.sub("", text)
+    text = re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s+", " ", text))
+    return re.sub(r",(?=[,.!?])|^[,\s]+", "", text).strip()
+
+
+_INTRODUCED = re.compile(r"(?P<relation>[\w'’]+),? (?P<name>[A-ZÀ-Ý][a-zà-ÿ]+)\b(?!-)")
+
+
+def relations(transcript: Transcript) -> dict[str, tuple[str, int]]:
+    """Names that were introduced with a relation ("haar broertje Tijn"), with that relation and where it was said."""
+    found: dict[str, tuple[str, int]] = {}
+    for index, utterance in enumerate(transcript.utterances):
+        for match in _INTRODUCED.finditer(utterance.text):
+            person = plain(match["name"]) in terms("names") or not match["name"].lower().startswith(terms("proper"))
+            if person and has("family", match["relation"]) and match["relation"][0].islower():
+                found.setdefault(match["name"], (match["relation"], index))
+    return found
+
+
+def renamed(text: str, index: int, known: dict[str, tuple[str, int]]) -> tuple[str, tuple[int, ...]]:
+    """A sentence with the relation in place of a name, and the utterances that takes."""
+    evidence = {index}
+    for name, (relation, where) in known.items():
+        if re.search(rf"\b{relation},? {name}\b", text):
+            text = re.sub(rf"\b{relation},? {name}\b", relation, text)
+        elif re.search(rf"\b{name}\b", text) and where != index:
+            text = re.sub(rf"\b{name}\b", relation, text)
+            evidence.add(where)
+    return text, tuple(sorted(evidence))
+
+
+def sentences(transcript: Transcript) -> list[Sentence]:
+    """All sentences that may be used, in order, with self-corrections worked in."""
+    roles = speakers(transcript)
+    known = relations(transcript)
+    turns: list[list[Sentence]] = []
+    previous: Speaker | None = None
+    for index, utterance in enumerate(transcript.utterances):
+        if utterance.suspicion is not None:
+            continue
+        if roles[index] is not previous or not turns:
+            turns.append([])
+            previous = roles[index]
+        turns[-1] += [
+            Sentence(evidence=evidence, speaker=roles[index], turn=len(turns) - 1, text=named)
+            for part in split(clean(utterance.text, transcript.language))
+            for named, evidence in [renamed(part, index, known)]
+        ]
+    result = []
+    for turn in turns:
+        for corrected in corrections.apply([(s.evidence, s.text) for s in turn]):
+            evidence, text = corrected
+            text = without_fillers(text)
+            if turn and re.search(r"\w", text):
+                result.append(replace(turn[0], evidence=evidence, text=text))
+    return [_about(sentence, result[n - 1] if n else None) for n, sentence in enumerate(result)]
+
+
+_PRONOUN = re.compile(r"^(?:en |maar )?(?:die|hij|zij|ze)\b", re.IGNORECASE)
+
+
+def _about(sentence: Sentence, previous: Sentence | None) -> Sentence:
+    """ "M'n buurvrouw. Die heeft een depressie gehad.": "die" is the buurvrouw, not the patient."""
+    if sentence.speaker is not Speaker.PATIENT or previous is None or previous.turn != sentence.turn:
+        return sentence
+    start = _PRONOUN.match(sentence.text)
+    people = [m for m in mentions("family", previous.text) if m.text[0].islower()]
+    if start is None or not people or has("family", sentence.text):
+        return sentence
+    text = f"{people[-1].text} {sentence.text[start.end() :].strip()}"
+    return replace(sentence, text=text, evidence=tuple(sorted({*sentence.evidence, *previous.evidence})))
