@@ -15,13 +15,13 @@ from consent import Consent, ConsentProblem, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
-from transcribe.errors import AudioProblem, NoSpeech, TranscribeError
+from transcribe.errors import AudioProblem, NoSpeech, SetupProblem, TranscribeError
 from transcribe.workflow import Workflow
 
 CHUNK = 1 << 20  # bytes
 
 
-class Stopped(TranscribeError):
+class Stopped(SetupProblem):
     """The worker stopped at a reason; the sentence is the reason's own."""
 
     def __init__(self, reason: Reason) -> None:

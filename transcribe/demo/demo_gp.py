@@ -14,14 +14,14 @@ import httpx
 from rich.console import Console
 
 from transcribe.consult import Actor
-from transcribe.errors import TranscribeError
+from transcribe.errors import SetupProblem
 from transcribe.soep.note import text_hash
 from transcribe.workflow import Workflow
 
 TOKEN = re.compile(r'name="token"\s+value="([^"]+)"')
 
 
-class StepFailed(TranscribeError):
+class StepFailed(SetupProblem):
     text = "De demonstratie stopte bij: {step}"
 
 

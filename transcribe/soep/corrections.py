@@ -189,10 +189,8 @@ def apply(turn: list[Piece]) -> list[Piece]:
         if replaced is not None:
             done[-1] = (both, replaced)
         elif _values(old) and len(old.split()) <= 3:
-            done[-1] = (
-                evidence,
-                new,
-            )  # "Drie dagen. Nee, het was zondag, ...": a bare value, said again in other words
+            # "Drie dagen. Nee, het was zondag, ...": a bare value, said again in other words
+            done[-1] = (both, new)
         elif _TAKEN_BACK.match(new):
             done[-1] = (both, _without_last(old))
             done.append((evidence, ""))
