@@ -1,7 +1,9 @@
 """Measure and print: word error rate, real-time factor, time to the draft, the drafter's time.
 
-    python scripts/bench.py [--consults DIR]    (DIR: consults in the schema of transcribe/demo/consults, rendered fresh)
+    python scripts/bench.py [--consults DIR] [--write]
 
+``--consults``: a folder of Dutch consults in the schema of transcribe/demo/consults, rendered anew with espeak-ng (needs
+the extra ``train``). ``--write``: put the word error rates beside the model, from where the demo's pages take them.
 Everything runs on the bundled demo model, here and now; nothing is remembered from an earlier run.
 """
 
@@ -54,24 +56,31 @@ def render(consults: Path, folder: Path) -> None:
     """Speak consults anew with espeak-ng, both channels, by the recipe of the demo recordings."""
     script = ROOT / "models" / "demo-nl" / "train" / "render_demo.py"
     for consult in sorted(consults.glob("*.json")):
+        if json.loads(consult.read_text(encoding="utf-8")).get("language", "nl") != "nl":
+            continue  # the model knows Dutch voices only
         copy = folder / consult.name
         copy.write_bytes(consult.read_bytes())
         subprocess.run([sys.executable, script, copy], check=True, capture_output=True)
 
 
-def hear(folder: Path, truth: Path, title: str) -> None:
+def hear(folder: Path, truth: Path, title: str) -> float:
+    """Transcribe a folder and print its figures. Returns the mean word error rate."""
     model = choose_model(Settings.from_env(demo=True))
     if model is None:
         sys.exit("the demo model is not there")
     transcriber = make_transcriber(model)
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        results = evaluate_folder(
+        evaluate_folder(
             folder, Path(out), decoder=PyAvDecoder(), transcriber=transcriber, drafter=make_drafter(), channels=CHANNELS
         )
         took = time.perf_counter() - began
         rates, edges = zip(
-            *(compare(truth / path.name, path) for path in sorted(Path(out).glob("*.json")) if path.stem in names(truth)),
+            *(
+                compare(truth / path.name, path)
+                for path in sorted(Path(out).glob("*.json"))
+                if path.stem in names(truth)
+            ),
             strict=True,
         )
     seconds = sum(json.loads((truth / f"{n}.json").read_text())["utterances"][-1]["end"] for n in names(truth))
@@ -80,7 +89,7 @@ def hear(folder: Path, truth: Path, title: str) -> None:
         f"({min(rates):.1%} to {max(rates):.1%}), both edges within 0.3 s {statistics.mean(edges):.0%}, "
         f"real-time factor {took / seconds:.3f} (decode, voice detection, recognition, draft)"
     )
-    del results
+    return statistics.mean(rates)
 
 
 def names(truth: Path) -> set[str]:
@@ -110,13 +119,19 @@ def draft_time() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--consults", type=Path, help="consults to render and hear as well")
+    parser.add_argument("--write", action="store_true", help="put the figures beside the model")
     args = parser.parse_args()
-    hear(CONSULTS, CONSULTS, "demo consults as shipped")
+    figures = {"wer_demo": f"{hear(CONSULTS, CONSULTS, 'demo consults as shipped'):.0%}".replace("%", " %")}
     if args.consults:
         with tempfile.TemporaryDirectory() as folder:
             render(args.consults, Path(folder))
-            hear(Path(folder), Path(folder), "freshly rendered consults")
+            rate = hear(Path(folder), Path(folder), "freshly rendered consults")
+            figures["wer_open"] = f"{rate:.0%}".replace("%", " %")
     draft_time()
+    if args.write:
+        lines = ["# Measured by scripts/bench.py --write; the demo's pages show them."]
+        lines += [f'{name} = "{value}"' for name, value in figures.items()]
+        (ROOT / "models" / "demo-nl" / "figures.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

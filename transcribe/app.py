@@ -206,7 +206,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
 
 
 def demo_info(model: Installed | None) -> DemoInfo:
-    """What the demo says of itself. The figures are measured and written beside the model by ``make bench-demo``."""
+    """What the demo says of itself. The figures are measured and written beside the model by ``scripts/bench.py``."""
     from transcribe.web.application import DemoInfo
 
     file = model.path / "figures.toml" if model else None
