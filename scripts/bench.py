@@ -3,7 +3,7 @@
     python scripts/bench.py [--consults DIR] [--write]
 
 ``--consults``: a folder of Dutch consults in the schema of transcribe/demo/consults, rendered anew with espeak-ng
-(needs the extra ``train``). ``--write``: put the word error rates beside the model, from where the demo's pages take them.
+(needs the extra ``train``). ``--write``: put the word error rates beside the model, where the demo's pages find them.
 Everything runs on the bundled demo model, here and now; nothing is remembered from an earlier run.
 """
 

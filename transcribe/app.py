@@ -202,6 +202,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
         max_upload_mb=settings.max_upload_mb,
         idle_minutes=settings.idle_minutes,
         version=__version__,
+        hosts=frozenset({settings.host}),
     )
 
 

@@ -115,13 +115,14 @@ class Workflow:
     def certificates(self, consult_id: UUID) -> list[Certificate]:
         return self._store.certificates(consult_id)
 
-    def review(self, actor: Actor, consult_id: UUID) -> Review:
-        """The note with its sources. Looking is logged."""
+    def review(self, actor: Actor, consult_id: UUID, *, first: bool = True) -> Review:
+        """The note with its sources. ``first``: log that somebody looks (not when a page shows its own edit)."""
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.WITH_NOTE)
         review = self._review(consult)
-        self._store.log(self._event(actor, Action.NOTE_VIEWED, consult_id))
+        if first:
+            self._store.log(self._event(actor, Action.NOTE_VIEWED, consult_id))
         return review
 
     def play(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:

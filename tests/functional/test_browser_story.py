@@ -1,0 +1,359 @@
+"""Stories a huisarts would recognise, played in a browser. Each docstring is the story."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from consent import How, current_text, grant
+from transcribe.asr.transcript import Speaker
+from transcribe.consult import Status
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+WORKSTATION = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def open_page(live_server, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a logged-in page; at the end no page may have had an error or a blocked script or style."""
+    problems: list[str] = []
+    contexts = []
+
+    def opened(path: str = "/", *, size: dict[str, int] = WORKSTATION, **options: object) -> Page:
+        context = chromium.new_context(viewport=size, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        # the browser itself logs answers of 4xx ("Failed to load") and none ("Failed to fetch"): part of some stories
+        page.on(
+            "console",
+            lambda message: (
+                problems.append(message.text) if message.type == "error" and "Failed to " not in message.text else None
+            ),
+        )
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(live_server.start(path))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def draft(live_server) -> UUID:
+    """A consult that waits for the doctor."""
+    return drafted(live_server)
+
+
+def drafted(live_server) -> UUID:
+    workflow, actor = live_server.workflow, live_server.actor
+    consult = workflow.create(actor, "HIS-2024-1187")
+    words = current_text()
+    given = grant(
+        how=How.SPOKEN,
+        informed_by="Demo-huisarts",
+        text_id=words.id,
+        text_sha256=words.sha256,
+        others_informed=True,
+        now=datetime.now(UTC),
+    )
+    workflow.record_consent(actor, consult.id, given)
+    recording = live_server.recording.read_bytes()
+    workflow.receive(actor, consult.id, [recording], (Speaker.HUISARTS, Speaker.PATIENT))
+    # the worker of the service may have it already
+    while workflow.consult(consult.id).status is not Status.DRAFTED:
+        if not workflow.process(consult.id):
+            time.sleep(0.05)
+    return consult.id
+
+
+def type_line(page: Page, section: str, text: str) -> None:
+    """A line of the doctor's own; nobody said it, so it asks to be confirmed."""
+    page.get_by_label(f"Regel toevoegen bij {section}").click()
+    page.get_by_role("textbox", name=f"Nieuwe regel bij {section}").fill(text)
+    page.keyboard.press("Enter")
+    page.locator(".line-text", has_text=text).wait_for()
+
+
+def confirm_all(page: Page) -> None:
+    flags = page.locator("#aandacht li")
+    while left := flags.count():
+        flags.first.get_by_role("button", name="Bevestig").click()
+        page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
+
+
+def pasted(page: Page) -> str:
+    """What is on the clipboard, seen the way a HIS sees it: by Ctrl+V."""
+    other = page.context.new_page()
+    other.set_content("<textarea autofocus></textarea>")
+    other.focus("textarea")
+    other.keyboard.press("Control+V")
+    text = other.input_value("textarea")
+    other.close()
+    page.bring_to_front()
+    return text
+
+
+def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) -> None:
+    """Dr. Demo starts a consult, tells the patient and records the yes. She uploads the recording and sees it being
+    written out. The draft is there: a line that nobody said is flagged, and she can't sign. She corrects the note,
+    confirms the line, signs, and copies to her HIS. Later she changes a word: the gate is closed again.
+    """
+    page = open_page()
+    page.get_by_role("link", name="Nieuw consult").first.click()
+    page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
+    page.keyboard.press("Enter")  # goes on to the words; never gives consent by itself
+    assert page.evaluate("document.activeElement.textContent") == "Toestemming gegeven"
+    assert live_server.workflow.consults() == []
+    page.keyboard.press("Enter")
+
+    page.get_by_label("Opname", exact=True).set_input_files(live_server.recording)
+    page.get_by_label("Gesprek, huisarts op het linkerkanaal").check()
+    page.get_by_role("button", name="Opname uploaden").click()
+
+    page.locator("#review").wait_for(timeout=120_000)
+    page.get_by_text("AI-concept").wait_for()
+    consult_id = UUID(page.url.rsplit("/", 1)[1])
+    type_line(page, "Evaluatie", "Keelontsteking, viraal.")
+
+    approve = page.locator("#akkoord")
+    assert approve.is_disabled()
+    assert "te bevestigen, wijzigen of verwijderen" in page.locator("#akkoord-uitleg").inner_text()
+    page.keyboard.press("Control+Enter")
+    assert live_server.workflow.consult(consult_id).status is Status.DRAFTED
+
+    confirm_all(page)
+    assert approve.is_enabled()
+    signed = page.locator("#kopie").inner_text()
+    assert "Keelontsteking, viraal." in signed
+    approve.click()
+
+    page.get_by_text("Akkoord van Demo-huisarts").wait_for()
+    page.wait_for_load_state()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Kopieer alles").click()
+    page.locator("[data-copied]", has_text="✓ gekopieerd").wait_for()
+    assert pasted(page) == signed
+    page.keyboard.press("e")
+    page.locator("li", has=page.locator("[data-copy=E]")).get_by_text("✓ gekopieerd").wait_for()
+    assert "Keelontsteking, viraal." in pasted(page)
+    assert "E:" not in pasted(page)
+    assert live_server.workflow.consult(consult_id).status is Status.DELIVERED
+
+    page.locator("#wijzigen summary").click()
+    page.get_by_role("link", name="Toch wijzigen").click()
+    page.get_by_text("Zodra u iets wijzigt vervalt het akkoord").wait_for()
+    assert live_server.workflow.consult(consult_id).status is Status.DELIVERED
+    line = page.locator(".line", has_text="Keelontsteking, viraal.")
+    line.get_by_role("button", name="Wijzig").click()
+    line.get_by_role("textbox").fill("Keelontsteking, bacterieel.")
+    page.keyboard.press("Enter")
+    page.get_by_text("Gewijzigd na akkoord").wait_for()
+    page.goto(f"{live_server.url}/consult/{consult_id}")
+    assert page.get_by_role("button", name="Kopieer alles").count() == 0
+    assert live_server.workflow.consult(consult_id).status is Status.DRAFTED
+
+
+def test_the_whole_check_by_keyboard(live_server, open_page: Callable[..., Page], draft: UUID) -> None:
+    """Dr. Demo leaves the mouse alone: j and k through the lines, e to change one, Esc to think better of it, Enter to
+    confirm what is flagged, Ctrl+Enter to sign, s to copy.
+    """
+    page = open_page(f"/consult/{draft}")
+    lines = page.locator("[data-line]")
+    first = lines.first.get_attribute("id")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id") == first
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.id") == first
+
+    page.keyboard.press("e")
+    page.keyboard.type(" en meer")
+    page.keyboard.press("Escape")
+    assert "en meer" not in page.locator("#kopie").inner_text()
+    assert page.evaluate("document.activeElement.id") == first
+    page.keyboard.press("e")
+    page.keyboard.type(" Heesheid.")
+    page.keyboard.press("Control+Enter")
+    page.locator("#kopie", has_text="Heesheid.").wait_for()
+    assert page.evaluate("document.activeElement.id") == first
+
+    type_line(page, "Plan", "Neusspray.")
+    type_line(page, "Objectief", "Rechter oor dof.")
+    page.locator(".line-flagged").first.focus()
+    while left := page.locator("#aandacht li").count():
+        assert page.evaluate("document.activeElement.matches('.line-flagged')")
+        page.keyboard.press("Enter")  # and on to the next flag
+        page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Akkoord van Demo-huisarts").wait_for()
+    page.wait_for_load_state()
+    page.keyboard.press("s")
+    page.locator("li", has=page.locator("[data-copy=S]")).get_by_text("✓ gekopieerd").wait_for()
+    assert [delivery.part for delivery in live_server.workflow.review(live_server.actor, draft).deliveries] == ["S"]
+
+
+def test_a_draft_does_not_leave_by_the_browsers_own_copying(open_page: Callable[..., Page], draft: UUID) -> None:
+    """In a hurry Dr. Demo selects the draft and presses Ctrl+C. The page says that copying is possible after her
+    signature, and the clipboard holds what it held before.
+    """
+    page = open_page(f"/consult/{draft}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    before = pasted(page)
+    page.locator("h1").click()
+    for keys in (("Control+A", "Control+C"), ("Control+A", "Control+X")):
+        for key in keys:
+            page.keyboard.press(key)
+        page.locator("#melding", has_text="Kopiëren kan na akkoord").wait_for()
+        assert pasted(page) == before
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Control+C")
+    assert pasted(page) == before
+
+
+def test_a_line_shows_and_plays_where_it_comes_from(open_page: Callable[..., Page], draft: UUID) -> None:
+    """Dr. Demo goes to a line: what was said lights up beside it. Space plays exactly that moment and then stops."""
+    page = open_page(f"/consult/{draft}")
+    with page.expect_response(lambda answer: answer.url.endswith("/audio")) as sound:
+        line = page.locator("[data-line][data-spans]:not([data-spans=''])").first
+        line.focus()
+        sources = (line.get_attribute("data-evidence") or "").split()
+        assert sources
+        for index in sources:
+            page.locator(f"#uiting-{index}.lit").wait_for()
+        assert page.locator(".lit").count() == len(sources)
+        page.keyboard.press("Space")
+    assert sound.value.status == 206
+    spans = [tuple(map(float, span.split("-"))) for span in (line.get_attribute("data-spans") or "").split()]
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 0.1")
+    page.wait_for_function("() => document.querySelector('audio').paused", timeout=60_000)
+    end = page.evaluate("document.querySelector('audio').currentTime")
+    assert spans[-1][1] - 0.05 <= end <= spans[-1][1] + 0.4
+
+
+def test_typing_survives_other_work(open_page: Callable[..., Page], draft: UUID) -> None:
+    """While one line is open with half a sentence typed, Dr. Demo confirms another one: her words are still there. She
+    can't sign before she has saved or dropped them.
+    """
+    page = open_page(f"/consult/{draft}")
+    first = page.locator("[data-line]").first
+    first.get_by_role("button", name="Wijzig").click()
+    page.keyboard.type(" half getypt")
+    page.locator("#gemist, #weggelaten").evaluate_all("folds => folds.forEach(fold => { fold.open = true })")
+    confirm_all(page)
+    assert first.get_by_role("textbox").input_value().endswith(" half getypt")
+    page.locator("#akkoord").click()
+    page.get_by_text("Er staat nog een regel open").wait_for()
+    first.get_by_role("textbox").focus()
+    page.keyboard.press("Enter")
+    page.locator("#kopie", has_text="half getypt").wait_for()
+    assert page.locator("[data-line]").first.get_by_role("textbox").count() == 0
+
+
+def test_two_tabs_never_overwrite_each_other(open_page: Callable[..., Page], draft: UUID) -> None:
+    """The note is open in two tabs. What is saved second is not lost and overwrites nothing: the page says that
+    somebody else changed the consult.
+    """
+    one, two = open_page(f"/consult/{draft}"), open_page(f"/consult/{draft}")
+    for page, words in ((one, "uit tab een"), (two, "uit tab twee")):
+        page.keyboard.press("j")
+        page.keyboard.press("e")
+        page.keyboard.type(f" {words}")
+        page.keyboard.press("Enter")
+    two.get_by_text("intussen gewijzigd").wait_for()
+    assert two.get_by_role("textbox").first.input_value().endswith("uit tab twee")
+    two.reload()
+    assert "uit tab een" in two.locator("#kopie").inner_text()
+    assert "uit tab twee" not in two.locator("#kopie").inner_text()
+
+
+def test_quick_hands_do_nothing_twice(live_server, open_page: Callable[..., Page], draft: UUID) -> None:
+    """Dr. Demo removes a line, puts it back, takes an utterance over and double-clicks everything. Each thing happens
+    once.
+    """
+    page = open_page(f"/consult/{draft}")
+    count = page.locator("[data-line]").count()
+    page.locator("[data-line]").first.get_by_role("button", name="Verwijder").dblclick()
+    page.get_by_text("1 regel verwijderd").wait_for()
+    assert page.locator("[data-line]").count() == count - 1
+    page.get_by_text("1 regel verwijderd").click()
+    page.get_by_role("button", name="Zet terug").dblclick()
+    page.locator("#verwijderd").wait_for(state="detached")
+    assert page.locator("[data-line]").count() == count
+    page.locator("#uiting-1").hover()
+    page.locator("#uiting-1").get_by_role("button", name="S", exact=True).dblclick()
+    page.wait_for_function("count => document.querySelectorAll('[data-line]').length > count", arg=count)
+    page.wait_for_timeout(500)
+    lines = list(live_server.workflow.review(live_server.actor, draft).note.lines())
+    assert len(lines) == count + 1
+    assert lines[-1].evidence == (1,)
+
+
+def test_a_file_that_is_no_recording(live_server, open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """The wrong file is chosen. The page says what is wrong and stays ready for the right one."""
+    page = open_page("/consult/nieuw")
+    page.get_by_label("Patiëntkenmerk").fill("HIS-1")
+    page.get_by_role("button", name="Toestemming gegeven").click()
+    empty = tmp_path / "leeg.wav"
+    empty.touch()
+    page.get_by_label("Opname", exact=True).set_input_files(empty)
+    page.get_by_role("button", name="Opname uploaden").click()
+    page.get_by_role("alert").get_by_text("Het bestand is leeg").wait_for()
+    page.get_by_label("Opname", exact=True).set_input_files(live_server.recording)
+    page.get_by_role("button", name="Opname uploaden").click()
+    page.locator("#review").wait_for(timeout=120_000)
+
+
+def test_withdrawal_takes_one_question(open_page: Callable[..., Page], draft: UUID) -> None:
+    """The patient calls: no report after all. One question, and everything is destroyed, with proof."""
+    page = open_page(f"/consult/{draft}")
+    page.get_by_text("Toestemming intrekken").click()
+    page.get_by_role("button", name="Ja, intrekken en vernietigen").click()
+    page.get_by_role("heading", name="Vernietigingsbewijs").wait_for()
+    assert page.get_by_text("vernietigd op").count() == 2
+
+
+def test_the_server_is_gone(live_server, open_page: Callable[..., Page], draft: UUID) -> None:
+    """The network falls away while Dr. Demo works: she is told, and nothing she typed is gone."""
+    page = open_page(f"/consult/{draft}")
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    page.keyboard.type(" nog te bewaren")
+    page.route("**/wijzig", lambda route: route.abort())
+    page.keyboard.press("Enter")
+    page.get_by_text("Geen verbinding met de server").wait_for()
+    assert page.get_by_role("textbox").first.input_value().endswith("nog te bewaren")
+    page.unroute("**/wijzig")
+    page.keyboard.press("Enter")
+    page.locator("#kopie", has_text="nog te bewaren").wait_for()
+
+
+@pytest.mark.parametrize("size", [PHONE, WORKSTATION], ids=["phone", "workstation"])
+def test_every_page_fits(live_server, open_page: Callable[..., Page], draft: UUID, size: dict[str, int]) -> None:
+    """On a phone and on a small workstation nothing sticks out sideways, and every page has one main heading."""
+    page = open_page("/", size=size)
+    for path in ("/", "/consult/nieuw", f"/consult/{draft}", "/bestaat-niet", "/login"):
+        page.goto(live_server.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+        assert page.locator("h1").count() == 1, path
+        assert page.locator("main").count() == 1
+    if size is WORKSTATION:
+        page.goto(f"{live_server.url}/consult/{draft}")
+        assert page.evaluate("document.documentElement.scrollHeight") <= size["height"]
+        assert re.search("auto|scroll", page.locator(".note-side").evaluate("one => getComputedStyle(one).overflowY"))

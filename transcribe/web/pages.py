@@ -1,0 +1,172 @@
+"""Templates, languages and hashed static files: from values to HTML."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import babel.dates
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from transcribe.errors import N_, TranscribeError
+from transcribe.i18n import LANGUAGES, translations
+from transcribe.web.access import local_page
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "taal"
+JUST_NOW = N_("zojuist")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoInfo:
+    """What a demonstration says of itself on every page."""
+
+    model: str
+    wer_demo: str  # measured word error rate on the demo consults, as text: "9 %"
+    wer_open: str  # and on texts the model has never seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticFile:
+    body: bytes
+    media_type: str
+    packed: bytes  # gzip; only files of ours are ever compressed, never a page with secrets in it
+
+
+class StaticFiles:
+    """All static files in memory, under one prefix made of their content.
+
+    One prefix for all, so that the relative imports of ES modules stay within the same version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[str, StaticFile] = {}
+        digest = hashlib.sha256()
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            name = path.relative_to(folder).as_posix()
+            body = path.read_bytes()
+            digest.update(name.encode() + b"\0" + body)
+            media_type = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(name)[0]
+            self._files[name] = StaticFile(
+                body=body, media_type=media_type or "text/plain", packed=gzip.compress(body, mtime=0)
+            )
+        self.tag = digest.hexdigest()[:16]
+
+    def get(self, name: str) -> StaticFile | None:
+        return self._files.get(name)
+
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def url(self, name: str) -> str:
+        assert name in self._files, f"no static file {name}"
+        return f"/static/{self.tag}/{name}"
+
+
+class Pages:
+    """Renders templates in the reader's language."""
+
+    def __init__(self, *, ui_language: str, demo: DemoInfo | None, idle_minutes: int, version: str) -> None:
+        self._ui_language = ui_language
+        self.static = StaticFiles(HERE / "static")
+        self._environments = {language: self._environment(language) for language in LANGUAGES}
+        for environment in self._environments.values():
+            environment.globals.update(
+                static=self.static.url, demo=demo, idle_seconds=idle_minutes * 60, version=version
+            )
+
+    def _environment(self, language: str) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.install_gettext_translations(  # type: ignore[attr-defined]  # given by the extension
+            translations(language), newstyle=True
+        )
+        environment.globals["language"] = language
+        # for sentences that come from Python (marked N_): no %-formatting, they may hold a percent sign
+        environment.filters["t"] = translations(language).gettext
+        environment.filters["clock"] = clock_time
+        environment.filters["at"] = partial(moment, language=language)
+        environment.filters["hour"] = hour
+        environment.filters["ago"] = partial(ago, language=language)
+        return environment
+
+    def language(self, request: Request) -> str:
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        return chosen if chosen in LANGUAGES else self._ui_language
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: object,
+    ) -> HTMLResponse:
+        """A page, or a fragment (names with an underscore)."""
+        session = request.scope.get("state", {}).get("session")
+        context.setdefault("token", session.token if session else "")
+        context["logged_in"] = session is not None
+        context["path"] = local_page(request.url.path)
+        html = self._environments[self.language(request)].get_template(template).render(context)
+        return HTMLResponse(html, status_code=status_code, headers=dict(headers or {}))
+
+    def sentence(self, request: Request, text: str) -> str:
+        """A marked Dutch sentence in the reader's language."""
+        return translations(self.language(request)).gettext(text)
+
+    def explain(self, request: Request, error: TranscribeError) -> str:
+        """The sentence of one of our errors; its parameters may be sentences or status words themselves."""
+        params = {
+            name: self.sentence(request, value) if isinstance(value, str) and value else value
+            for name, value in error.params.items()
+        }
+        return self.sentence(request, error.text).format(**params)
+
+
+def _practice_zone() -> tzinfo:
+    try:
+        return ZoneInfo("Europe/Amsterdam")
+    except ZoneInfoNotFoundError:  # a machine without a time zone database: its own clock is the best there is
+        return datetime.now().astimezone().tzinfo or timezone(timedelta(hours=1))
+
+
+PRACTICE_ZONE = _practice_zone()
+
+
+def clock_time(seconds: float) -> str:
+    """A place in a recording: 3:07."""
+    whole = int(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(when: datetime, *, language: str) -> str:
+    return babel.dates.format_datetime(when.astimezone(PRACTICE_ZONE), "d MMM yyyy HH:mm", locale=language)
+
+
+def hour(when: datetime) -> str:
+    return when.astimezone(PRACTICE_ZONE).strftime("%H:%M")
+
+
+def ago(when: datetime, now: datetime, *, language: str) -> str:
+    """How long ago, in words."""
+    if now - when < timedelta(minutes=1):
+        return translations(language).gettext(JUST_NOW)
+    return babel.dates.format_timedelta(when - now, add_direction=True, locale=language, granularity="minute")

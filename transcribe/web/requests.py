@@ -1,0 +1,108 @@
+"""What routes share: the parts of the app, the session, and forms that were checked."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from transcribe.consult import Actor
+from transcribe.errors import InvalidInput
+from transcribe.web.access import Access, ForgedRequest, Session
+from transcribe.web.errors import BAD_FORM, is_htmx
+from transcribe.web.guard import SAFE
+from transcribe.web.pages import Pages
+from transcribe.workflow import Workflow
+
+#: A form holds a line of a note, never more.
+MAX_FORM_BYTES = 64 * 1024
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """Everything the routes work with."""
+
+    workflow: Workflow
+    actor: Actor
+    access: Access
+    pages: Pages
+    max_upload_mb: int
+    now: Callable[[], datetime]
+
+
+class Fields(dict[str, str]):
+    """The fields of one form."""
+
+    def number(self, name: str) -> int:
+        try:
+            return int(self[name])
+        except (KeyError, ValueError) as missing:
+            raise InvalidInput(problem=BAD_FORM) from missing
+
+    def text(self, name: str) -> str:
+        if name not in self:
+            raise InvalidInput(problem=BAD_FORM)
+        return self[name]
+
+    def ticked(self, name: str) -> bool:
+        return name in self
+
+
+def web_of(request: Request) -> Web:
+    web: Web = request.app.state.web
+    return web
+
+
+def session_of(request: Request) -> Session:
+    session: Session = request.state.session
+    return session
+
+
+async def read_form(request: Request) -> Fields:
+    """A small urlencoded form, in memory. Multipart is not taken: its parser writes files to disk in clear."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != FORM_TYPE:
+        raise HTTPException(415)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413)
+    try:
+        return Fields(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100))
+    except ValueError as broken:
+        raise InvalidInput(problem=BAD_FORM) from broken
+
+
+async def checked(request: Request) -> Fields:
+    """On every route with a session: an unsafe request must carry the session's token. Gives the form's fields."""
+    if request.method in SAFE:
+        return Fields()
+    given = request.headers.get("x-csrf-token")
+    fields = Fields()
+    if request.headers.get("content-type", "").startswith(FORM_TYPE) or given is None:
+        fields = await read_form(request)
+        given = fields.pop("token", "") if given is None else given
+    if not hmac.compare_digest(given.encode(), session_of(request).token.encode()):
+        raise ForgedRequest
+    return fields
+
+
+def go(request: Request, page: str) -> Response:
+    """To another page after an action."""
+    if is_htmx(request):
+        return Response(status_code=204, headers={"HX-Redirect": page})
+    return RedirectResponse(page, status_code=303)
+
+
+WebDep = Annotated[Web, Depends(web_of)]
+FieldsDep = Annotated[Fields, Depends(checked)]
+SessionDep = Annotated[Session, Depends(session_of)]
+FormDep = Annotated[Fields, Depends(read_form)]

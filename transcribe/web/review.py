@@ -1,0 +1,140 @@
+"""The review page, sign-off and copying: parse, one use case, render or redirect."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from transcribe.consult import Status
+from transcribe.errors import InvalidInput, NotFound
+from transcribe.soep.note import Section
+from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
+from transcribe.web.pages import hour
+from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
+from transcribe.web.views import certificate_views, review_view
+
+router = APIRouter(dependencies=[Depends(checked)])
+
+
+def review_page(
+    request: Request, web: Web, consult_id: UUID, *, changing: bool = False, first: bool = True
+) -> Response:
+    """The note with its source, to check or, after approval, to copy.
+
+    ``changing``: an approved note, to edit. ``first``: a look that is logged, not the page after its own edit.
+    """
+    view = review_view(web.workflow.review(web.actor, consult_id, first=first), web.actor)
+    open_note = view.consult.status is Status.DRAFTED or changing
+    template = "_review.html" if is_htmx(request) else "review.html" if open_note else "approved.html"
+    return web.pages.render(
+        request,
+        template,
+        view=view,
+        head=view.head,
+        consult=view.consult,
+        rights=view.rights,
+        certificates=certificate_views(web.workflow.certificates(consult_id)),
+        changing=changing,
+        now=web.now(),
+    )
+
+
+@router.get("/consult/{consult_id}/wijzigen")
+def change_page(request: Request, web: WebDep, consult_id: UUID) -> Response:
+    """An approved note opened for editing. The gate closes at the first change, not at the look."""
+    if web.workflow.consult(consult_id).status not in {Status.APPROVED, Status.DELIVERED}:
+        return RedirectResponse(f"/consult/{consult_id}", status_code=303)
+    return review_page(request, web, consult_id, changing=True)
+
+
+# --- lines ---------------------------------------------------------------------------------------------------------
+
+
+@router.post("/consult/{consult_id}/regel/{line_id}/wijzig")
+def edit(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
+    web.workflow.edit_line(web.actor, consult_id, fields.number("versie"), line_id, fields.text("tekst"))
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/regel/{line_id}/bevestig")
+def confirm(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
+    web.workflow.confirm_line(web.actor, consult_id, fields.number("versie"), line_id)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/regel/{line_id}/verwijder")
+def remove(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
+    web.workflow.remove_line(web.actor, consult_id, fields.number("versie"), line_id)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/regel/{line_id}/terug")
+def restore(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
+    web.workflow.restore_line(web.actor, consult_id, fields.number("versie"), line_id)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/regel")
+def add(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    web.workflow.add_line(
+        web.actor,
+        consult_id,
+        fields.number("versie"),
+        _section(fields.text("onderdeel")),
+        fields.text("tekst"),
+        report_id=fields.get("verslag") or None,
+    )
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/uiting")
+def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    """A line from what was said ("12-S"). The words come from our transcript, never from the browser."""
+    number, _, letter = fields.text("neem").partition("-")
+    section = _section(letter)
+    transcript = web.workflow.review(web.actor, consult_id, first=False).transcript
+    if transcript is None or not number.isdecimal() or int(number) >= len(transcript.utterances):
+        raise NotFound
+    index = int(number)
+    web.workflow.add_line(
+        web.actor,
+        consult_id,
+        fields.number("versie"),
+        section,
+        transcript.utterances[index].text,
+        evidence=(index,),
+    )
+    return _changed(request, web, consult_id)
+
+
+def _section(value: str) -> Section:
+    try:
+        return Section(value)
+    except ValueError as unknown:
+        raise InvalidInput(problem=BAD_FORM) from unknown
+
+
+def _changed(request: Request, web: Web, consult_id: UUID) -> Response:
+    page = f"/consult/{consult_id}"
+    return review_page(request, web, consult_id, first=False) if is_htmx(request) else go(request, page)
+
+
+# --- sign-off and copying ------------------------------------------------------------------------------------------
+
+
+@router.post("/consult/{consult_id}/akkoord")
+def approve(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    web.workflow.approve(web.actor, consult_id, fields.text("sha256"))
+    return go(request, f"/consult/{consult_id}")
+
+
+@router.post("/consult/{consult_id}/kopie/{part}")
+def deliver(request: Request, web: WebDep, consult_id: UUID, part: str) -> Response:
+    """The text for the HIS. The copy is on record when this answers."""
+    text = web.workflow.deliver(web.actor, consult_id, part)
+    at = hour(web.now())
+    if wants_json(request):
+        return JSONResponse({"text": text, "part": part, "at": at})
+    return web.pages.render(request, "copy.html", text=text, part=part, at=at, page=f"/consult/{consult_id}")

@@ -1,0 +1,68 @@
+// The page by keyboard: j/k through the lines, Enter confirms, e edits, space plays, Ctrl+Enter approves.
+import { open } from "./edit.js";
+import { letters } from "./letters.js";
+import { unsaved } from "./keep.js";
+import { play, playing, stop } from "./player.js";
+import { say } from "./problems.js";
+
+const lines = () => [...document.querySelectorAll("#review [data-line]")];
+const current = () => document.activeElement?.closest("[data-line]") ?? document.querySelector(".line-lit");
+const typing = (target) => target.closest("textarea, input:not([type=checkbox]):not([type=radio]), select, [contenteditable]");
+
+function step(by) {
+  const all = lines();
+  const at = all.indexOf(current());
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
+  next?.focus();
+}
+
+const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
+
+// unsaved text is not in the note that would be signed
+const guarded = (event) => {
+  if (!event.target.matches?.("form[data-action=akkoord]") || !unsaved().length) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  say(document.getElementById("review").dataset.unsaved, "warn");
+};
+window.addEventListener("submit", guarded, true);
+
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (event.isComposing || event.altKey || event.metaKey) return;
+  // a key that is held down is not a decision for each flag
+  if (event.repeat && key === "Enter") return event.preventDefault();
+  if (key === "Enter" && event.ctrlKey) {
+    if (typing(target)) return; // there it saves the line
+    const button = document.getElementById("akkoord");
+    if (!button) return;
+    event.preventDefault();
+    if (button.disabled) document.querySelector("#aandacht button, #aandacht a")?.focus();
+    else button.form.requestSubmit(button);
+    return;
+  }
+  if (event.ctrlKey || typing(target)) return;
+  const line = current();
+  const onControl = target.closest("button, a, summary, input, audio");
+  if (key === "Escape" && playing()) return stop();
+  if (key === "Enter" && !onControl && line) {
+    event.preventDefault();
+    return act(line, "bevestig");
+  }
+  if (key === " " && !onControl && line?.dataset.spans) {
+    event.preventDefault();
+    return play(line.dataset.spans, line.querySelector("[data-play]"));
+  }
+  if (key === "Delete" && !onControl && line) {
+    event.preventDefault();
+    return act(line, "verwijder");
+  }
+  if (!letters()) return;
+  if (key === "j" || key === "k") {
+    event.preventDefault();
+    step(key === "j" ? 1 : -1);
+  } else if (key === "e" && line) {
+    event.preventDefault();
+    open(line.dataset.line);
+  }
+});

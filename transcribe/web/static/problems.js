@@ -1,0 +1,27 @@
+// Errors of this page and of the network are shown, never silent.
+const place = document.getElementById("melding");
+
+export function say(text, kind = "error") {
+  const message = document.createElement("p");
+  message.className = `message message-${kind}`;
+  message.setAttribute("role", kind === "error" ? "alert" : "status");
+  message.textContent = text;
+  place.replaceChildren(message);
+  message.scrollIntoView({ block: "nearest" });
+}
+
+export function hush() {
+  place.replaceChildren();
+}
+
+window.addEventListener("error", () => say(place.dataset.scriptError));
+window.addEventListener("unhandledrejection", () => say(place.dataset.scriptError));
+document.addEventListener("htmx:error", (event) => {
+  // a page that refreshes itself tries again by itself
+  if (event.target.matches?.("[hx-trigger^='every']")) return;
+  say(place.dataset.networkError);
+});
+// a message belongs to the last action: the next one that succeeds removes it
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.response?.status < 400 && !event.target.matches?.("[hx-trigger^='every']")) hush();
+});

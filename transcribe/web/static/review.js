@@ -1,0 +1,7 @@
+// The review page: each behaviour is a module of its own.
+import "./gate.js";
+import "./keep.js";
+import "./edit.js";
+import "./evidence.js";
+import "./player.js";
+import "./keys.js";

@@ -1,0 +1,402 @@
+"""From values to what a page shows. No rules: those stand in ``policy`` and ``soep``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript
+from transcribe.consult import (
+    REASON_TEXT,
+    STOPPING,
+    TRANSITIONS,
+    Actor,
+    Certificate,
+    Consult,
+    KeyPurpose,
+    Reason,
+    Status,
+)
+from transcribe.errors import N_
+from transcribe.policy import RIGHTS, WITH_NOTE, Rights
+from transcribe.soep.note import Line, Origin, Section, section_text
+from transcribe.workflow import Review
+
+#: Heard a little before and after an utterance: word times are a few tenths off.
+MARGIN_S = 0.3
+#: Pieces of sound closer than this are played as one.
+JOIN_S = 1.0
+
+STATUS_TEXT: dict[Status, str] = {
+    Status.NEW: N_("Toestemming nog vastleggen"),
+    Status.CONSENTED: N_("Wacht op de opname"),
+    Status.RECORDING: N_("Opname loopt"),
+    Status.PAUSED: N_("Opname gepauzeerd"),
+    Status.RECORDED: N_("Wordt uitgeschreven"),
+    Status.TRANSCRIBED: N_("Concept wordt gemaakt"),
+    Status.DRAFTED: N_("Wacht op uw controle"),
+    Status.APPROVED: N_("Akkoord, nog niet gekopieerd"),
+    Status.DELIVERED: N_("Gekopieerd"),
+    Status.REFUSED: N_("Patiënt gaf geen toestemming"),
+    Status.WITHDRAWN: N_("Toestemming ingetrokken, vernietigd"),
+    Status.DISCARDED: N_("Verwijderd"),
+    Status.ERASED: N_("Gewist"),
+}
+STOPPED_TEXT: dict[Reason, str] = {
+    Reason.NO_SPEECH: N_("Geen spraak gehoord"),
+    Reason.UNREADABLE: N_("Opname niet te lezen"),
+    Reason.NO_MODEL: N_("Geen spraakmodel geïnstalleerd"),
+    Reason.FAILED: N_("Uitschrijven mislukt"),
+}
+#: As the rules name them in their sentences ("een consult met status “concept”").
+STATUS_WORDS = [
+    N_("nieuw"), N_("toestemming"), N_("opname loopt"), N_("pauze"), N_("opgenomen"), N_("uitgeschreven"),
+    N_("concept"), N_("akkoord"), N_("gekopieerd"), N_("geweigerd"), N_("ingetrokken"), N_("verwijderd"), N_("gewist"),
+]  # fmt: skip
+ROLE_WORDS = [N_("huisarts"), N_("waarnemer"), N_("poh"), N_("assistente"), N_("systeem")]
+
+SPEAKER_TEXT: dict[Speaker, str] = {
+    Speaker.HUISARTS: N_("Huisarts"),
+    Speaker.PATIENT: N_("Patiënt"),
+    Speaker.BEGELEIDER: N_("Begeleider"),
+    Speaker.ONBEKEND: N_("Spreker"),
+}
+SUSPICION_TEXT: dict[Suspicion, str] = {
+    Suspicion.REPEAT_LOOP: N_("niet gebruikt: de spraakherkenning herhaalt zichzelf"),
+    Suspicion.PHANTOM: N_("niet gebruikt: waarschijnlijk niet gezegd"),
+    Suspicion.OVER_SILENCE: N_("niet gebruikt: hier is geen spraak gehoord"),
+    Suspicion.UNLIKELY: N_("niet gebruikt: te onzeker verstaan"),
+}
+SECTION_TEXT: dict[Section, str] = {
+    Section.S: N_("Subjectief"),
+    Section.O: N_("Objectief"),
+    Section.E: N_("Evaluatie"),
+    Section.P: N_("Plan"),
+}
+PURPOSE_TEXT: dict[KeyPurpose, str] = {
+    KeyPurpose.SOURCE: N_("Opname, transcript en concept"),
+    KeyPurpose.RECORD: N_("Patiëntkenmerk en verslag"),
+}
+WHY_TEXT: dict[str, str] = {
+    "akkoord": N_("na akkoord"),
+    "intrekking": N_("toestemming ingetrokken"),
+    "verwijderd": N_("consult verwijderd"),
+    "gewist": N_("verslag gewist"),
+    "vervangen": N_("opname vervangen"),
+}
+#: Fixed words of the drafter and of the checks, so that the catalogue has them. Sentences that quote the note stay
+#: Dutch, as the note does.
+SOEP_WORDS = [
+    N_("Geen bron: de opname is vernietigd."),
+    N_("Geen bron: bij deze regel hoort geen stuk van het gesprek."),
+    N_("begroeting of afscheid"), N_("over de opname of de verbinding"), N_("bevestiging zonder inhoud"),
+    N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
+    N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
+    N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"),
+]  # fmt: skip
+#: What a consent form shows.
+GIVEN_BY_WORDS = [
+    N_("patiënt"), N_("ouder of voogd"), N_("patiënt en ouder of voogd"), N_("wettelijk vertegenwoordiger"),
+]  # fmt: skip
+#: What ``consent`` says no with.
+CONSENT_SENTENCES = [
+    N_("Vul in wie de patiënt heeft geïnformeerd."),
+    N_("Kies waarvoor de patiënt toestemming geeft, of leg een weigering vast."),
+    N_("Iedereen in de kamer moet weten dat er wordt opgenomen en daarmee instemmen."),
+    N_("Bij leeftijd <12 geeft toestemming: ouder of voogd."),
+    N_("Bij leeftijd 12-15 geeft toestemming: patiënt en ouder of voogd."),
+    N_("Bij leeftijd >=16 geeft toestemming: patiënt of wettelijk vertegenwoordiger."),
+    N_("Er is geen toestemming van de patiënt voor: opname. Leg eerst de toestemming vast."),
+]
+
+
+class Layout(StrEnum):
+    """What is on the channels of a recording."""
+
+    HUISARTS_LEFT = "huisarts-links"
+    PATIENT_LEFT = "patient-links"
+    MIXED = "gemengd"
+    DICTATION = "dictaat"
+
+
+LAYOUT_TEXT: dict[Layout, str] = {
+    Layout.MIXED: N_("Gesprek, iedereen door elkaar"),
+    Layout.HUISARTS_LEFT: N_("Gesprek, huisarts op het linkerkanaal, patiënt rechts"),
+    Layout.PATIENT_LEFT: N_("Gesprek, patiënt op het linkerkanaal, huisarts rechts"),
+    Layout.DICTATION: N_("Dictaat van de huisarts"),
+}
+LAYOUT_SPEAKERS: dict[Layout, tuple[Speaker, ...]] = {
+    Layout.HUISARTS_LEFT: (Speaker.HUISARTS, Speaker.PATIENT),
+    Layout.PATIENT_LEFT: (Speaker.PATIENT, Speaker.HUISARTS),
+    Layout.MIXED: (Speaker.ONBEKEND,),
+    Layout.DICTATION: (Speaker.HUISARTS,),
+}
+
+#: Waiting for a step of ours, not of a person.
+PROCESSING = frozenset({Status.RECORDED, Status.TRANSCRIBED})
+OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
+
+
+def stopped(consult: Consult) -> bool:
+    return consult.status in PROCESSING and consult.reason in STOPPING
+
+
+def processing(consult: Consult) -> bool:
+    return consult.status in PROCESSING and consult.reason not in STOPPING
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsultView:
+    """A consult in a list or at the top of its page."""
+
+    consult: Consult
+    label: str  # status in plain words, to be translated
+    tone: str  # "wacht", "open", "bezig", "stopt", "klaar", "over": colour and sign beside the words
+    reason: str
+
+    @property
+    def can_withdraw(self) -> bool:
+        return Status.WITHDRAWN in TRANSITIONS[self.consult.status]
+
+    @property
+    def can_discard(self) -> bool:
+        return Status.DISCARDED in TRANSITIONS[self.consult.status]
+
+    @property
+    def can_erase(self) -> bool:
+        return Status.ERASED in TRANSITIONS[self.consult.status] and self.consult.status in WITH_NOTE
+
+
+def consult_view(consult: Consult) -> ConsultView:
+    label = STATUS_TEXT[consult.status]
+    if consult.reason in STOPPED_TEXT:
+        label = STOPPED_TEXT[consult.reason]
+    if stopped(consult):
+        tone = "stopt"
+    elif consult.status in {Status.DRAFTED, Status.APPROVED, Status.NEW}:
+        tone = "wacht"
+    elif consult.status is Status.DELIVERED:
+        tone = "klaar"
+    elif consult.status in OVER:
+        tone = "over"
+    else:
+        tone = "bezig" if processing(consult) else "open"
+    reason = REASON_TEXT[consult.reason] if consult.reason else ""
+    return ConsultView(consult=consult, label=label, tone=tone, reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worklist:
+    waiting: list[ConsultView]  # for a person, first
+    busy: list[ConsultView]
+    done: list[ConsultView]
+
+    @property
+    def moving(self) -> bool:
+        """Something will change by itself."""
+        return any(processing(view.consult) for view in self.busy)
+
+
+def worklist(consults: Iterable[Consult]) -> Worklist:
+    """Newest first within each part; a draft that waits for a person's eyes stands at the top."""
+    waiting, busy, done = [], [], []
+    for consult in consults:
+        view = consult_view(consult)
+        if consult.status in {Status.DRAFTED, Status.APPROVED} or stopped(consult):
+            waiting.append(view)
+        elif consult.status is Status.DELIVERED or consult.status in OVER:
+            done.append(view)
+        else:
+            busy.append(view)
+    waiting.sort(key=lambda view: view.consult.status is not Status.DRAFTED)
+    return Worklist(waiting=waiting, busy=busy, done=done)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceView:
+    index: int
+    speaker: str
+    side: str  # the speaker's value, for colour
+    start_s: float
+    spans: str  # for the player
+    text: str
+    note: str  # why it is not in the note
+    missed: str  # what may be missed
+    used: bool  # some line rests on it
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineView:
+    line: Line
+    flags: tuple[str, ...]  # open findings, to be translated
+    spans: str
+    start_s: float | None
+    evidence: str
+
+    @property
+    def typed(self) -> bool:
+        return self.line.origin is Origin.HUISARTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionView:
+    section: Section
+    title: str
+    lines: list[LineView]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportView:
+    id: str
+    sections: list[SectionView]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyPart:
+    part: str
+    title: str
+    key: str
+    empty: bool
+    copied_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewView:
+    review: Review
+    head: ConsultView
+    rights: Rights
+    reports: list[ReportView]
+    flagged: list[LineView]
+    utterances: list[UtteranceView]
+    missed: list[UtteranceView]
+    dropped: list[UtteranceView]
+    removed: list[LineView]
+    copies: list[CopyPart]
+
+    @property
+    def consult(self) -> Consult:
+        return self.review.consult
+
+
+def review_view(review: Review, actor: Actor) -> ReviewView:
+    note, transcript = review.note, review.transcript
+    utterances = utterance_views(review)
+    by_index = {utterance.index: utterance for utterance in utterances}
+
+    def line_view(line: Line) -> LineView:
+        flags = tuple(finding.text for finding in review.flags.get(line.id, ()))
+        return _line_view(line, flags, transcript)
+
+    reports = [
+        ReportView(
+            id=report.id,
+            sections=[
+                SectionView(
+                    section=section,
+                    title=SECTION_TEXT[section],
+                    lines=[line_view(line) for line in report.section(section)],
+                )
+                for section in Section
+            ],
+        )
+        for report in note.reports
+    ]
+    lines = [line for report in reports for section in report.sections for line in section.lines]
+    return ReviewView(
+        review=review,
+        head=consult_view(review.consult),
+        rights=RIGHTS[actor.role],
+        reports=reports,
+        flagged=[line for line in lines if line.flags],
+        utterances=utterances,
+        missed=[by_index[item.utterance] for item in note.missed if item.utterance in by_index],
+        dropped=[utterance for utterance in utterances if utterance.note],
+        removed=[line_view(line) for _, line in note.removed],
+        copies=_copies(review),
+    )
+
+
+def utterance_views(review: Review) -> list[UtteranceView]:
+    transcript, note = review.transcript, review.note
+    if transcript is None:
+        return []
+    dropped = {item.utterance: item.reason for item in note.dropped}
+    missed = {item.utterance: item.kind for item in note.missed}
+    used = {index for line in note.lines() for index in line.evidence}
+    return [
+        UtteranceView(
+            index=index,
+            speaker=SPEAKER_TEXT[utterance.speaker],
+            side=utterance.speaker.value,
+            start_s=utterance.start_s,
+            spans=spans([(utterance.start_s, utterance.end_s)]),
+            text=utterance.text,
+            note=SUSPICION_TEXT[utterance.suspicion] if utterance.suspicion else dropped.get(index, ""),
+            missed=missed.get(index, ""),
+            used=index in used,
+        )
+        for index, utterance in enumerate(transcript.utterances)
+    ]
+
+
+def spans(pieces: Iterable[tuple[float, float]]) -> str:
+    """Moments to play, in order, near ones joined: "12.30-15.10 40.00-41.50"."""
+    joined: list[tuple[float, float]] = []
+    for start, end in sorted(pieces):
+        if joined and start - joined[-1][1] < JOIN_S:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return " ".join(f"{max(0.0, start - MARGIN_S):.2f}-{end + MARGIN_S:.2f}" for start, end in joined)
+
+
+def _line_view(line: Line, flags: tuple[str, ...], transcript: Transcript | None) -> LineView:
+    known = [
+        transcript.utterances[index]
+        for index in line.evidence
+        if transcript is not None and 0 <= index < len(transcript.utterances)
+    ]
+    return LineView(
+        line=line,
+        flags=flags,
+        spans=spans((utterance.start_s, utterance.end_s) for utterance in known),
+        start_s=min((utterance.start_s for utterance in known), default=None),
+        evidence=" ".join(str(index) for index in line.evidence),
+    )
+
+
+def _copies(review: Review) -> list[CopyPart]:
+    """The buttons after approval, each with when it was last used."""
+    last = {delivery.part: delivery.delivered_at for delivery in review.deliveries}
+    parts = [
+        CopyPart(
+            part=section.value,
+            title=SECTION_TEXT[section],
+            key=section.value.lower(),
+            empty=not section_text(review.note, section),
+            copied_at=last.get(section.value),
+        )
+        for section in Section
+    ]
+    whole = CopyPart(part="alles", title=N_("Alles"), key="a", empty=not review.text, copied_at=last.get("alles"))
+    return [*parts, whole]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateView:
+    what: str
+    why: str
+    certificate: Certificate
+
+
+def certificate_views(certificates: Iterable[Certificate]) -> list[CertificateView]:
+    return [
+        CertificateView(
+            what=PURPOSE_TEXT[certificate.purpose],
+            why=WHY_TEXT.get(certificate.why, certificate.why),
+            certificate=certificate,
+        )
+        for certificate in certificates
+    ]
