@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
+from transcribe.app import access_key, actor_of, listen, make_web, open_service
 from transcribe.consult import Actor, Role
+from transcribe.settings import Settings
+from transcribe.store.folders import throwaway_data_dir
 from transcribe.testing import ScriptedDecoder, scripted_workflow
 from transcribe.web.access import Access
 from transcribe.web.application import DemoInfo, create_app
@@ -38,8 +43,44 @@ class LiveServer:
 
 
 @pytest.fixture
-def live_server() -> Iterator[LiveServer]:
-    """The screens on a real socket, with a worker, on fakes."""
+def live_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
+    """The screens on a real socket, with a worker: on fakes, or (parameter "real") everything as in the demo."""
+    with real_service() if getattr(request, "param", "fakes") == "real" else service_on_fakes() as server:
+        yield server
+
+
+@contextmanager
+def real_service() -> Iterator[LiveServer]:
+    """PostgreSQL, encrypted files, the decoder's child, the demo model."""
+    with throwaway_data_dir() as data_dir:
+        settings = Settings.from_env(data_dir=data_dir, demo=True)
+        with open_service(settings) as service:
+            access = Access(access_key(data_dir))
+            with on_a_socket(make_web(service, access)) as url:
+                service.worker.start()
+                yield LiveServer(
+                    url=url,
+                    ticket=access.ticket,
+                    workflow=service.workflow,
+                    actor=actor_of(settings),
+                    recording=DEMO_CONSULTS / "keelpijn.ogg",
+                )
+                service.worker.stop()
+
+
+@contextmanager
+def on_a_socket(app: FastAPI) -> Iterator[str]:
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@contextmanager
+def service_on_fakes() -> Iterator[LiveServer]:
     workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(seconds=12.0))
     actor = Actor(name="Demo-huisarts", role=Role.HUISARTS)
     access = Access("sleutel-voor-de-browserproef")
@@ -55,21 +96,14 @@ def live_server() -> Iterator[LiveServer]:
     )
     worker = Worker(workflow, threading.Event(), poll_s=0.1)
     worker.start()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
+    with on_a_socket(app) as url:
         yield LiveServer(
-            url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            url=url,
             ticket=access.ticket,
             workflow=workflow,
             actor=actor,
             recording=DEMO_CONSULTS / "keelpijn.ogg",
         )
-        server.should_exit = True
-        thread.join(10)
     worker.stop()
 
 
@@ -77,7 +111,12 @@ def live_server() -> Iterator[LiveServer]:
 def chromium() -> Iterator[object]:
     """Debian's chromium; Playwright's own can't be fetched everywhere."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if program is None:
         pytest.skip("no chromium on this machine (apt-get install chromium)")
     with sync_api.sync_playwright() as playwright:

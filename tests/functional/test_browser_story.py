@@ -108,6 +108,7 @@ def pasted(page: Page) -> str:
     return text
 
 
+@pytest.mark.parametrize("live_server", ["fakes", pytest.param("real", marks=pytest.mark.slow)], indirect=True)
 def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) -> None:
     """Dr. Demo starts a consult, tells the patient and records the yes. She uploads the recording and sees it being
     written out. The draft is there: a line that nobody said is flagged, and she can't sign. She corrects the note,
@@ -125,7 +126,7 @@ def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) ->
     page.get_by_label("Gesprek, huisarts op het linkerkanaal").check()
     page.get_by_role("button", name="Opname uploaden").click()
 
-    page.locator("#review").wait_for(timeout=120_000)
+    page.locator("#review").wait_for(timeout=240_000)
     page.get_by_text("AI-concept").wait_for()
     consult_id = UUID(page.url.rsplit("/", 1)[1])
     type_line(page, "Evaluatie", "Keelontsteking, viraal.")
@@ -317,7 +318,7 @@ def test_a_file_that_is_no_recording(live_server, open_page: Callable[..., Page]
     page.get_by_role("alert").get_by_text("Het bestand is leeg").wait_for()
     page.get_by_label("Opname", exact=True).set_input_files(live_server.recording)
     page.get_by_role("button", name="Opname uploaden").click()
-    page.locator("#review").wait_for(timeout=120_000)
+    page.locator("#review").wait_for(timeout=240_000)
 
 
 def test_withdrawal_takes_one_question(open_page: Callable[..., Page], draft: UUID) -> None:

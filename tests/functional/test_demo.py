@@ -60,7 +60,7 @@ def test_the_demo_runs_as_a_normal_user(tmp_path_factory: pytest.TempPathFactory
 def test_the_demo_needs_no_network() -> None:
     """Promise 6: in a network namespace with nothing but loopback everything still works."""
     isolated = ["unshare", "--net", "--map-root-user", "--user"] if os.geteuid() else ["unshare", "--net"]
-    up = "ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || true; exec \"$@\""
+    up = 'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || true; exec "$@"'
     if run([*isolated, "true"]).returncode != 0:
         pytest.skip("this machine does not allow a network namespace")
     if run([*isolated, "sh", "-c", "ip link set lo up || ifconfig lo up"]).returncode != 0:

@@ -11,8 +11,8 @@ from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Role, Stat
 from transcribe.errors import (
     DemoModelRefused,
     NotAllowed,
-    NoteHasOpenFlags,
     NotApproved,
+    NoteHasOpenFlags,
     NothingToApprove,
     TextChanged,
     WrongStatus,

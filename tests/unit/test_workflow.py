@@ -20,8 +20,8 @@ from transcribe.errors import (
     NoSpeech,
     NotApproved,
     NotAudio,
-    NotFound,
     NoteHasOpenFlags,
+    NotFound,
     TextChanged,
     TooLong,
     WrongStatus,
@@ -264,7 +264,7 @@ def test_two_workers_do_not_take_the_same_consult() -> None:
 
 
 def test_sound_left_by_a_crash_is_swept_away() -> None:
-    workflow, store, audio = scripted_workflow()
+    workflow, _, audio = scripted_workflow()
     consult = drafted(workflow)
     audio.write(consult.id, "left-over", b"k" * 32, [b"x"])
     workflow.discard(GP, consult.id)

@@ -102,12 +102,12 @@ class Note:
 
     def restoring(self, line_id: str) -> Note:
         """The same note with a removed line back, last in its section's report and as unconfirmed as a new one."""
-        for home, line in self.removed:
-            if line.id == line_id:
-                back = replace(line, confirmed=False)
-                note = self._map(lambda report: (*report.lines, back) if report.id == home else report.lines)
-                return replace(note, removed=tuple(pair for pair in self.removed if pair[1].id != line_id))
-        raise KeyError(line_id)
+        home, line = next(((home, line) for home, line in self.removed if line.id == line_id), (None, None))
+        if line is None:
+            raise KeyError(line_id)
+        back = replace(line, confirmed=False)
+        note = self._map(lambda report: (*report.lines, back) if report.id == home else report.lines)
+        return replace(note, removed=tuple(pair for pair in self.removed if pair[1].id != line_id))
 
     def adding(self, report_id: str, section: Section, text: str, evidence: tuple[int, ...], origin: Origin) -> Note:
         """The same note with a new line at the end of that report's section."""
