@@ -1,0 +1,148 @@
+"""The command line as an administrator and a script meet it: Dutch messages, exit codes, nothing bypassed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from transcribe.demo import CONSULTS
+from transcribe.store.folders import throwaway_data_dir
+
+RECORDING = CONSULTS / "keelpijn.ogg"
+CONSENT = ["--consent", "mondeling", "--informed-by", "A. de Wit, assistente", "--others-informed"]
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with throwaway_data_dir() as folder:
+        yield folder
+
+
+def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
+    if os.geteuid() == 0:
+        base["TRANSCRIBE_OS_USER"] = "nobody"
+    return subprocess.run(
+        [sys.executable, "-m", "transcribe", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"} | environment,
+    )
+
+
+def test_help_is_dutch_and_english() -> None:
+    assert "De scribe voor de huisarts" in cli("--help").stdout
+    assert "The scribe for the" in cli("--help", LANG="en_US.UTF-8").stdout
+
+
+def test_no_consent_no_processing(data_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--name", "Dr. Test", "--data-dir", data_dir)
+    assert done.returncode == 3
+    assert "Zonder toestemming" in done.stderr
+
+
+def test_others_in_the_room_must_know(data_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--name", "x", *CONSENT[:-1], "--data-dir", data_dir)
+    assert done.returncode == 3
+    assert "Iedereen in de kamer" in done.stderr
+
+
+def test_an_approval_needs_a_name(data_dir: Path) -> None:
+    done = cli("serve", "--data-dir", data_dir)
+    assert done.returncode == 3
+    assert "--name" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_model_hears_no_real_consult(data_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--name", "x", *CONSENT, "--model", "demo-nl", "--data-dir", data_dir)
+    assert done.returncode == 5
+    assert "demonstratiemodel" in done.stderr
+
+
+@pytest.mark.slow
+def test_without_a_model_a_recording_is_kept_and_waits(data_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--name", "x", *CONSENT, "--data-dir", data_dir)
+    assert done.returncode == 5
+    assert "veilig bewaard" in done.stderr
+
+
+@pytest.mark.slow
+def test_run_makes_a_draft_and_does_not_show_it(data_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    assert "wacht" in done.stdout or "staat klaar" in done.stdout
+    assert "keelpijn" not in done.stdout.replace(str(RECORDING), "")
+
+
+@pytest.mark.slow
+def test_a_bad_file_has_its_own_exit_code(data_dir: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "leeg.mp3"
+    empty.touch()
+    done = cli("run", empty, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", data_dir)
+    assert done.returncode == 4
+    assert "leeg" in done.stderr
+
+
+def test_models_are_listed_and_verified(data_dir: Path) -> None:
+    listed = cli("models", "list", "--data-dir", data_dir)
+    assert "demo-nl" in listed.stdout
+    assert "alleen demonstratie" in listed.stdout
+    verified = cli("models", "verify", "--data-dir", data_dir)
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_a_broken_model_is_not_added(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"not a model")
+    done = cli("models", "add", tmp_path, "--name", "kapot", "--data-dir", data_dir)
+    assert done.returncode == 5
+    assert "kapot" not in cli("models", "list", "--data-dir", data_dir).stdout
+
+
+def test_an_unknown_speaker_is_named(tmp_path: Path) -> None:
+    done = cli("eval", "audio", tmp_path, "--out", tmp_path / "out", "--channels", "tandarts")
+    assert done.returncode == 3
+    assert "kies uit" in done.stderr
+
+
+@pytest.mark.slow
+def test_eval_audio_writes_transcript_and_draft(tmp_path: Path) -> None:
+    shutil.copy(RECORDING, tmp_path / "one.ogg")
+    (tmp_path / "bad.mp3").write_text("geen geluid")
+    done = cli("eval", "audio", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "out" / "one.json").read_text(encoding="utf-8"))
+    assert {"speaker", "text", "start", "end"} <= set(result["transcript"]["utterances"][0])
+    assert set(result["draft"]) == {"S", "O", "E", "P"}
+    assert result["draft"]["S"][0]["evidence"]
+    assert "dropped" in result
+    assert "error" in json.loads((tmp_path / "out" / "bad.json").read_text(encoding="utf-8"))
+
+
+def test_eval_draft_writes_what_the_scorer_wants(tmp_path: Path) -> None:
+    (tmp_path / "consults").mkdir()
+    shutil.copy(CONSULTS / "keelpijn.json", tmp_path / "consults")
+    (tmp_path / "consults" / "kapot.json").write_text("{")
+    done = cli("eval", "draft", tmp_path / "consults", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "kapot.json" in done.stderr
+    (draft,) = (tmp_path / "out").glob("*.json")
+    assert json.loads(draft.read_text(encoding="utf-8"))["P"]
+
+
+@pytest.mark.slow
+def test_the_doctor_says_what_to_do(data_dir: Path) -> None:
+    done = cli("doctor", "--data-dir", data_dir)
+    assert done.returncode == 5
+    assert "transcribe models pull" in done.stdout
+    assert cli("doctor", "--demo", "--data-dir", data_dir).returncode == 0
