@@ -1,10 +1,13 @@
 # The menu. `make demo` and `make test` set up everything they need.
 
-PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3 python3.14,$(if $(shell command -v $(v) 2>/dev/null),$(v),)))
+# The first Python that runs (a name on PATH may be an empty shim) and is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast check fix docs bench constraints clean system-packages
+
+.PHONY: help env demo test test-fast check fix docs screenshots bench constraints clean system-packages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -12,8 +15,7 @@ help: ## this list
 env: .venv/.ready ## only make the environment: .venv with the command .venv/bin/transcribe
 
 .venv/.ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed (found: $$($(PYTHON) --version 2>&1)). Set PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Install it, or set PYTHON=/path/to/python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { echo "This Python can't make an environment. Debian/Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
@@ -40,6 +42,7 @@ check: .venv/.ready-dev ## lint, types, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/generate_docs.py --check
+	$(BIN)/python -m transcribe.locale --check
 
 fix: .venv/.ready-dev ## format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
@@ -47,6 +50,9 @@ fix: .venv/.ready-dev ## format, and mend what can be mended by itself
 
 docs: .venv/.ready-dev ## write the generated pages of docs/ again
 	$(BIN)/python scripts/generate_docs.py
+
+screenshots: .venv/.ready-dev ## pictures of the pages for docs/
+	$(BIN)/python scripts/screenshots.py
 
 bench: .venv/.ready-dev ## measure: word error rate, speed, the draft
 	$(BIN)/python scripts/bench.py
