@@ -97,9 +97,24 @@ def installed(folder: Path | None = None, package: Path = PACKAGE) -> list[Insta
             found[known.name] = _from_entry(known, path, read_sums(path))
     for record in sorted(folder.glob(f"*/{RECORD}")) if folder is not None and folder.is_dir() else ():
         if NAME.fullmatch(record.parent.name):  # a broken off pull has a name with a dot before it
-            model = read_record(record.parent)
+            try:
+                model = read_record(record.parent)
+            except ModelProblem:
+                continue  # one broken folder must not hide the others; ``unreadable`` names it
             found[model.name] = model
     return [found[name] for name in sorted(found)]
+
+
+def unreadable(folder: Path) -> list[str]:
+    """A Dutch sentence for each model folder whose record can't be read."""
+    problems = []
+    for record in sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else ():
+        if NAME.fullmatch(record.parent.name):
+            try:
+                read_record(record.parent)
+            except ModelProblem as problem:
+                problems.append(str(problem))
+    return problems
 
 
 def verify(model: Installed) -> list[str]:

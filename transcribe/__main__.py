@@ -73,11 +73,23 @@ Channels = Annotated[
 @contextmanager
 def friendly() -> Iterator[None]:
     """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback."""
+    from pydantic import ValidationError
+
     from consent import ConsentMissing, ConsentProblem
     from models.catalog import ModelProblem
 
     try:
         yield
+    except ValidationError as error:
+        # names of settings only: a value could be a password
+        names = ", ".join(sorted({str(part) for item in error.errors() for part in item["loc"]}))
+        message = _("Een instelling heeft een waarde die niet kan: {names}. Kijk bij --help of in settings.py.")
+        err().print(message.format(names=names), style="red", markup=False)
+        raise typer.Exit(EXIT_SETUP) from None
+    except OSError as error:
+        message = _("Een bestand of map is niet te lezen of te schrijven: {reason}.")
+        err().print(message.format(reason=error.strerror or type(error).__name__), style="red", markup=False)
+        raise typer.Exit(EXIT_FAILED) from None
     except (ConsentMissing, ConsentProblem) as error:
         err().print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
@@ -158,7 +170,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help=_("Poort."))] = None,
     browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = False,
 ) -> None:
-    from transcribe.app import access_key, actor_of, listen, make_web, open_service
+    from transcribe.app import access_key, actor_of, check_host, listen, make_web, open_service
     from transcribe.app import serve as run
     from transcribe.settings import Settings
     from transcribe.web.access import Access
@@ -176,6 +188,7 @@ def serve(
             port=port,
         )
         actor_of(settings)
+        check_host(settings)
         listener = listen(settings.host, settings.port)
         with open_service(settings) as service:
             access = Access(access_key(settings.data_dir))
@@ -281,11 +294,14 @@ def models_list(data_dir: DataDir = None) -> None:
         here = {model.name: model for model in installed(folder)}
         table = Table(_("naam"), _("taal"), _("grootte"), _("licentie"), _("geïnstalleerd"), _("bedoeld voor"))
         for entry in entries():
-            use = _("alleen demonstratie en tests") if entry.demo_only else _("echte consulten")
+            # what is installed counts: a copy of the demo model stays one under any name
+            demo_only = here[entry.name].demo_only if entry.name in here else entry.demo_only
+            use = _("alleen demonstratie en tests") if demo_only else _("echte consulten")
             size = f"{entry.size_mb:,.0f} MB".replace(",", ".")
             table.add_row(entry.name, entry.language, size, entry.licence, "✓" if entry.name in here else "", use)
         for extra in here.keys() - {entry.name for entry in entries()}:
-            table.add_row(extra, here[extra].language, "", here[extra].licence, "✓", _("eigen model"))
+            use = _("alleen demonstratie en tests") if here[extra].demo_only else _("eigen model")
+            table.add_row(extra, here[extra].language, "", here[extra].licence, "✓", use)
         out().print(table)
 
 
@@ -297,7 +313,21 @@ def models_pull(name: str, data_dir: DataDir = None) -> None:
 
     with friendly():
         model = pull(name, fetch, Settings.from_env(data_dir=data_dir).data_dir / "models")
-        out().print(_("{name} is opgehaald en gecontroleerd.").format(name=model.name))
+        out().print(_kept(_("{name} is opgehaald."), model.name))
+
+
+def _kept(done: str, name: str) -> str:
+    """Says no more than is true: whether there was anything to compare the files with."""
+    from models.catalog import entries
+
+    known = {entry.name: entry for entry in entries()}
+    pinned = name in known and bool(known[name].sha256)
+    what = _("De bestanden kloppen met de vastgelegde controlegetallen.")
+    if not pinned:
+        what = _(
+            "Er was niets om mee te vergelijken; de controlegetallen zijn nu vastgelegd en worden voortaan bewaakt."
+        )
+    return f"{done.format(name=name)} {what}"
 
 
 @models_cli.command("add", help=_("Voeg een modelmap toe, bijvoorbeeld van een USB-stick."))
@@ -311,16 +341,19 @@ def models_add(
 
     with friendly():
         model = add(path, Settings.from_env(data_dir=data_dir).data_dir / "models", name=name or path.name)
-        out().print(_("{name} is toegevoegd en gecontroleerd.").format(name=model.name))
+        out().print(_kept(_("{name} is toegevoegd."), model.name))
 
 
 @models_cli.command("verify", help=_("Controleer de bestanden van alle geïnstalleerde modellen."))
 def models_verify(data_dir: DataDir = None) -> None:
-    from models.catalog import installed, verify
+    from models.catalog import installed, unreadable, verify
     from transcribe.settings import Settings
 
     with friendly():
         broken = 0
+        for problem in unreadable(Settings.from_env(data_dir=data_dir).data_dir / "models"):
+            broken += 1
+            err().print(problem, style="red", markup=False)
         for model in installed(Settings.from_env(data_dir=data_dir).data_dir / "models"):
             problems = verify(model)
             broken += bool(problems)
@@ -374,6 +407,8 @@ def eval_audio(
             channels=speakers(channels),
         )
         out().print(json.dumps(results, ensure_ascii=False))
+        if results["errors"] or not results["files"]:
+            raise typer.Exit(EXIT_FAILED)
 
 
 def quiet_logs() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import logging
 import os
 import secrets
@@ -18,7 +20,7 @@ from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Actor
-from transcribe.errors import N_, InvalidInput, SetupProblem
+from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.ports import Drafter, Transcriber
 from transcribe.settings import Settings
 from transcribe.worker import Worker
@@ -115,15 +117,21 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
     from transcribe.audio.decode import PyAvDecoder
     from transcribe.store.files import FileAudioStore
-    from transcribe.store.folders import make_data_dir
     from transcribe.store.keys import load_master_key
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
 
     with ExitStack() as stack:
-        make_data_dir(settings.data_dir)
-        url = settings.database_url or stack.enter_context(embedded(settings))
-        migrate(url)
+        check_mode(settings)
+        server = None if settings.database_url else stack.enter_context(embedded_server(settings))
+        url = server.url if server else settings.database_url
+        try:
+            migrate(url)
+        except StoreUnavailable as error:
+            raise SetupProblem(
+                problem="de database is niet bereikbaar of weigert de toegang. Controleer adres, naam, gebruiker en "
+                "wachtwoord (--database-url), en of de server loopt."
+            ) from error
         store = PostgresStore(url, load_master_key(settings))
         stack.callback(store.close)
         model = choose_model(settings)
@@ -144,13 +152,21 @@ def open_service(settings: Settings) -> Iterator[Service]:
             database_url=url,
             store=store,
             workflow=workflow,
-            worker=Worker(workflow, wake),
+            worker=Worker(workflow, wake, revive=server.revive if server else lambda: None),
             model=model,
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """Our own PostgreSQL while it runs."""
+
+    url: str
+    revive: Callable[[], None]
+
+
 @contextmanager
-def embedded(settings: Settings) -> Iterator[str]:
+def embedded_server(settings: Settings) -> Iterator[Embedded]:
     from transcribe.store.embedded import EmbeddedPostgres
 
     server = EmbeddedPostgres(
@@ -161,7 +177,7 @@ def embedded(settings: Settings) -> Iterator[str]:
     )
     url = server.start()
     try:
-        yield url
+        yield Embedded(url=url, revive=server.revive)
     finally:
         server.stop()
 
@@ -202,7 +218,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
         max_upload_mb=settings.max_upload_mb,
         idle_minutes=settings.idle_minutes,
         version=__version__,
-        hosts=frozenset({settings.host}),
+        hosts=frozenset({settings.public_host} if settings.public_host else ()),
     )
 
 
@@ -228,12 +244,43 @@ def listen(host: str, port: int, *, or_any: bool = False) -> socket.socket:
     except OSError as error:
         if not or_any:
             found.close()
+            busy = error.errno == errno.EADDRINUSE
             raise SetupProblem(
-                problem=f"poort {port} is niet vrij ({error.strerror}). Loopt transcribe al? Kies anders --port."
+                problem=f"poort {port} is niet vrij. Loopt transcribe al? Kies anders --port."
+                if busy
+                else f"op {host}:{port} kan niet worden geluisterd ({error.strerror}). Controleer --host en --port."
             ) from error
         found.bind((host, 0))
     found.listen(128)
     return found
+
+
+def check_host(settings: Settings) -> None:
+    """Patient text never goes over a network in clear: anything but loopback needs a proxy with TLS before it."""
+    try:
+        loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if not loopback and not settings.public_host:
+        raise SetupProblem(
+            problem=f"{settings.host} is van buiten bereikbaar, zonder versleuteling. Laat --host weg, of zet er een "
+            "proxy met TLS voor en noem diens naam: TRANSCRIBE_PUBLIC_HOST."
+        )
+
+
+def check_mode(settings: Settings) -> None:
+    """A data folder is for the demonstration or for real consults, from its first start on, never for both."""
+    from transcribe.store.folders import make_data_dir, write_once
+
+    wanted = "demo" if settings.demo else "echt"
+    path = make_data_dir(settings.data_dir) / "soort"
+    write_once(path, wanted.encode("ascii"))
+    found = path.read_text(encoding="ascii")
+    if found != wanted:
+        raise SetupProblem(
+            problem=f"de map {settings.data_dir} is van een {'demonstratie' if found == 'demo' else 'echte praktijk'}; "
+            "kies een andere map met --data-dir."
+        )
 
 
 def serve(app: FastAPI, listener: socket.socket, *, ready: Callable[[], None] = lambda: None) -> None:

@@ -37,7 +37,10 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """All findings, in the order a person would mend them. Starts nothing that stays."""
+    """All findings, in the order a person would mend them.
+
+    Tries the embedded database by starting it, so a first examination makes the data folder and an empty cluster.
+    """
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _folder,
@@ -50,7 +53,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _port,
     )
     for check in checks:
-        yield from check(settings)
+        try:
+            yield from check(settings)
+        except (OSError, ArithmeticError, TranscribeError) as error:
+            # one part that can't even be examined must not hide the others
+            found = (
+                str(error) if isinstance(error, TranscribeError) else f"niet te onderzoeken ({type(error).__name__})"
+            )
+            advice = "Controleer of --data-dir een map is waarin u mag schrijven."
+            yield Finding(level=Level.WRONG, part=check.__name__.strip("_"), found=found, advice=advice)
 
 
 def _python(_: Settings) -> Iterator[Finding]:
@@ -72,7 +83,10 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     writable = os.access(folder, os.W_OK)
     if not writable:
         yield Finding(
-            level=Level.WRONG, part="gegevensmap", found=f"{folder} is niet schrijfbaar", advice=f"chown {folder}"
+            level=Level.WRONG,
+            part="gegevensmap",
+            found=f"{folder} is niet schrijfbaar",
+            advice=f"Maak uzelf eigenaar: sudo chown -R $USER {folder}",
         )
     elif open_to_others:
         yield Finding(
@@ -111,7 +125,10 @@ def _keys(settings: Settings) -> Iterator[Finding]:
             level=Level.GOOD if settings.demo else Level.NOTICE,
             part="hoofdsleutel",
             found="bestand naast de gegevens",
-            advice="" if settings.demo else "Veiliger: TRANSCRIBE_MASTER_KEY_FROM=keyring, en een kopie in de kluis.",
+            advice=""
+            if settings.demo
+            else "Neem keys/ nooit mee in dezelfde reservekopie als de gegevens: wat gewist is, zou daarmee te lezen "
+            "zijn. Beter: TRANSCRIBE_MASTER_KEY_FROM=keyring, en een kopie in de kluis.",
         )
 
 
@@ -119,12 +136,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from transcribe.app import embedded
+    from transcribe.app import embedded_server
+    from transcribe.store.database import database_url
     from transcribe.store.folders import make_data_dir
 
     part = "database"
     if settings.database_url:
-        engine = create_engine(settings.database_url, hide_parameters=True)
+        engine = create_engine(database_url(settings.database_url), hide_parameters=True)
         try:
             with engine.connect() as connection:
                 version = int(connection.execute(text("show server_version_num")).scalar_one()) // 10000
@@ -148,8 +166,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         make_data_dir(settings.data_dir)
-        with embedded(settings) as url:
-            engine = create_engine(url, hide_parameters=True)
+        with embedded_server(settings) as server:
+            engine = create_engine(server.url, hide_parameters=True)
             with engine.connect() as connection:
                 version_text = connection.execute(text("show server_version")).scalar_one()
             engine.dispose()
@@ -160,10 +178,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    from models.catalog import installed, verify
+    from models.catalog import installed, unreadable, verify
 
     part = "spraakmodel"
     fitting = 0
+    for problem in unreadable(settings.data_dir / "models"):
+        yield Finding(
+            level=Level.WRONG, part=part, found=problem, advice="Verwijder die map en voeg het model opnieuw toe."
+        )
     for model in installed(settings.data_dir / "models"):
         problems = verify(model)
         if problems:

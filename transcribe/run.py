@@ -15,7 +15,7 @@ from consent import Consent, ConsentProblem, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
-from transcribe.errors import AudioProblem, NoSpeech, SetupProblem, TranscribeError
+from transcribe.errors import AudioProblem, NoSpeech, SetupProblem
 from transcribe.workflow import Workflow
 
 CHUNK = 1 << 20  # bytes
@@ -78,8 +78,8 @@ def bring_in(
     try:
         workflow.record_consent(actor, consult.id, consent)
         workflow.receive(actor, consult.id, file_chunks(file), layout)
-    except TranscribeError:
-        workflow.discard(actor, consult.id)
+    except BaseException:
+        workflow.discard(actor, consult.id)  # whatever went wrong, nothing half-stored stays behind
         raise
     consult = follow(workflow, consult.id, out, work=True)
     out.print("Het concept staat klaar. Controleer het in de browser (transcribe serve).")

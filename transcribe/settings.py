@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from transcribe.consult import Role
 
@@ -37,6 +37,8 @@ class Settings(BaseModel):
     #: The web server listens on loopback only, unless a reverse proxy with TLS stands before it.
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
+    #: The name under which a reverse proxy with TLS makes us known; needed to listen on anything but loopback.
+    public_host: str = ""
     #: Who works at this machine, as it stands in approvals and in the access log.
     user_name: str = ""
     user_role: Role = Role.HUISARTS
@@ -46,6 +48,13 @@ class Settings(BaseModel):
     max_upload_mb: int = Field(default=4096, ge=1)
     #: Lock the screen after so many minutes without a request.
     idle_minutes: int = Field(default=30, ge=1)
+
+    @field_validator("user_role")
+    @classmethod
+    def _a_person(cls, role: Role) -> Role:
+        if role is Role.SYSTEEM:
+            raise ValueError("the worker's role is not for people")
+        return role
 
     @classmethod
     def from_env(cls, **given: object) -> Settings:
@@ -60,7 +69,8 @@ class Settings(BaseModel):
                 values[name] = variable
         values.update({name: value for name, value in given.items() if value is not None})
         if "data_dir" not in values:
-            values["data_dir"] = default_data_dir(demo=bool(values.get("demo", False)))
+            demo = cls.model_validate({**values, "data_dir": Path()}).demo  # "0" and "false" are no
+            values["data_dir"] = default_data_dir(demo=demo)
         return cls.model_validate(values)
 
 

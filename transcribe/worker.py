@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from uuid import UUID
 
+from transcribe.errors import StoreUnavailable, TranscribeError
 from transcribe.workflow import Workflow
 
 log = logging.getLogger(__name__)
@@ -14,10 +16,19 @@ log = logging.getLogger(__name__)
 class Worker:
     """A thread that takes consults to their draft. What it was doing when it died is done again by the next one."""
 
-    def __init__(self, workflow: Workflow, wake: threading.Event, *, poll_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        wake: threading.Event,
+        *,
+        poll_s: float = 2.0,
+        revive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``revive``: what brings an unreachable database back, if it is ours to bring back."""
         self._workflow = workflow
         self._wake = wake
         self._poll_s = poll_s
+        self._revive = revive
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
 
@@ -40,9 +51,17 @@ class Worker:
             taken += self._take(consult_id)
         return taken
 
+    def _bring_back(self) -> None:
+        try:
+            self._revive()
+        except TranscribeError as error:
+            log.error("worker: the database does not start again (%s)", type(error).__name__)
+
     def _take(self, consult_id: UUID) -> bool:
         try:
             return self._workflow.process(consult_id, stop=self._stop.is_set)
+        except StoreUnavailable:
+            raise  # says nothing of the consult; it is taken again when the database is back
         except Exception as error:  # noqa: BLE001  (one consult must not stop the others; it is marked, not hidden)
             # the type only: a message could carry words of the consult
             log.error("consult %s: %s", consult_id, type(error).__name__)
@@ -50,10 +69,15 @@ class Worker:
             return True
 
     def _loop(self) -> None:
+        trouble = ""  # said once, not every two seconds
         while not self._stop.is_set():
             try:
                 self.run_once()
+                trouble = ""
             except Exception as error:  # noqa: BLE001  (the database may be away; the loop outlives it)
-                log.error("worker: %s", type(error).__name__)
+                if type(error).__name__ != trouble:
+                    trouble = type(error).__name__
+                    log.error("worker: %s", trouble)
+                self._bring_back()
             self._wake.wait(self._poll_s)
             self._wake.clear()

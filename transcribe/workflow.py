@@ -106,8 +106,12 @@ class Workflow:
     def consult(self, consult_id: UUID) -> Consult:
         return self._store.consult(consult_id)
 
-    def consults(self, *, limit: int = 200) -> list[Consult]:
-        return self._store.consults(limit=limit)
+    def consults(self, *, finished: int = 100) -> list[Consult]:
+        """Every consult that still wants something of somebody, and the newest ``finished`` ones; newest first."""
+        over = (*ENDED, Status.DELIVERED)
+        wanting = tuple(status for status in Status if status not in over)
+        found = self._store.consults(wanting, limit=100_000) + self._store.consults(over, limit=finished)
+        return sorted(found, key=lambda consult: consult.created_at, reverse=True)
 
     def consent(self, consult_id: UUID) -> Consent | None:
         return self._store.consent(consult_id)
@@ -529,9 +533,11 @@ class Workflow:
         )
 
     def discard(self, actor: Actor, consult_id: UUID) -> Consult:
-        """No note will come of this consult: destroy what there is."""
+        """No note will come of this consult: destroy what there is. A draft is thrown away by a doctor only."""
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
+        if consult.status in policy.WITH_NOTE:
+            policy.check_may_approve(actor)
         policy.check_transition(consult, Status.DISCARDED)
         return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd")
 

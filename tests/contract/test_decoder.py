@@ -448,3 +448,14 @@ def test_nothing_of_the_file_in_logs_and_errors(caplog: pytest.LogCaptureFixture
             decoded(data)
         assert "Kanarie" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.params}"
     assert "Kanarie" not in caplog.text
+
+
+@pytest.mark.parametrize("claimed", [0x7FFFFFFF, 0x7FFFF000, 1000], ids=hex)
+def test_a_wav_whose_length_is_far_off_is_read_whole(claimed: int) -> None:
+    """A streaming recorder writes the largest number it knows; a broken one a small one. Neither may cost sound."""
+    data = media("wav", seconds=20, channels=1, rate=RATE_HZ)
+    at = data.index(b"data") + 4
+    lying = data[:at] + claimed.to_bytes(4, "little") + data[at + 4 :]
+    assert (PyAvDecoder().probe(io.BytesIO(lying)).duration_s or 20) < 25
+    samples, _ = decoded(lying)
+    assert len(samples) / RATE_HZ == pytest.approx(20, abs=0.1)

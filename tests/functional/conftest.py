@@ -107,7 +107,7 @@ def service_on_fakes() -> Iterator[LiveServer]:
     worker.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
     """Debian's chromium; Playwright's own can't be fetched everywhere."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")

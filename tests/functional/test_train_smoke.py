@@ -47,7 +47,7 @@ def test_a_tiny_model_is_made_measured_and_trained_further(tmp_path: Path) -> No
     told = recipe("all", "--smoke", "--work", work)
     assert "from step 0" in told
     assert "demo consults, by utterance: WER" in told
-    assert "unseen sentences (patterns), four at a time: WER" in told
+    assert "unseen sentences (patterns), 4 at a time: WER" in told
     assert {path.name for path in (tmp_path / "model").iterdir()} == FILES
 
     # A run that was stopped goes on: same folder, same command, further than before.

@@ -464,3 +464,14 @@ def test_an_ordinary_user_needs_nothing(data_dir: Path) -> None:
         **account,
     )
     assert done.stdout == "well\n", done.stderr
+
+
+def test_a_server_that_dies_under_us_is_brought_back(data_dir: Path) -> None:
+    database = server(data_dir)
+    with database as url:
+        database.revive()  # it runs: nothing happens
+        pid = int((data_dir / "postgres/cluster/postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        database.revive()
+        assert query(url) == 1
+    assert not runs(data_dir)

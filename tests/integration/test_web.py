@@ -527,6 +527,15 @@ def test_consent_and_reference_on_one_page(house: House) -> None:
     assert 'type="file"' in house.client.get(f"/consult/{consult_id}").text
 
 
+@pytest.mark.parametrize("answer", [None, "", "nee", "JA", "misschien"])
+def test_nothing_but_an_explicit_yes_is_consent(house: House, answer: str | None) -> None:
+    fields = {name: value for name, value in CONSENT.items() if name != "antwoord"}
+    if answer is not None:
+        fields["antwoord"] = answer
+    assert house.post("/consult/nieuw", kenmerk="HIS 1", **fields).status_code >= 400
+    assert house.workflow.consults() == []
+
+
 def test_a_refusal_is_recorded_and_ends_it(house: House) -> None:
     answer = house.post("/consult/nieuw", kenmerk="HIS 1", **(CONSENT | {"antwoord": "weigert"}))
     page = house.client.get(answer.headers["location"]).text
@@ -851,7 +860,7 @@ def test_discard_and_erase(house: House, path: str, status: Status) -> None:
     consult_id = house.consult_at(status)
     house.post(f"/consult/{consult_id}/{path}")
     assert house.consult(consult_id).status in {Status.DISCARDED, Status.ERASED}
-    assert "niet terug te halen" in house.client.get(f"/consult/{consult_id}").text
+    assert "de sleutels ervan bestaan hier niet meer" in house.client.get(f"/consult/{consult_id}").text
 
 
 def test_an_assistant_sees_the_list_but_no_note() -> None:

@@ -437,3 +437,25 @@ def test_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         consult.status = Status.APPROVED
     assert replace(consult, version=9).version == 9
+
+
+def test_an_open_consult_never_falls_off_the_worklist() -> None:
+    workflow, _, _ = scripted_workflow()
+    waiting = drafted(workflow)
+    for _ in range(12):
+        other = workflow.create(GP, "P-2")
+        workflow.discard(GP, other.id)
+    shown = workflow.consults(finished=10)
+    assert waiting.id in {consult.id for consult in shown}
+    assert len(shown) == 11
+    assert [consult.created_at for consult in shown] == sorted((c.created_at for c in shown), reverse=True)
+
+
+def test_only_a_doctor_throws_a_draft_away() -> None:
+    workflow, _, _ = scripted_workflow()
+    consult = drafted(workflow)
+    from transcribe.errors import NotAllowed
+
+    with pytest.raises(NotAllowed):
+        workflow.discard(POH, consult.id)
+    workflow.discard(GP, consult.id)

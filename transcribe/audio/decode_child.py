@@ -136,10 +136,14 @@ def has_length_header(file: RemoteFile) -> bool:
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 
 
+#: From here on a length in a wav header is a streaming recorder's "unknown" (all ones, with or without the sign).
+STREAMED = 0x7FFFF000
+
+
 def wav_seconds(file: RemoteFile, size: int) -> float | None:
     """What the header of a wav promises, if that is more than the file holds (FFmpeg counts only what is there).
 
-    A header that was never completed (a streaming recorder: size 0 or all ones) promises nothing.
+    A header that was never completed (a streaming recorder: size 0, or as large as the field goes) promises nothing.
     """
     at, bytes_per_second = 12, 0
     while at + 8 <= size:
@@ -148,10 +152,22 @@ def wav_seconds(file: RemoteFile, size: int) -> float | None:
         if head[:4] == b"fmt " and len(head) >= 20:
             (bytes_per_second,) = struct.unpack("<I", head[16:20])
         if head[:4] == b"data":
-            promised = 0 < length < 0xFFFFFF00 and at + 8 + length > size and bytes_per_second > 0
+            promised = 0 < length < STREAMED and at + 8 + length > size and bytes_per_second > 0
             return length / bytes_per_second if promised else None
         at += 8 + length + length % 2
     return None
+
+
+def wav_hides_sound(file: RemoteFile, size: int) -> bool:
+    """Does the header of a wav admit to less than half of the sound that follows it? FFmpeg would believe it."""
+    at = 12
+    while at + 8 <= size:
+        head = file.at(at, 8)
+        (length,) = struct.unpack("<I", head[4:8])
+        if head[:4] == b"data":
+            return bool(2 * length < size - at - 8)
+        at += 8 + length + length % 2
+    return False
 
 
 def _seconds(text: str) -> float | None:
@@ -169,7 +185,9 @@ class Track:
     def __init__(self, av: Any, file: RemoteFile) -> None:
         self._av = av
         head = file.at(0, 16)
-        self._promised_s = wav_seconds(file, file.size) if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else None
+        wav = head[:4] == b"RIFF" and head[8:12] == b"WAVE"
+        self._promised_s = wav_seconds(file, file.size) if wav else None
+        all_of_it = {"ignore_length": "1"} if wav and wav_hides_sound(file, file.size) else {}
         trusted = (not head.startswith(b"ID3") and head[:1] != b"\xff") or has_length_header(file)
         file.seek(0)
         try:
@@ -177,7 +195,7 @@ class Track:
                 file,
                 mode="r",
                 buffer_size=AV_BUFFER_BYTES,
-                options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
+                options={"format_whitelist": FORMATS, "protocol_whitelist": "none", **all_of_it},
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, ValueError):

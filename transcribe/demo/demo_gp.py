@@ -38,6 +38,9 @@ def verify(workflow: Workflow, actor: Actor, consult_id: UUID, address: str, tic
         def post(path: str, fields: Mapping[str, str | int] = {}) -> httpx.Response:
             return browser.post(f"{page}/{path}", data=form | dict(fields), headers={"Accept": "application/json"})
 
+        def version_now() -> int:
+            return workflow.consult(consult_id).version
+
         review = workflow.review(actor, consult_id)
         must(any(True for _ in review.note.lines()), "een concept met regels")
         must(all(line.text for line in review.note.lines()), "regels met tekst")
@@ -46,10 +49,19 @@ def verify(workflow: Workflow, actor: Actor, consult_id: UUID, address: str, tic
         out.print("Kopiëren vóór akkoord: geweigerd, zoals het hoort.")
 
         for line_id, findings in review.flags.items():
-            version = workflow.consult(consult_id).version
-            removed = post(f"regel/{line_id}/verwijder", {"versie": version})
+            removed = post(f"regel/{line_id}/verwijder", {"versie": version_now()})
             must(removed.status_code == 200, f"gemarkeerde regel verwijderen (HTTP {removed.status_code})")
             out.print(f"Regel {line_id} verwijderd door de demo-huisarts: {findings[0].text}", markup=False)
+
+        typed = post("regel", {"versie": version_now(), "onderdeel": "P", "tekst": "Controle over twee weken."})
+        must(typed.status_code == 200, f"een eigen regel toevoegen (HTTP {typed.status_code})")
+        review = workflow.review(actor, consult_id)
+        must(len(review.flags) == 1, "een regel die niemand zei moet worden gemarkeerd")
+        blocked = post("akkoord", {"sha256": review.sha256})
+        must(blocked.status_code == 409, f"akkoord met open vlag moet worden geweigerd (HTTP {blocked.status_code})")
+        out.print("Akkoord met een regel zonder bron: geweigerd, zoals het hoort. Regel verwijderd.")
+        for line_id in review.flags:
+            post(f"regel/{line_id}/verwijder", {"versie": version_now()})
 
         review = workflow.review(actor, consult_id)
         signed = post("akkoord", {"sha256": review.sha256})

@@ -167,6 +167,14 @@ class EmbeddedPostgres:
         self._in_use = in_use
         return url
 
+    def revive(self) -> None:
+        """Start the server again if it died under us; fine when it runs, or when it was never started."""
+        if self._in_use is None:
+            return
+        deadline = time.monotonic() + self._timeout_s
+        with self._start_lock(deadline):
+            self._start(deadline)
+
     def stop(self) -> None:
         """Let go of the server, and shut it down when nobody else uses it. Fine when it was not started."""
         if self._in_use is None:

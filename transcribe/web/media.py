@@ -111,7 +111,13 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     """First and last byte of a single range; None for the whole: no range, several, or one that makes no sense."""
     unit, _, spec = header.partition("=")
     first, dash, last = (part.strip() for part in spec.partition("-"))
-    if unit.strip().lower() != "bytes" or not dash or not f"{first}{last}".isascii() or not f"{first}{last}".isdigit():
+    if (
+        unit.strip().lower() != "bytes"
+        or not dash
+        or not f"{first}{last}".isascii()
+        or not f"{first}{last}".isdigit()
+        or len(header) > 64
+    ):
         return None
     if not first:
         length = min(int(last), size)

@@ -95,7 +95,7 @@ def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
     number, _, letter = fields.text("neem").partition("-")
     section = _section(letter)
     transcript = web.workflow.review(web.actor, consult_id, first=False).transcript
-    if transcript is None or not number.isdecimal() or int(number) >= len(transcript.utterances):
+    if transcript is None or not number.isdecimal() or len(number) > 6 or int(number) >= len(transcript.utterances):
         raise NotFound
     index = int(number)
     web.workflow.add_line(

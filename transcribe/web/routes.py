@@ -78,8 +78,11 @@ def _consent(web: Web, fields: Fields) -> Consent:
     informed_by = f"{web.actor.name} ({web.actor.role.value})"
     try:
         words = text(fields.text("tekst"))
-        if fields.get("antwoord") == "weigert":
+        answer = fields.text("antwoord")
+        if answer == "weigert":
             return refuse(informed_by=informed_by, text_id=words.id, text_sha256=words.sha256, now=web.now())
+        if answer != "ja":  # nothing but an explicit yes is consent
+            raise InvalidInput(problem=BAD_FORM)
         return grant(
             age=AgeClass(fields.text("leeftijd")),
             given_by=GivenBy(fields.text("gever")),

@@ -1,0 +1,68 @@
+"""What the composition root refuses before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from transcribe.app import actor_of, check_host, check_mode
+from transcribe.consult import Role
+from transcribe.errors import InvalidInput, SetupProblem
+from transcribe.settings import Settings, default_data_dir
+
+
+@pytest.mark.parametrize(("value", "demo"), [("0", False), ("false", False), ("1", True), ("true", True)])
+def test_demo_is_read_as_a_truth_value(monkeypatch: pytest.MonkeyPatch, value: str, demo: bool) -> None:
+    monkeypatch.setenv("TRANSCRIBE_DEMO", value)
+    monkeypatch.delenv("TRANSCRIBE_DATA_DIR", raising=False)
+    settings = Settings.from_env()
+    assert settings.demo is demo
+    assert settings.data_dir == default_data_dir(demo=demo)
+
+
+def test_options_go_before_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRANSCRIBE_PORT", "1234")
+    assert Settings.from_env(data_dir=tmp_path).port == 1234
+    assert Settings.from_env(data_dir=tmp_path, port=99).port == 99
+
+
+def test_nobody_works_as_the_worker(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        Settings(data_dir=tmp_path, user_role=Role.SYSTEEM)
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "allowed"),
+    [
+        ("127.0.0.1", "", True),
+        ("::1", "", True),
+        ("localhost", "", True),
+        ("0.0.0.0", "", False),
+        ("192.0.2.7", "", False),
+        ("praktijk.example", "", False),
+        ("0.0.0.0", "scribe.praktijk.example", True),
+    ],
+)
+def test_patient_text_goes_over_no_network_in_clear(tmp_path: Path, host: str, public: str, allowed: bool) -> None:
+    settings = Settings(data_dir=tmp_path, host=host, public_host=public)
+    if allowed:
+        check_host(settings)
+    else:
+        with pytest.raises(SetupProblem):
+            check_host(settings)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_folder_is_for_the_demo_or_for_patients_never_for_both(tmp_path: Path, first: bool) -> None:
+    check_mode(Settings(data_dir=tmp_path, demo=first))
+    check_mode(Settings(data_dir=tmp_path, demo=first))
+    with pytest.raises(SetupProblem):
+        check_mode(Settings(data_dir=tmp_path, demo=not first))
+
+
+def test_an_approval_carries_a_name(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput):
+        actor_of(Settings(data_dir=tmp_path, user_name="  "))
+    assert actor_of(Settings(data_dir=tmp_path, user_name=" Dr. Test ")).name == "Dr. Test"
