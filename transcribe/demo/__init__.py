@@ -22,6 +22,7 @@ from transcribe.errors import SetupProblem
 from transcribe.run import consent_given, file_chunks, follow
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
+from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.workflow import Workflow
 
 CONSULTS = Path(__file__).parent / "consults"
@@ -95,7 +96,7 @@ def run_demo(
 
 def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console) -> UUID:
     """A new consult with consent, the recording through the pipeline, until the draft is there."""
-    consult = workflow.create(actor, f"DEMO-{datetime.now().astimezone():%H%M%S}")
+    consult = workflow.create(actor, f"DEMO-{datetime.now(PRACTICE_ZONE):%H%M%S}")
     consent = consent_given(How.SPOKEN, actor.name, others_informed=True)
     workflow.record_consent(actor, consult.id, consent)
     out.print(f"Toestemming vastgelegd ({consent.text_id}).")
