@@ -25,6 +25,13 @@ def data_dir() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def demo_dir() -> Iterator[Path]:
+    """Another one: a folder is for the demonstration or for patients, never for both."""
+    with throwaway_data_dir() as folder:
+        yield folder
+
+
 def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
     if os.geteuid() == 0:
@@ -78,18 +85,18 @@ def test_without_a_model_a_recording_is_kept_and_waits(data_dir: Path) -> None:
 
 
 @pytest.mark.slow
-def test_run_makes_a_draft_and_does_not_show_it(data_dir: Path) -> None:
-    done = cli("run", RECORDING, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", data_dir)
+def test_run_makes_a_draft_and_does_not_show_it(demo_dir: Path) -> None:
+    done = cli("run", RECORDING, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", demo_dir)
     assert done.returncode == 0, done.stderr
     assert "wacht" in done.stdout or "staat klaar" in done.stdout
     assert "keelpijn" not in done.stdout.replace(str(RECORDING), "")
 
 
 @pytest.mark.slow
-def test_a_bad_file_has_its_own_exit_code(data_dir: Path, tmp_path: Path) -> None:
+def test_a_bad_file_has_its_own_exit_code(demo_dir: Path, tmp_path: Path) -> None:
     empty = tmp_path / "leeg.mp3"
     empty.touch()
-    done = cli("run", empty, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", data_dir)
+    done = cli("run", empty, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", demo_dir)
     assert done.returncode == 4
     assert "leeg" in done.stderr
 
@@ -120,7 +127,7 @@ def test_eval_audio_writes_transcript_and_draft(tmp_path: Path) -> None:
     shutil.copy(RECORDING, tmp_path / "one.ogg")
     (tmp_path / "bad.mp3").write_text("geen geluid")
     done = cli("eval", "audio", tmp_path, "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, "one file could not be read"
     result = json.loads((tmp_path / "out" / "one.json").read_text(encoding="utf-8"))
     assert {"speaker", "text", "start", "end"} <= set(result["transcript"]["utterances"][0])
     assert set(result["draft"]) == {"S", "O", "E", "P"}
@@ -138,6 +145,21 @@ def test_eval_draft_writes_what_the_scorer_wants(tmp_path: Path) -> None:
     assert "kapot.json" in done.stderr
     (draft,) = (tmp_path / "out").glob("*.json")
     assert json.loads(draft.read_text(encoding="utf-8"))["P"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"TRANSCRIBE_PORT": "abc"}, "port"),
+        ({"TRANSCRIBE_USER_ROLE": "systeem"}, "user_role"),
+        ({"TRANSCRIBE_MASTER_KEY_FROM": "kluis"}, "master_key"),
+    ],
+)
+def test_an_impossible_setting_is_named(data_dir: Path, environment: dict[str, str], words: str) -> None:
+    done = cli("serve", "--name", "x", "--data-dir", data_dir, **environment)
+    assert done.returncode == 5
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
