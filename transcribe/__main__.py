@@ -316,12 +316,13 @@ def models_pull(name: str, data_dir: DataDir = None) -> None:
         out().print(_kept(_("{name} is opgehaald."), model.name))
 
 
-def _kept(done: str, name: str) -> str:
+def _kept(done: str, name: str, brought: Path | None = None) -> str:
     """Says no more than is true: whether there was anything to compare the files with."""
     from models.catalog import entries
 
     known = {entry.name: entry for entry in entries()}
-    pinned = name in known and bool(known[name].sha256)
+    came_along = brought is not None and any((brought / file).is_file() for file in ("SHA256SUMS", "model.toml"))
+    pinned = came_along or (name in known and bool(known[name].sha256))
     what = _("De bestanden kloppen met de vastgelegde controlegetallen.")
     if not pinned:
         what = _(
@@ -341,7 +342,7 @@ def models_add(
 
     with friendly():
         model = add(path, Settings.from_env(data_dir=data_dir).data_dir / "models", name=name or path.name)
-        out().print(_kept(_("{name} is toegevoegd."), model.name))
+        out().print(_kept(_("{name} is toegevoegd."), model.name, path))
 
 
 @models_cli.command("verify", help=_("Controleer de bestanden van alle geïnstalleerde modellen."))

@@ -7,7 +7,9 @@ import ipaddress
 import logging
 import os
 import secrets
+import signal
 import socket
+import sys
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from transcribe.web.application import DemoInfo
 
 log = logging.getLogger(__name__)
+
+#: The file in a data folder that says which kind it is.
+KIND = "soort"
 
 
 class WhenNeeded:
@@ -117,11 +122,13 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
     from transcribe.audio.decode import PyAvDecoder
     from transcribe.store.files import FileAudioStore
+    from transcribe.store.folders import make_data_dir
     from transcribe.store.keys import load_master_key
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
 
     with ExitStack() as stack:
+        make_data_dir(settings.data_dir)
         check_mode(settings)
         server = None if settings.database_url else stack.enter_context(embedded_server(settings))
         url = server.url if server else settings.database_url
@@ -134,6 +141,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             ) from error
         store = PostgresStore(url, load_master_key(settings))
         stack.callback(store.close)
+        mark_mode(settings)
         model = choose_model(settings)
         wake = threading.Event()
         workflow = Workflow(
@@ -270,22 +278,38 @@ def check_host(settings: Settings) -> None:
 
 def check_mode(settings: Settings) -> None:
     """A data folder is for the demonstration or for real consults, from its first start on, never for both."""
-    from transcribe.store.folders import make_data_dir, write_once
-
-    wanted = "demo" if settings.demo else "echt"
-    path = make_data_dir(settings.data_dir) / "soort"
-    write_once(path, wanted.encode("ascii"))
-    found = path.read_text(encoding="ascii")
-    if found != wanted:
+    path = settings.data_dir / KIND
+    if not path.is_file():
+        return
+    found = path.read_text(encoding="ascii", errors="replace")
+    if found not in ("demo", "echt"):
+        raise SetupProblem(problem=f"het bestand {path} is beschadigd; er hoort “demo” of “echt” in te staan.")
+    if found != _kind(settings):
         raise SetupProblem(
             problem=f"de map {settings.data_dir} is van een {'demonstratie' if found == 'demo' else 'echte praktijk'}; "
             "kies een andere map met --data-dir."
         )
 
 
+def mark_mode(settings: Settings) -> None:
+    """From now on this folder is of one kind. Only once everything in it has started well."""
+    from transcribe.store.folders import write_once
+
+    write_once(settings.data_dir / KIND, _kind(settings).encode("ascii"))
+    check_mode(settings)  # somebody else may have been first
+
+
+def _kind(settings: Settings) -> str:
+    return "demo" if settings.demo else "echt"
+
+
 def serve(app: FastAPI, listener: socket.socket, *, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGINT or SIGTERM. No access log: addresses of pages hold consult ids."""
     import uvicorn
+
+    # uvicorn hands a signal on when it has shut down; without a handler of ours SIGTERM would then end the process
+    # before the worker and the database are stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5

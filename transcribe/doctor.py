@@ -93,7 +93,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
             level=Level.WRONG,
             part="gegevensmap",
             found=f"{folder} is leesbaar voor anderen",
-            advice=f"chmod 700 {folder}",
+            advice=f"chmod {'711' if os.geteuid() == 0 else '700'} {folder}",
         )
     else:
         yield Finding(level=Level.GOOD, part="gegevensmap", found=str(folder))

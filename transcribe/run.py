@@ -15,10 +15,12 @@ from consent import Consent, ConsentProblem, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
-from transcribe.errors import AudioProblem, NoSpeech, SetupProblem
+from transcribe.errors import AudioProblem, NoSpeech, SetupProblem, StoreUnavailable
 from transcribe.workflow import Workflow
 
 CHUNK = 1 << 20  # bytes
+POLL_S = 0.2
+PATIENCE_S = 60.0  # for a database that is away
 
 
 class Stopped(SetupProblem):
@@ -105,12 +107,22 @@ def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) ->
         worker.start()
     with bar:
         task = bar.add_task("Uitschrijven", total=workflow.consult(consult_id).audio_s or RATE_HZ)
+        away_s = 0.0
         while True:
-            consult = workflow.consult(consult_id)
+            try:
+                consult = workflow.consult(consult_id)
+            except StoreUnavailable:
+                # the worker brings our own database back; until then there is only waiting
+                if away_s >= PATIENCE_S:
+                    raise
+                away_s += POLL_S
+                time.sleep(POLL_S)
+                continue
+            away_s = 0.0
             bar.update(task, completed=consult.progress_s, total=consult.audio_s or None)
             if consult.reason in STOPPING or consult.status not in {Status.RECORDED, Status.TRANSCRIBED}:
                 break
-            time.sleep(0.2)
+            time.sleep(POLL_S)
     if consult.reason is Reason.NO_SPEECH:
         raise NoSpeech
     if consult.reason is Reason.UNREADABLE:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from uuid import UUID
 
-from transcribe.errors import StoreUnavailable, TranscribeError
+from transcribe.errors import StoreUnavailable
 from transcribe.workflow import Workflow
 
 log = logging.getLogger(__name__)
+
+MOST_TRIES = 30  # rounds of two seconds
 
 
 class Worker:
@@ -29,6 +32,7 @@ class Worker:
         self._wake = wake
         self._poll_s = poll_s
         self._revive = revive
+        self._tries: Counter[UUID] = Counter()  # rounds in which the database was away for this consult
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
 
@@ -45,16 +49,28 @@ class Worker:
     def run_once(self) -> int:
         """Every waiting consult once. Returns how many were taken."""
         taken = 0
+        away: StoreUnavailable | None = None
         for consult_id in self._workflow.waiting():
             if self._stop.is_set():
                 break
-            taken += self._take(consult_id)
+            try:
+                taken += self._take(consult_id)
+                self._tries.pop(consult_id, None)
+            except StoreUnavailable as error:
+                away = error  # the others may still go
+                self._tries[consult_id] += 1
+                if self._tries[consult_id] >= MOST_TRIES:
+                    # the database answers to others and not for this one: a person must look
+                    del self._tries[consult_id]
+                    self._workflow.failed(consult_id)
+        if away is not None:
+            raise away
         return taken
 
     def _bring_back(self) -> None:
         try:
             self._revive()
-        except TranscribeError as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, the next round tries again)
             log.error("worker: the database does not start again (%s)", type(error).__name__)
 
     def _take(self, consult_id: UUID) -> bool:

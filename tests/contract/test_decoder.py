@@ -459,3 +459,12 @@ def test_a_wav_whose_length_is_far_off_is_read_whole(claimed: int) -> None:
     assert (PyAvDecoder().probe(io.BytesIO(lying)).duration_s or 20) < 25
     samples, _ = decoded(lying)
     assert len(samples) / RATE_HZ == pytest.approx(20, abs=0.1)
+
+
+def test_what_follows_the_sound_of_a_wav_is_not_sound() -> None:
+    """Tags and covers may be larger than the recording."""
+    data = media("wav", seconds=4, channels=1, rate=RATE_HZ)
+    cover = b"LIST" + (400_000).to_bytes(4, "little") + bytes(range(250)) * 1600
+    riff = (len(data) + len(cover) - 8).to_bytes(4, "little")
+    samples, _ = decoded(data[:4] + riff + data[8:] + cover)
+    assert len(samples) / RATE_HZ == pytest.approx(4, abs=0.1)

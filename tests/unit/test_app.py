@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from transcribe.app import actor_of, check_host, check_mode
+from transcribe.app import actor_of, check_host, check_mode, mark_mode
 from transcribe.consult import Role
 from transcribe.errors import InvalidInput, SetupProblem
 from transcribe.settings import Settings, default_data_dir
@@ -56,7 +56,8 @@ def test_patient_text_goes_over_no_network_in_clear(tmp_path: Path, host: str, p
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_folder_is_for_the_demo_or_for_patients_never_for_both(tmp_path: Path, first: bool) -> None:
-    check_mode(Settings(data_dir=tmp_path, demo=first))
+    check_mode(Settings(data_dir=tmp_path, demo=not first))  # a look leaves no mark
+    mark_mode(Settings(data_dir=tmp_path, demo=first))
     check_mode(Settings(data_dir=tmp_path, demo=first))
     with pytest.raises(SetupProblem):
         check_mode(Settings(data_dir=tmp_path, demo=not first))

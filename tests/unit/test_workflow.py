@@ -459,3 +459,54 @@ def test_only_a_doctor_throws_a_draft_away() -> None:
     with pytest.raises(NotAllowed):
         workflow.discard(POH, consult.id)
     workflow.discard(GP, consult.id)
+
+
+def test_a_database_that_fails_for_one_consult_does_not_hold_up_the_others() -> None:
+    import threading
+
+    from transcribe.errors import StoreUnavailable
+    from transcribe.worker import MOST_TRIES
+
+    class Moody(ScriptedTranscriber):
+        def transcribe(self, pcm, speakers, *, missing=(), progress):
+            if speakers == (Speaker.PATIENT,):
+                raise StoreUnavailable
+            return super().transcribe(pcm, speakers, missing=missing, progress=progress)
+
+    workflow, _, _ = scripted_workflow(transcriber=Moody(CONSULT))
+    poisoned, healthy = recorded(workflow, (Speaker.PATIENT,)), recorded(workflow)
+    worker = Worker(workflow, threading.Event())
+    with pytest.raises(StoreUnavailable):
+        worker.run_once()
+    assert workflow.consult(healthy.id).status is Status.DRAFTED
+    for _ in range(MOST_TRIES - 1):
+        with pytest.raises(StoreUnavailable):
+            worker.run_once()
+    assert workflow.consult(poisoned.id).reason is Reason.FAILED
+    assert worker.run_once() == 0
+
+
+def test_the_worker_outlives_whatever_reviving_does() -> None:
+    import threading
+
+    from transcribe.errors import StoreUnavailable
+
+    tried = threading.Event()
+
+    def revive() -> None:
+        tried.set()
+        raise OSError
+
+    workflow, store, _ = scripted_workflow()
+    consult = recorded(workflow)
+    real, store.consults = store.consults, lambda *a, **k: (_ for _ in ()).throw(StoreUnavailable())
+    worker = Worker(workflow, threading.Event(), poll_s=0.01, revive=revive)
+    worker._thread.start()
+    assert tried.wait(5)
+    store.consults = real
+    for _ in range(500):
+        if workflow.consult(consult.id).status is Status.DRAFTED:
+            break
+        threading.Event().wait(0.01)
+    worker.stop()
+    assert workflow.consult(consult.id).status is Status.DRAFTED

@@ -165,6 +165,11 @@ def wav_hides_sound(file: RemoteFile, size: int) -> bool:
         head = file.at(at, 8)
         (length,) = struct.unpack("<I", head[4:8])
         if head[:4] == b"data":
+            after = at + 8 + length + length % 2
+            name, following = file.at(after, 4), file.at(after + 4, 4)
+            named = len(following) == 4 and name.isascii() and name.decode("ascii").isprintable()
+            if named and after + 8 + int.from_bytes(following, "little") <= size:
+                return False  # another chunk (tags, a cover): the length was right
             return bool(2 * length < size - at - 8)
         at += 8 + length + length % 2
     return False

@@ -14,7 +14,7 @@ from uuid import UUID
 from rich.console import Console
 
 from consent import How
-from transcribe.app import access_key, actor_of, listen, make_web, open_service, serve
+from transcribe.app import access_key, actor_of, check_host, listen, make_web, open_service, serve
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor
 from transcribe.demo.demo_gp import StepFailed, verify
@@ -53,6 +53,7 @@ def run_demo(
             "[bold]Demonstratie.[/] Verzonnen consult, kunstmatige stemmen, demomodel. Alles blijft op deze machine."
         )
         out.print("De dienst start ...")
+        check_host(settings)
         with open_service(settings) as service:
             from transcribe.web.access import Access
 

@@ -434,7 +434,7 @@ class PostgresStore:
             # by name: the server notices a closed connection a moment later, and the next claim would fail
             connection.scalar(select(func.pg_advisory_unlock(number)))
         except DBAPIError:
-            logger.warning("the connection of a claim was lost; the claim ended with it", exc_info=True)
+            logger.warning("the connection of a claim was lost; the claim ended with it")
 
     def _vacuum(self) -> None:
         """Clear destroyed keys out of the table. When it can't be done now, autovacuum does it within minutes."""
@@ -443,7 +443,7 @@ class PostgresStore:
                 connection.execute(text("VACUUM (SKIP_LOCKED) data_key"))
         except DBAPIError:
             # the keys are destroyed and the change is made: an error now would tell the caller otherwise
-            logger.warning("data_key not vacuumed; left to autovacuum", exc_info=True)
+            logger.warning("data_key not vacuumed; left to autovacuum")
 
     def _consult(self, row: Row[Any]) -> Consult:
         reference = ""

@@ -76,9 +76,12 @@ async def read_form(request: Request) -> Fields:
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413)
     try:
-        return Fields(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100))
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
     except ValueError as broken:
         raise InvalidInput(problem=BAD_FORM) from broken
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise InvalidInput(problem=BAD_FORM)  # two answers to one question are no answer
+    return Fields(pairs)
 
 
 async def checked(request: Request) -> Fields:
