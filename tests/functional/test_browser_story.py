@@ -35,7 +35,7 @@ def open_page(live_server, chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport=size, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # the machine may be busy
         # the browser itself logs answers of 4xx ("Failed to load") and none ("Failed to fetch"): part of some stories
         page.on(
             "console",
@@ -335,12 +335,15 @@ def test_the_server_is_gone(live_server, open_page: Callable[..., Page], draft: 
     page = open_page(f"/consult/{draft}")
     page.keyboard.press("j")
     page.keyboard.press("e")
+    page.get_by_role("textbox").first.wait_for()
     page.keyboard.type(" nog te bewaren")
     page.route("**/wijzig", lambda route: route.abort())
     page.keyboard.press("Enter")
     page.get_by_text("Geen verbinding met de server").wait_for()
     assert page.get_by_role("textbox").first.input_value().endswith("nog te bewaren")
     page.unroute("**/wijzig")
+    # the form takes a second Enter once the first has ended, a moment after the message
+    page.wait_for_function("() => !document.querySelector('form[aria-busy]')")
     page.keyboard.press("Enter")
     page.locator("#kopie", has_text="nog te bewaren").wait_for()
 
