@@ -83,6 +83,7 @@ def drafted(live_server) -> UUID:
 
 def type_line(page: Page, section: str, text: str) -> None:
     """A line of the doctor's own; nobody said it, so it asks to be confirmed."""
+    page.wait_for_load_state()  # faster than any hand: a page's modules may still be on their way
     page.get_by_label(f"Regel toevoegen bij {section}").click()
     page.get_by_role("textbox", name=f"Nieuwe regel bij {section}").fill(text)
     page.keyboard.press("Enter")

@@ -13,6 +13,9 @@ if (form) {
   const controls = form.querySelectorAll("input, button.primary");
   let sending = null;
 
+  // until here a click would have the browser send the form by itself, without the file
+  form.querySelector("button.primary").disabled = false;
+
   const finished = () => {
     sending = null;
     progress.hidden = true;
