@@ -1,21 +1,28 @@
-"""What an AudioStore promises (``ports.AudioStore``), and what the one on disk promises besides."""
+"""What an AudioStore promises (``ports.AudioStore``), what a sealed one does, and what one in a folder does besides."""
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
+import io
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from transcribe.errors import DiskFull, NotFound, Unreadable
 from transcribe.ports import AudioStore
-from transcribe.store.files import FileAudioStore
+from transcribe.store.blobs import Blobs, FolderBlobs
+from transcribe.store.sound import SealedAudioStore
 
 CONSULT, OTHER = uuid4(), uuid4()
 KEY = bytes(32)
@@ -90,7 +97,150 @@ def test_delete_one_name_or_all_and_nothing_of_others(audio_store: AudioStore) -
     assert audio_store.open(OTHER, "pcm", KEY).read() == b"b"
 
 
-# -- on disk -------------------------------------------------------------------------------------------------------
+def test_an_error_of_the_source_is_not_taken_for_ours(audio_store: AudioStore) -> None:
+    def no_file() -> Iterator[bytes]:
+        yield b"a"
+        raise FileNotFoundError("elsewhere")
+
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        audio_store.write(CONSULT, "upload", KEY, no_file())
+
+
+# -- sealed, wherever it lies --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed(blobs: Blobs) -> SealedAudioStore:
+    return SealedAudioStore(blobs)
+
+
+LONG = os.urandom((3 << 20) + 12_345)  # over several requests to an object store
+
+
+def test_any_stretch_reads_as_the_plain_bytes(sealed: SealedAudioStore) -> None:
+    sealed.write(CONSULT, "upload", KEY, pieces(LONG))
+    places = st.one_of(st.integers(0, len(LONG) + 10), st.sampled_from([edge << 16 for edge in range(50)]))
+    stretches = st.lists(st.tuples(places, st.one_of(st.integers(0, 300_000), st.just(-1))), min_size=1, max_size=6)
+
+    @given(stretches)
+    @settings(max_examples=40)
+    def same(stretches: list[tuple[int, int]]) -> None:
+        plain = io.BytesIO(LONG)
+        with sealed.open(CONSULT, "upload", KEY) as file:
+            for place, length in stretches:
+                assert file.seek(place) == plain.seek(place)
+                assert file.read(length) == plain.read(length)
+
+    same()
+
+
+def test_what_lies_there_tells_nothing(sealed: SealedAudioStore, blobs: Blobs) -> None:
+    sealed.write(CONSULT, "upload", KEY, [b"Keelpijn sinds gisteren. " * 100])
+    assert blobs.consults() == [CONSULT]
+    assert blobs.names(CONSULT) == ["upload"]
+    with blobs.open(CONSULT, "upload") as file:
+        assert b"Keelpijn" not in file.read()
+
+
+def test_an_object_in_the_place_of_another_is_refused(sealed: SealedAudioStore, blobs: Blobs) -> None:
+    for consult, name in ((CONSULT, "upload"), (CONSULT, "pcm"), (OTHER, "upload")):
+        sealed.write(consult, name, KEY, [f"{consult} {name}".encode()])
+    for other in ((CONSULT, "pcm"), (OTHER, "upload")):
+        with blobs.open(*other) as source, blobs.write(CONSULT, "upload") as target:
+            target.write(source.read())
+        with pytest.raises(Unreadable):
+            sealed.open(CONSULT, "upload", KEY)
+
+
+OF_0_1_0 = """
+VFNDUklCRTEfkr1x0nEztzJdB1n4PjldzEHBfvhmWl/s/2bFKZjG/rzMKe2sMuHsC5JYXmKiBadl0CpJIAE0wyJ4Mz9AMVXBd69mEh3Tclw645Ti0bNK
+"""
+
+
+def test_sound_of_an_earlier_version_opens(sealed: SealedAudioStore, blobs: Blobs) -> None:
+    consult = UUID("6f9b1a52-30f4-4c6e-9d55-1b1f3f6c0a11")
+    with blobs.write(consult, "upload-0a1b") as target:
+        target.write(base64.b64decode(OF_0_1_0))
+    with sealed.open(consult, "upload-0a1b", bytes(range(32))) as file:
+        assert file.read() == b"Verzonnen geluid van een eerdere versie."
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".", "..", "A", "a.wav", "a\0", "/etc/passwd", "-"])
+def test_names_are_ours(sealed: SealedAudioStore, name: str) -> None:
+    for call in (
+        lambda: sealed.write(CONSULT, name, KEY, [b""]),
+        lambda: sealed.open(CONSULT, name, KEY),
+        lambda: sealed.delete(CONSULT, name),
+    ):
+        with pytest.raises(ValueError):
+            call()
+    with pytest.raises(ValueError):
+        sealed.open("../elsewhere", "upload", KEY)  # type: ignore[arg-type]
+
+
+WRITER = """
+import sys, time, uuid
+from pathlib import Path
+from transcribe.store.blobs import open_blobs
+from transcribe.store.sound import SealedAudioStore
+
+def chunks():
+    for _ in range(30):
+        yield bytes(1 << 20)
+    print("busy", flush=True)
+    time.sleep(60)
+
+SealedAudioStore(open_blobs(sys.argv[1], Path())).write(uuid.UUID(sys.argv[2]), "upload", bytes(32), chunks())
+"""
+
+
+def test_a_writer_that_is_killed_half_way_stores_nothing(location: str, blobs: Blobs) -> None:
+    blobs.delete(CONSULT)
+    with subprocess.Popen([sys.executable, "-c", WRITER, location, str(CONSULT)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"busy\n"
+        assert blobs.names(CONSULT) == []
+        writer.kill()
+    assert blobs.names(CONSULT) == []
+    with pytest.raises(NotFound):
+        blobs.open(CONSULT, "upload")
+
+
+READER = """
+import hashlib, sys, uuid
+from pathlib import Path
+from transcribe.store.blobs import open_blobs
+from transcribe.store.sound import SealedAudioStore
+
+with SealedAudioStore(open_blobs(sys.argv[1], Path())).open(uuid.UUID(sys.argv[2]), "upload", bytes(32)) as file:
+    print("open", flush=True)
+    sys.stdin.readline()
+    print(hashlib.file_digest(file, "sha256").hexdigest())
+"""
+
+
+def test_two_processes_read_at_once(location: str, sealed: SealedAudioStore) -> None:
+    sealed.write(CONSULT, "upload", KEY, pieces(LONG))
+    command = [sys.executable, "-c", READER, location, str(CONSULT)]
+    with ExitStack() as stack:
+        readers = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(2)
+        ]
+        for reader in readers:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "open\n"
+        # now both have it open, and neither has read it
+        for reader in readers:
+            assert reader.stdin is not None
+            reader.stdin.write("\n")
+            reader.stdin.flush()
+        for reader in readers:
+            assert reader.stdout is not None
+            assert reader.stdout.readline().strip() == hashlib.sha256(LONG).hexdigest()
+
+
+# -- in a folder ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -98,46 +248,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "audio"
 
 
+def in_folder(folder: Path) -> SealedAudioStore:
+    return SealedAudioStore(FolderBlobs(folder))
+
+
 def everything(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_only_we_can_read_the_files_and_they_tell_nothing(folder: Path) -> None:
-    FileAudioStore(folder).write(CONSULT, "upload", KEY, [b"Keelpijn sinds gisteren. " * 100])
+def test_only_we_can_read_the_files(folder: Path) -> None:
+    in_folder(folder).write(CONSULT, "upload", KEY, [SOUND])
     (path,) = everything(folder)
     assert path == folder / str(CONSULT) / "upload"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [stat.S_IMODE(place.stat().st_mode) for place in (path.parent, folder)] == [0o700, 0o700]
-    assert b"Keelpijn" not in path.read_bytes()
-
-
-def test_a_file_in_the_place_of_another_is_refused(folder: Path) -> None:
-    store = FileAudioStore(folder)
-    for consult, name in ((CONSULT, "upload"), (CONSULT, "pcm"), (OTHER, "upload")):
-        store.write(consult, name, KEY, [f"{consult} {name}".encode()])
-    target = folder / str(CONSULT) / "upload"
-    for other in (folder / str(CONSULT) / "pcm", folder / str(OTHER) / "upload"):
-        target.write_bytes(other.read_bytes())
-        with pytest.raises(Unreadable):
-            store.open(CONSULT, "upload", KEY)
-
-
-@pytest.mark.parametrize("name", ["", "../x", "a/b", ".", "..", "A", "a.wav", "a\0", "/etc/passwd", "-"])
-def test_names_are_ours(folder: Path, name: str) -> None:
-    store = FileAudioStore(folder)
-    for call in (
-        lambda: store.write(CONSULT, name, KEY, [b""]),
-        lambda: store.open(CONSULT, name, KEY),
-        lambda: store.delete(CONSULT, name),
-    ):
-        with pytest.raises(ValueError):
-            call()
-    with pytest.raises(ValueError):
-        store.open("../elsewhere", "upload", KEY)  # type: ignore[arg-type]
 
 
 def test_a_failing_write_leaves_no_half_file(folder: Path) -> None:
-    store = FileAudioStore(folder)
+    store = in_folder(folder)
     with pytest.raises(ZeroDivisionError):
         store.write(CONSULT, "upload", KEY, breaks_off())
     assert everything(folder) == []
@@ -150,9 +278,9 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_half_file(
     def full(_: int) -> None:
         raise OSError(number, "full")
 
-    store = FileAudioStore(folder)
+    store = in_folder(folder)
     (folder / str(CONSULT)).mkdir()
-    monkeypatch.setattr("transcribe.store.files.os.fsync", full)
+    monkeypatch.setattr("transcribe.store.blobs.os.fsync", full)
     with pytest.raises(DiskFull, match="schijf is vol"):
         store.write(CONSULT, "upload", KEY, pieces())
     assert everything(folder) == []
@@ -160,7 +288,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_half_file(
 
 def test_it_is_on_disk_before_we_say_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file before its name, the name before the answer; and the folder that holds a new folder."""
-    store = FileAudioStore(folder)
+    store = in_folder(folder)
     steps: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -182,7 +310,7 @@ def test_it_is_on_disk_before_we_say_so(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_was_deleted_while_it_was_written_is_not_stored(folder: Path) -> None:
-    store = FileAudioStore(folder)
+    store = in_folder(folder)
 
     def withdrawn() -> Iterator[bytes]:
         yield SOUND
@@ -194,38 +322,15 @@ def test_what_was_deleted_while_it_was_written_is_not_stored(folder: Path) -> No
     assert everything(folder) == []
 
 
-def test_an_error_of_the_source_is_not_taken_for_ours(folder: Path) -> None:
-    def no_file() -> Iterator[bytes]:
-        yield b"a"
-        raise FileNotFoundError("elsewhere")
-
-    with pytest.raises(FileNotFoundError, match="elsewhere"):
-        FileAudioStore(folder).write(CONSULT, "upload", KEY, no_file())
-
-
-CRASHING_WRITER = """
-import sys, time, uuid
-from pathlib import Path
-from transcribe.store.files import FileAudioStore
-
-def chunks():
-    yield bytes(200_000)
-    print("busy", flush=True)
-    time.sleep(60)
-
-FileAudioStore(Path(sys.argv[1])).write(uuid.UUID(sys.argv[2]), "upload", bytes(32), chunks())
-"""
-
-
 def test_leftovers_of_a_killed_writer_go_at_the_next_start_and_those_of_a_living_one_stay(folder: Path) -> None:
-    command = [sys.executable, "-c", CRASHING_WRITER, str(folder), str(CONSULT)]
+    command = [sys.executable, "-c", WRITER, str(folder), str(CONSULT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"busy\n"
-        FileAudioStore(folder)
+        FolderBlobs(folder)
         assert len(everything(folder)) == 1, "a busy writer's file was taken away"
         writer.kill()
-    store = FileAudioStore(folder)
+    store = in_folder(folder)
     assert everything(folder) == []
     with pytest.raises(NotFound):
         store.open(CONSULT, "upload", KEY)

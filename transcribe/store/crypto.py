@@ -18,7 +18,7 @@ import os
 import struct
 from collections import OrderedDict
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -70,12 +70,15 @@ def open_sealed(key: bytes, sealed: bytes, aad: bytes) -> bytes:
         raise Unreadable from problem
 
 
-class _Pieces:
-    """What writer and reader share: the file key, the nonces and the associated data."""
+class Pieces:
+    """What writer and reader share: the file key, the nonces and the associated data.
+
+    ``header``: magic, salt and prefix, and whatever else of it must be true (``spool.py``).
+    """
 
     def __init__(self, key: bytes, header: bytes, place: bytes) -> None:
         salt = header[len(MAGIC) : len(MAGIC) + SALT_BYTES]
-        self._prefix = header[len(MAGIC) + SALT_BYTES :]
+        self._prefix = header[len(MAGIC) + SALT_BYTES : HEADER_BYTES]
         self._aad = header + place
         derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=b"transcribe sealed file").derive(key)
         self._aes = AESGCM(derived)
@@ -93,16 +96,22 @@ class _Pieces:
             raise Unreadable from problem
 
 
+class Sink(Protocol):
+    """What a sealed file is written to; takes all it is given."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
 class SealingWriter:
     """Writes a sealed file to ``target``. Only ``finish`` makes it whole: what was left before that reads as torn.
 
     As a context manager it finishes when the block ends well. ``target`` stays open: syncing it is the caller's.
     """
 
-    def __init__(self, target: BinaryIO, key: bytes, place: bytes) -> None:
+    def __init__(self, target: Sink, key: bytes, place: bytes) -> None:
         header = MAGIC + os.urandom(SALT_BYTES + PREFIX_BYTES)
         self._target = target
-        self._pieces = _Pieces(key, header, place)
+        self._pieces = Pieces(key, header, place)
         self._held = bytearray()
         self._number = 0
         self._finished = False
@@ -157,7 +166,7 @@ class SealedReader(io.RawIOBase):
         body = size - HEADER_BYTES
         if not header.startswith(MAGIC) or body < TAG_BYTES:
             raise Unreadable
-        self._pieces = _Pieces(key, header, place)
+        self._pieces = Pieces(key, header, place)
         self._count = -(-body // (CHUNK_BYTES + TAG_BYTES))
         self.size = body - self._count * TAG_BYTES
         last = self._chunk(self._count - 1)
