@@ -1,0 +1,534 @@
+"""Sound over a real connection: what is acknowledged is safe, whatever breaks; who may send, and what each is told."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket as sockets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.live_client import HEAD, LiveClient
+from tests.live_server import BOTH, CONSULT, GP, KEY, LiveHouse, served
+from transcribe.asr.transcript import Speaker
+from transcribe.consult import Space, Status
+from transcribe.errors import StoreUnavailable
+from transcribe.store.spool import FileSpool
+from transcribe.testing import MemorySpool
+from transcribe.web import guard, ingest
+from transcribe.writer import PCM
+
+FRAME = 3200
+PAGE = f"/consult/{CONSULT}"
+
+
+@pytest.fixture
+def house() -> LiveHouse:
+    return LiveHouse()
+
+
+@pytest.fixture
+def base(house: LiveHouse) -> Iterator[str]:
+    with served(house.app) as address:
+        yield address
+
+
+def frames(count: int, size: int = FRAME) -> bytes:
+    """Each another one."""
+    return b"".join(number.to_bytes(4, "big") * (size // 4) for number in range(count))
+
+
+def until(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.01)
+
+
+def cookie(house: LiveHouse, base: str) -> str:
+    return f"transcribe-{base.rpartition(':')[2]}={house.access.use_key(KEY)}"
+
+
+class Line:
+    """One connection by hand."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def send(self, *numbers: int, size: int = FRAME) -> None:
+        for number in numbers:
+            self.socket.send(HEAD.pack(number) + number.to_bytes(4, "big") * (size // 4))
+
+    def say(self, **order: object) -> None:
+        self.socket.send(json.dumps(order))
+
+    def hear(self, *keys: str) -> dict[str, Any]:
+        """The next message with one of these; the next at all without any."""
+        while True:
+            message: dict[str, Any] = json.loads(self.socket.recv(timeout=30))
+            if not keys or set(keys) & set(message):
+                return message
+
+    def acknowledged(self, number: int) -> None:
+        while self.hear("ack")["ack"] < number:
+            pass
+
+    def closed(self) -> int:
+        """The code, after whatever was still said."""
+        with pytest.raises(ConnectionClosed) as closed:
+            self._rest()
+        assert closed.value.rcvd is not None
+        return closed.value.rcvd.code
+
+    def _rest(self) -> None:
+        while True:
+            self.socket.recv(timeout=30)
+
+
+@contextmanager
+def line(house: LiveHouse, base: str, consult_id: UUID = CONSULT) -> Iterator[Line]:
+    url = f"{base.replace('http', 'ws')}/consult/{consult_id}/opname"
+    headers = {"Cookie": cookie(house, base)}
+    with connect(url, origin=base, additional_headers=headers, proxy=None) as socket:  # type: ignore[arg-type]
+        yield Line(socket)
+
+
+# --- sound ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speakers", [(Speaker.ONBEKEND,), BOTH])
+def test_a_recording_comes_over_whole(house: LiveHouse, base: str, speakers: tuple[Speaker, ...]) -> None:
+    house.begin(speakers=speakers)
+    size = FRAME * len(speakers)
+    client = LiveClient(base, KEY, CONSULT, frames(1500, size), speed=0, frame_bytes=size)
+    client.run()
+    assert client.stored == {"stored": True, "page": PAGE, "frames": 1500}
+    assert (client.broken, client.errors, client.connections) == ([], [], 1)
+    consult = house.store.consult(CONSULT)
+    assert (consult.status, consult.audio_s, consult.lost_s) == (Status.RECORDED, 150.0, 0.0)
+    with house.audio.open(CONSULT, PCM, CONSULT.bytes * 2) as file:
+        assert file.read() == client.pcm
+
+
+def test_what_is_acknowledged_is_in_the_spool(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        assert client.hear() == {
+            "resume_from": 0,
+            "frame_bytes": FRAME,
+            "channels": 1,
+            "most_frames": 36_000,
+            "paused": False,
+        }
+        client.send(0, 1, 2)
+        client.acknowledged(3)
+        assert house.heard() == frames(3)
+    with line(house, base) as client:
+        assert client.hear()["resume_from"] == 3
+
+
+def test_what_came_before_a_connection_broke_is_not_asked_for_again(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(*range(5))
+    until(lambda: house.heard() == frames(5))
+
+
+def test_frames_that_come_twice_count_once_and_a_gap_is_asked_for(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0, 1, 0, 1, 5, 6, 7)
+        assert client.hear("wanted") == {"wanted": 2}
+        client.send(1, 2, 3, 3, 4, 5, 6, 7)
+        client.acknowledged(8)
+        assert house.heard() == frames(8)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"\0\0\0\0", HEAD.pack(0) + bytes(FRAME + 2), "", "[]", '"end"', '{"end": -1}', '{"end": "1"}', "{" * 5000],
+)
+def test_what_is_no_frame_and_no_order_ends_the_connection(house: LiveHouse, base: str, message: str | bytes) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        client.socket.send(message)
+        assert client.hear("error")["code"] == "refused"
+        assert client.closed() == ingest.NO_FURTHER
+    until(lambda: house.heard() == frames(1))
+
+
+def test_the_end_may_be_said_before_the_last_frame_has_come(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.say(end=3)
+        client.send(0, 1, 2)
+        assert client.hear("stored")["frames"] == 3
+        assert client.closed() == ingest.DONE
+    with line(house, base) as client:  # it did not hear the answer, and asks again
+        assert client.hear() == {"stored": True, "page": PAGE, "frames": 3}
+
+
+def test_a_recording_that_is_long_enough_is_finished_by_itself() -> None:
+    house = LiveHouse(max_minutes=1)
+    house.begin()
+    with served(house.app) as base:
+        client = LiveClient(base, KEY, CONSULT, frames(650), speed=0, finish=False)
+        client.run()
+        assert client.stored is not None
+        assert client.stored["frames"] == 600
+        assert house.store.consult(CONSULT).audio_s == 60.0
+
+
+def test_an_empty_recording_is_said_in_words(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.say(end=0)
+        answer = client.hear("error")
+        assert answer["code"] == "nothing"
+        assert "geen geluid" in answer["error"]
+    assert house.store.consult(CONSULT).status is Status.CONSENTED
+
+
+# --- what happens meanwhile ----------------------------------------------------------------------------------------
+
+
+def test_pause_takes_all_that_was_said_before_it(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0, 1)
+        client.say(pause=True)
+        assert client.hear("paused") == {"paused": True, "ack": 2}
+        assert house.store.consult(CONSULT).status is Status.PAUSED
+        client.say(resume=True)
+        assert client.hear("paused") == {"paused": False, "ack": 2}
+        assert house.store.consult(CONSULT).status is Status.RECORDING
+
+
+def test_a_pause_on_another_screen_is_told(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        house.recorder.pause(GP, CONSULT)
+        assert client.hear("paused")["paused"] is True
+        client.send(0)  # said before it was told
+        client.acknowledged(1)
+    with line(house, base) as client:
+        assert client.hear()["paused"] is True
+
+
+def test_a_newer_connection_takes_over(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as first:
+        first.hear()
+        first.send(0)
+        first.acknowledged(1)
+        with line(house, base) as second:
+            assert second.hear()["resume_from"] == 1
+            first.send(1)
+            answer = first.hear("error")
+            assert answer["code"] == "taken-over"
+            assert "ander scherm" in answer["error"]
+            assert first.closed() == ingest.NO_FURTHER
+            second.send(1)
+            second.acknowledged(2)
+
+
+@pytest.mark.parametrize("sending", [True, False])
+def test_withdrawal_ends_the_recording_and_says_so(house: LiveHouse, base: str, sending: bool) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        client.acknowledged(1)
+        house.workflow.withdraw(GP, CONSULT)
+        if sending:
+            client.send(1)
+        answer = client.hear("error")
+        assert answer["code"] == "destroyed"
+        assert "vernietigd" in answer["error"]
+        assert client.closed() == ingest.NO_FURTHER
+    assert house.spool.consults() == []
+    with line(house, base) as client:
+        assert client.hear()["code"] == "destroyed"
+
+
+def test_the_end_on_another_screen_is_told(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        client.acknowledged(1)
+        house.recorder.finish(GP, CONSULT)
+        assert client.hear("stored")["frames"] == 1
+
+
+def test_a_full_disk_is_said_and_the_recording_goes_on_when_there_is_room(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "RETRY_S", 0.02)
+    assert isinstance(house.spool, MemorySpool)
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        client.acknowledged(1)
+        house.spool.full = True
+        client.send(1, 2)
+        answer = client.hear("error")
+        assert answer["code"] == "disk"
+        assert "schijf" in answer["error"]
+        client.send(3)
+        house.spool.full = False
+        client.acknowledged(4)
+        assert house.heard() == frames(4)
+
+
+def test_a_client_that_sends_faster_than_the_disk_takes_loses_nothing(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "RETRY_S", 0.02)
+    monkeypatch.setattr(ingest, "MOST_WAITING", 20)
+    assert isinstance(house.spool, MemorySpool)
+    house.begin()
+    house.spool.full = True
+    client = LiveClient(base, KEY, CONSULT, frames(400), speed=0)
+    client.start()
+    until(lambda: client.errors)
+    house.spool.full = False
+    client.join(30)
+    assert client.stored is not None
+    assert client.broken == []
+    with house.audio.open(CONSULT, PCM, CONSULT.bytes * 2) as file:
+        assert file.read() == client.pcm
+
+
+def test_sound_is_kept_safe_while_the_database_is_away(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "LOOK_S", 0.01)
+    house.begin()
+    away = True
+    real = house.store.consult
+
+    def consult(consult_id: UUID) -> Any:
+        if away:
+            raise StoreUnavailable
+        return real(consult_id)
+
+    with line(house, base) as client:
+        client.hear()
+        monkeypatch.setattr(house.store, "consult", consult)
+        for number in range(5):
+            client.send(number)
+            client.acknowledged(number + 1)
+        client.say(pause=True)
+        assert client.hear("error")["code"] == "not-done"
+        client.say(end=5)
+        assert client.hear("error")["code"] == "unavailable"
+        assert client.closed() == ingest.TRY_AGAIN
+    later = LiveClient(base, KEY, CONSULT, frames(5), speed=0)
+    later.start()
+    until(lambda: ingest.TRY_AGAIN in later.closed or later.errors)
+    away = False
+    later.join(30)
+    assert later.stored is not None
+    assert house.store.consult(CONSULT).audio_s == 0.5
+
+
+# --- who may send --------------------------------------------------------------------------------------------------
+
+
+def test_only_our_own_page_gets_a_connection(house: LiveHouse, base: str) -> None:
+    house.begin()
+    live = f"{base.replace('http', 'ws')}/consult/{CONSULT}/opname"
+    headers = {"Cookie": cookie(house, base)}
+    other_name = live.replace("127.0.0.1", "localhost")
+    for url, origin in (
+        (live, None),
+        (live, "https://elders.example"),
+        (live, "null"),
+        (live, base.replace("127.0.0.1", "localhost")),
+        (other_name.replace("/opname", "/anders"), base.replace("127.0.0.1", "localhost")),
+        (live + "/x", base),
+    ):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url, origin=origin, additional_headers=headers, proxy=None)  # type: ignore[arg-type]
+        assert refused.value.response.status_code == 403
+    assert house.heard() == b""
+
+
+def test_another_name_for_this_machine_gets_no_connection(house: LiveHouse) -> None:
+    house.begin()
+    client = TestClient(house.app, base_url="http://kwaad.example")
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client.websocket_connect(f"{PAGE}/opname", headers={"Origin": "http://kwaad.example"}),
+    ):
+        pass
+    assert refused.value.code == guard.FORBIDDEN
+
+
+def test_without_a_session_there_is_no_connection(house: LiveHouse, base: str) -> None:
+    house.begin()
+    live = f"{base.replace('http', 'ws')}/consult/{CONSULT}/opname"
+    for headers in ({}, {"Cookie": f"transcribe-{base.rpartition(':')[2]}=verzonnen"}):
+        with connect(live, origin=base, additional_headers=headers, proxy=None) as socket:  # type: ignore[arg-type]
+            assert Line(socket).closed() == guard.LOG_IN
+
+
+def test_an_unknown_consult_is_said(house: LiveHouse, base: str) -> None:
+    with line(house, base, UUID(int=9)) as client:
+        assert client.hear()["code"] == "destroyed"
+        assert client.closed() == ingest.NO_FURTHER
+
+
+def test_before_the_start_and_without_consent_nothing_is_taken(house: LiveHouse, base: str) -> None:
+    house.begin(status=Status.CONSENTED)
+    with line(house, base) as client:
+        answer = client.hear()
+        assert answer["code"] == "refused"
+        assert client.closed() == ingest.NO_FURTHER
+    assert house.heard() == b""
+
+
+def test_the_end_of_a_session_ends_the_connection_and_a_new_one_goes_on(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "LIVE_CHECK_S", 0.0)
+    house.begin()
+    client = LiveClient(base, KEY, CONSULT, frames(60), speed=4.0)
+    client.start()
+    until(lambda: client.acked > 10)
+    house.access.close(client._cookie.partition("=")[2])
+    client.join(30)
+    assert client.closed == [guard.LOG_IN]
+    assert (client.logins, client.connections, client.broken) == (2, 2, [])
+    assert client.stored is not None
+    assert client.stored["frames"] == 60
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browser(house: LiveHouse) -> Iterator[TestClient]:
+    with TestClient(house.app, base_url="http://127.0.0.1:8600", follow_redirects=False) as client:
+        client.get(f"/start?ticket={house.access.ticket()}")
+        yield client
+
+
+def post(browser: TestClient, path: str, **fields: str) -> Any:
+    token = re.search(r'name="token" value="([^"]+)"', browser.get("/").text)
+    assert token
+    return browser.post(path, data={"token": token[1], **fields})
+
+
+def test_a_recording_can_be_led_without_scripts(house: LiveHouse, browser: TestClient) -> None:
+    house.begin(status=Status.CONSENTED)
+    assert post(browser, f"{PAGE}/opname/begin", layout="huisarts-links").headers["location"] == PAGE
+    assert house.store.consult(CONSULT).channels == BOTH
+    live = house.recorder.open(GP, CONSULT)
+    live.append(bytes(2 * 32_000 * 65))
+    live.sync()
+    page = browser.get(PAGE).text
+    assert "Opname loopt" in page
+    assert "Toestemming intrekken" in page
+    assert "1:05 veilig opgeslagen" in browser.get(f"{PAGE}/opname/stand").text
+    for name, label, status in (
+        ("pauze", "Pauze", Status.PAUSED),
+        ("hervat", "Hervat", Status.RECORDING),
+        ("afronden", "Afronden", Status.RECORDED),
+    ):
+        assert f">{label}</button>" in browser.get(PAGE).text
+        assert post(browser, f"{PAGE}/opname/{name}").status_code == 303
+        assert house.store.consult(CONSULT).status is status
+    gone = browser.get(f"{PAGE}/opname/stand")
+    assert (gone.status_code, gone.headers["hx-refresh"]) == (204, "true")
+
+
+def test_a_start_needs_consent_and_a_layout(house: LiveHouse, browser: TestClient) -> None:
+    house.begin(status=Status.CONSENTED)
+    assert post(browser, f"{PAGE}/opname/begin").status_code == 422
+    assert post(browser, f"{PAGE}/opname/begin", layout="anders").status_code == 422
+    fresh = house.workflow.create(GP, "P-2").id
+    assert post(browser, f"/consult/{fresh}/opname/begin", layout="gemengd").status_code == 409
+    assert browser.post(f"{PAGE}/opname/begin", data={"layout": "gemengd"}).status_code == 403
+
+
+def test_every_page_warns_of_a_disk_that_gets_full(house: LiveHouse, browser: TestClient) -> None:
+    house.begin(status=Status.CONSENTED)
+    pages = ("/", "/consult/nieuw", PAGE)
+    warning = "4 % schijfruimte vrij"
+    for page in pages:
+        assert warning not in browser.get(page).text
+    house.space = Space(total=1000, free=49)
+    for page in pages:
+        assert warning in browser.get(page).text
+    answer = post(browser, f"{PAGE}/opname/begin", layout="gemengd")
+    assert warning in answer.text
+    assert house.store.consult(CONSULT).status is Status.CONSENTED
+
+
+# --- kill -9 -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.live_server", str(folder), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as started:
+        try:
+            assert started.stdout is not None
+            assert started.stdout.readline() == b"ready\n"
+            yield started
+        finally:
+            started.kill()
+
+
+@pytest.mark.slow
+def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    with sockets.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    seed = random.randrange(10_000)
+    print("seed", seed)
+    moments = random.Random(seed)
+    spool = FileSpool(tmp_path / "spool")
+    client = LiveClient(f"http://127.0.0.1:{port}", KEY, CONSULT, frames(600), speed=20.0, finish=False)
+    client.start()
+    heard = b""
+    for spoken in (200, 400):
+        goal = spoken - moments.randrange(1, 190)
+        client.most = spoken
+        with process(tmp_path / "spool", port):
+            until(lambda goal=goal: client.acked >= goal)  # type: ignore[misc]
+        with spool.read(CONSULT, CONSULT.bytes * 2) as file:
+            heard = file.read()
+        assert len(heard) >= client.acked * FRAME
+        assert heard == client.pcm[: len(heard)]
+    client.most = None
+    with process(tmp_path / "spool", port):
+        until(lambda: client.acked == client.total)
+    client.stop()
+    with spool.read(CONSULT, CONSULT.bytes * 2) as file:
+        assert file.read() == client.pcm
+    assert client.broken == []
+    assert (client.connections, client.logins) == (3, 3)

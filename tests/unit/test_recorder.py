@@ -1,0 +1,541 @@
+"""A recording from its start to its end, on fakes: what is refused, what a crash leaves, what nobody finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import pytest
+
+from consent import ConsentMissing, How, current_text, grant
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import Span
+from transcribe.consult import Action, Actor, Change, Consult, KeyPurpose, Role, Space, Status
+from transcribe.errors import (
+    Conflict,
+    DiskLow,
+    Erased,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    StoreUnavailable,
+    Unreadable,
+    WrongStatus,
+)
+from transcribe.recorder import AlreadyStopped, Elsewhere, NothingRecorded, Recorder, TakenOver
+from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
+from transcribe.workflow import Workflow
+from transcribe.writer import PCM, Writer
+
+GP = Actor(name="Dr. Test", role=Role.HUISARTS)
+ASSISTANT = Actor(name="A. Test", role=Role.ASSISTENTE)
+ONE, BOTH = (Speaker.ONBEKEND,), (Speaker.HUISARTS, Speaker.PATIENT)
+SECOND = 32_000  # bytes on one channel
+WORDS = current_text()
+
+
+class House:
+    """The use cases on fakes, with a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+        self.space = Space(total=100, free=50)
+        self.store, self.audio, self.spool = MemoryStore(), MemoryAudioStore(), MemorySpool()
+        self.writer = Writer(self.store, clock=lambda: self.now)
+        self.workflow = Workflow(
+            store=self.store,
+            audio=self.audio,
+            spool=self.spool,
+            decoder=ScriptedDecoder(),
+            writer=self.writer,
+            space=lambda: self.space,
+        )
+        self.recorder = self.restarted()
+
+    def restarted(self) -> Recorder:
+        return Recorder(
+            store=self.store,
+            audio=self.audio,
+            spool=self.spool,
+            writer=self.writer,
+            space=lambda: self.space,
+            min_free_percent=5.0,
+            max_minutes=60,
+        )
+
+    def consented(self) -> UUID:
+        consult = self.workflow.create(GP, "P-1")
+        given = grant(
+            how=How.SPOKEN,
+            informed_by="Dr. Test",
+            text_id=WORDS.id,
+            text_sha256=WORDS.sha256,
+            others_informed=True,
+            now=self.now,
+        )
+        return self.workflow.record_consent(GP, consult.id, given).id
+
+    def started(self, speakers: tuple[Speaker, ...] = ONE) -> UUID:
+        return self.recorder.start(GP, self.consented(), speakers).id
+
+    def recording(self, *pieces: bytes, speakers: tuple[Speaker, ...] = ONE) -> UUID:
+        """One that holds this sound, with nobody writing."""
+        consult_id = self.started(speakers)
+        live = self.recorder.open(GP, consult_id)
+        for piece in pieces:
+            live.append(piece)
+            live.sync()
+        live.close()
+        return consult_id
+
+    def consult(self, consult_id: UUID) -> Consult:
+        return self.store.consult(consult_id)
+
+    def sound(self, consult_id: UUID) -> bytes:
+        with self.audio.open(consult_id, PCM, self.store.data_key(consult_id, KeyPurpose.SOURCE)) as file:
+            return file.read()
+
+    def actions(self, consult_id: UUID) -> list[Action]:
+        return [event.action for event in self.store.events(consult_id)]
+
+    def later(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+# --- beginning -----------------------------------------------------------------------------------------------------
+
+
+def test_without_consent_nothing_is_recorded(house: House) -> None:
+    consult_id = house.workflow.create(GP, "P-1").id
+    with pytest.raises(WrongStatus):
+        house.recorder.start(GP, consult_id, ONE)
+    with pytest.raises(WrongStatus):
+        house.recorder.open(GP, consult_id)
+    assert house.spool.consults() == []
+
+
+def test_a_start_is_a_status_and_a_row_in_the_log(house: House) -> None:
+    consult = house.consult(house.started(BOTH))
+    assert (consult.status, consult.channels) == (Status.RECORDING, BOTH)
+    assert house.actions(consult.id)[-1] is Action.RECORDING_STARTED
+    with pytest.raises(WrongStatus):
+        house.recorder.start(GP, consult.id, ONE)
+
+
+def test_a_purpose_not_agreed_to_is_refused_at_each_step(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh, running = house.consented(), house.started()
+    monkeypatch.setattr(house.store, "consent", lambda _: None)
+    for call in (
+        lambda: house.recorder.start(GP, fresh, ONE),
+        lambda: house.recorder.open(GP, running),
+        lambda: house.recorder.resume(GP, running),
+    ):
+        with pytest.raises(ConsentMissing):
+            call()
+
+
+def test_a_nearly_full_disk_begins_no_recording_and_ends_none(house: House) -> None:
+    running, fresh = house.started(), house.consented()
+    house.space = Space(total=1000, free=49)
+    with pytest.raises(DiskLow, match="4 %"):
+        house.recorder.start(GP, fresh, ONE)
+    live = house.recorder.open(GP, running)
+    live.append(bytes(SECOND))
+    assert live.sync() == SECOND
+    house.space = Space(total=1000, free=50)
+    house.recorder.start(GP, fresh, ONE)
+
+
+@pytest.mark.parametrize("speakers", [(), (*BOTH, Speaker.BEGELEIDER)])
+def test_one_channel_or_two(house: House, speakers: tuple[Speaker, ...]) -> None:
+    with pytest.raises(InvalidInput):
+        house.recorder.start(GP, house.consented(), speakers)
+
+
+def test_the_system_is_nobody_who_may_record(house: House) -> None:
+    system = Actor(name="transcribe", role=Role.SYSTEEM)
+    consult_id = house.started()
+    for call in (house.recorder.pause, house.recorder.resume, house.recorder.open, house.recorder.finish):
+        with pytest.raises(NotAllowed):
+            call(system, consult_id)
+
+
+# --- while it runs -------------------------------------------------------------------------------------------------
+
+
+def test_pause_and_resume_may_be_said_twice(house: House) -> None:
+    consult_id = house.started()
+    for _ in range(2):
+        assert house.recorder.pause(GP, consult_id).status is Status.PAUSED
+    for _ in range(2):
+        assert house.recorder.resume(GP, consult_id).status is Status.RECORDING
+    assert house.actions(consult_id)[-2:] == [Action.RECORDING_PAUSED, Action.RECORDING_RESUMED]
+
+
+def test_a_later_connection_takes_over_from_an_earlier_one(house: House) -> None:
+    consult_id = house.started()
+    first = house.recorder.open(GP, consult_id)
+    first.append(b"ab")
+    first.sync()
+    second = house.recorder.open(GP, consult_id)
+    assert second.position == 2
+    for call in (lambda: first.append(b"cd"), first.sync):
+        with pytest.raises(TakenOver):
+            call()
+    first.close()
+    second.append(b"cd")
+    assert second.sync() == 4
+
+
+def test_a_writer_in_another_process_is_a_conflict(house: House) -> None:
+    consult_id = house.started()
+    house.recorder.open(GP, consult_id)
+    other = house.restarted()
+    with pytest.raises(Conflict):
+        other.open(GP, consult_id)
+    with pytest.raises(Conflict):
+        other.finish(GP, consult_id)
+    assert house.consult(consult_id).status is Status.RECORDING
+
+
+def test_withdrawal_ends_the_writing_and_leaves_nothing(house: House) -> None:
+    consult_id = house.started()
+    live = house.recorder.open(GP, consult_id)
+    live.append(bytes(SECOND))
+    live.sync()
+    house.workflow.withdraw(GP, consult_id)
+    with pytest.raises(NotFound):
+        live.append(bytes(SECOND))
+    with pytest.raises(WrongStatus):
+        house.recorder.open(GP, consult_id)
+    with pytest.raises(WrongStatus):
+        house.recorder.finish(GP, consult_id)
+    assert house.spool.consults() == []
+    assert house.audio.names(consult_id) == []
+
+
+def test_withdrawal_in_the_middle_of_opening_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.started()
+    open_spool = house.spool.open
+
+    def withdrawn(*args: Any) -> Any:
+        house.workflow.withdraw(GP, consult_id)
+        return open_spool(*args)
+
+    monkeypatch.setattr(house.spool, "open", withdrawn)
+    with pytest.raises(WrongStatus):
+        house.recorder.open(GP, consult_id)
+    assert house.spool.consults() == []
+
+
+def test_what_is_safe_can_be_heard_and_told_before_the_end(house: House) -> None:
+    consult_id = house.started(BOTH)
+    live = house.recorder.open(GP, consult_id)
+    live.append(b"ab" * SECOND)
+    live.sync()
+    live.append(b"never")
+    assert house.recorder.progress(consult_id).safe_s == 1.0
+    heard = house.recorder.read(GP, consult_id, first=True)
+    assert (heard.channels, heard.file.read()) == (2, b"ab" * SECOND)
+    house.recorder.read(GP, consult_id, first=False)
+    assert house.actions(consult_id).count(Action.AUDIO_PLAYED) == 1
+    live.close()
+    assert house.restarted().progress(consult_id).safe_s == 1.0
+    with pytest.raises(NotAllowed):
+        house.recorder.read(ASSISTANT, consult_id, first=True)
+    house.recorder.finish(GP, consult_id)
+    with pytest.raises(WrongStatus):
+        house.recorder.read(GP, consult_id, first=True)
+
+
+def test_the_limit_is_in_bytes_of_all_channels(house: House) -> None:
+    assert house.recorder.limit(house.consult(house.started(BOTH))) == 60 * 60 * 2 * SECOND
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speakers", [ONE, BOTH])
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_finished_recording_is_stored_whole_and_asks_for_its_transcript(
+    house: House, monkeypatch: pytest.MonkeyPatch, speakers: tuple[Speaker, ...], paused: bool
+) -> None:
+    sound = bytes(range(256)) * 500
+    consult_id = house.recording(sound[:1000], sound[1000:], speakers=speakers)
+    if paused:
+        house.recorder.pause(GP, consult_id)
+    changes: list[Change] = []
+    apply = house.store.apply
+    monkeypatch.setattr(house.store, "apply", lambda change: (changes.append(change), apply(change))[1])
+    consult = house.recorder.finish(GP, consult_id)
+    assert house.consult(consult_id) == consult
+    seconds = len(sound) / SECOND / len(speakers)
+    assert (consult.status, consult.audio_s, consult.lost_s) == (Status.RECORDED, seconds, 0.0)
+    assert house.sound(consult_id) == sound
+    assert house.spool.consults() == []
+    (change,) = changes
+    assert change.decoded is not None
+    assert (change.decoded.duration_s, change.decoded.channels, change.decoded.missing) == (seconds, len(speakers), ())
+    assert [job.stage for job in change.jobs] == ["uitschrijven"]
+    assert change.audit.action is Action.AUDIO_STORED
+
+
+def test_the_end_comes_after_what_is_being_written_and_stops_the_writer(house: House) -> None:
+    consult_id = house.started()
+    live = house.recorder.open(GP, consult_id)
+    live.append(b"ab" * 16_000)
+    live.sync()
+    assert house.recorder.finish(GP, consult_id).audio_s == 1.0
+    with pytest.raises(AlreadyStopped):
+        live.append(b"cd")
+    live.close()
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("where", ["audio.write", "audio.written", "store.apply", "store.applied", "spool.delete"])
+def test_a_crash_while_finishing_is_made_good(house: House, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    room, _, step = where.partition(".")
+    part = getattr(house, room)
+    name = {"written": "write", "applied": "apply"}.get(step, step)
+    real: Callable[..., Any] = getattr(part, name)
+
+    def dies(*args: Any) -> None:
+        if name != step:
+            real(*args)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part, name, dies)
+        with pytest.raises(Crash):
+            house.recorder.finish(GP, consult_id)
+    house.spool._writers.clear()
+    house.recorder = house.restarted()
+    consult = house.recorder.finish(GP, consult_id)
+    assert (consult.status, consult.audio_s) == (Status.RECORDED, 2.0)
+    assert house.sound(consult_id) == b"ab" * SECOND
+    assert house.spool.consults() == []
+    assert house.actions(consult_id).count(Action.AUDIO_STORED) == 1
+    assert house.recorder.finish(GP, consult_id) == consult
+
+
+def test_a_database_that_is_away_costs_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+
+    def away(_: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "apply", away)
+        with pytest.raises(StoreUnavailable):
+            house.recorder.finish(GP, consult_id)
+    assert house.recorder.finish(GP, consult_id).audio_s == 2.0
+
+
+def interrupt(house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """``act`` comes in between when the sound has been stored."""
+    write = house.audio.write
+
+    def acting(consult_id: UUID, name: str, key: bytes, chunks: Iterable[bytes]) -> int:
+        written = write(consult_id, name, key, chunks)
+        monkeypatch.setattr(house.audio, "write", write)
+        act()
+        return written
+
+    monkeypatch.setattr(house.audio, "write", acting)
+
+
+def test_a_pause_in_the_middle_of_finishing_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    interrupt(house, monkeypatch, lambda: house.recorder.pause(GP, consult_id))
+    assert house.recorder.finish(GP, consult_id).status is Status.RECORDED
+
+
+def test_withdrawal_in_the_middle_of_finishing_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    interrupt(house, monkeypatch, lambda: house.workflow.withdraw(GP, consult_id))
+    with pytest.raises(WrongStatus):
+        house.recorder.finish(GP, consult_id)
+    assert house.audio.names(consult_id) == []
+    assert house.consult(consult_id).status is Status.WITHDRAWN
+    assert house.spool.consults() == []
+
+
+def test_an_empty_recording_goes_back_and_says_why(house: House) -> None:
+    consult_id = house.recording()
+    with pytest.raises(NothingRecorded, match="geen geluid opgenomen"):
+        house.recorder.finish(GP, consult_id)
+    consult = house.consult(consult_id)
+    assert (consult.status, consult.channels) == (Status.CONSENTED, ())
+    assert house.audio.names(consult_id) == []
+    assert house.spool.consults() == []
+    house.recorder.start(GP, consult_id, BOTH)
+
+
+def test_sound_that_lies_on_another_machine_is_not_taken_for_none(house: House) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    house.recorder = replace_spool(house, MemorySpool())
+    with pytest.raises(Elsewhere):
+        house.recorder.finish(GP, consult_id)
+    assert house.consult(consult_id).status is Status.RECORDING
+
+
+def replace_spool(house: House, spool: MemorySpool) -> Recorder:
+    house.spool = spool
+    return house.restarted()
+
+
+def test_before_and_after_a_recording_there_is_nothing_to_finish(house: House) -> None:
+    consult_id = house.consented()
+    with pytest.raises(WrongStatus):
+        house.recorder.finish(GP, consult_id)
+    house.workflow.withdraw(GP, consult_id)
+    with pytest.raises(WrongStatus):
+        house.recorder.finish(GP, consult_id)
+
+
+class Damaged:
+    """A reader that can't read some of it."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        self._file, self._start, self._end = file, start, end
+
+    def __enter__(self) -> Damaged:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, length: int) -> bytes:
+        place = self._file.tell()
+        if place < self._end and place + length > self._start:
+            raise Unreadable
+        return self._file.read(length)
+
+
+def test_what_can_not_be_read_back_is_silence_and_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = b"ab" * SECOND
+    consult_id = house.recording(sound)
+    read = house.spool.read
+    monkeypatch.setattr(house.spool, "read", lambda *args: Damaged(read(*args), 17_000, 20_000))
+    changes: list[Change] = []
+    apply = house.store.apply
+    monkeypatch.setattr(house.store, "apply", lambda change: (changes.append(change), apply(change))[1])
+    consult = house.recorder.finish(GP, consult_id)
+    assert consult.lost_s == consult.missing_s == pytest.approx(0.2)
+    assert consult.audio_s == 2.0
+    assert changes[0].decoded is not None
+    assert changes[0].decoded.missing == (Span(start_s=0.5, end_s=0.7),)
+    assert house.sound(consult_id) == sound[:16_000] + bytes(6_400) + sound[22_400:]
+
+
+# --- what nobody finished ------------------------------------------------------------------------------------------
+
+
+def test_a_recording_that_nobody_finished_gets_its_draft_after_all(house: House) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    assert house.recorder.finish_abandoned() == 0
+    house.later(minutes=29)
+    assert house.recorder.finish_abandoned() == 0
+    house.later(minutes=2)
+    assert house.recorder.finish_abandoned() == 1
+    assert house.consult(consult_id).status is Status.RECORDED
+    assert house.store.events(consult_id)[-1].role is Role.SYSTEEM
+    assert house.recorder.finish_abandoned() == 0
+
+
+def test_sound_that_comes_in_keeps_it_going(house: House) -> None:
+    consult_id = house.started()
+    live = house.recorder.open(GP, consult_id)
+    for _ in range(10):
+        live.append(b"ab")
+        live.sync()
+        assert house.recorder.finish_abandoned() == 0
+        house.later(minutes=20)
+    assert house.consult(consult_id).status is Status.RECORDING
+
+
+def test_sound_that_another_process_writes_keeps_it_going_too(house: House) -> None:
+    consult_id = house.started()
+    other = house.restarted()
+    for _ in range(5):
+        live = house.recorder.open(GP, consult_id)
+        live.append(b"ab")
+        live.sync()
+        live.close()  # between two connections nobody holds it
+        assert other.finish_abandoned() == 0
+        house.later(minutes=20)
+
+
+def test_a_paused_one_is_left_alone_for_longer(house: House) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    house.recorder.pause(GP, consult_id)
+    house.recorder.finish_abandoned()
+    house.later(hours=3, minutes=59)
+    assert house.recorder.finish_abandoned() == 0
+    house.recorder.resume(GP, consult_id)
+    house.later(minutes=29)
+    assert house.recorder.finish_abandoned() == 0
+    house.recorder.pause(GP, consult_id)
+    house.later(hours=4, minutes=1)
+    assert house.recorder.finish_abandoned() == 1
+
+
+def test_an_abandoned_recording_without_sound_goes_back(house: House) -> None:
+    consult_id = house.started()
+    house.recorder.finish_abandoned()
+    house.later(minutes=31)
+    assert house.recorder.finish_abandoned() == 0
+    assert house.consult(consult_id).status is Status.CONSENTED
+
+
+def test_what_a_crash_left_of_finished_or_erased_recordings_goes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished, withdrawn, fresh = house.recording(b"ab"), house.recording(b"ab"), house.consented()
+    with monkeypatch.context() as patch:
+        patch.setattr(house.spool, "delete", lambda _: None)
+        house.recorder.finish(GP, finished)
+        house.workflow.withdraw(GP, withdrawn)
+    house.spool.open(fresh, house.store.data_key(fresh, KeyPurpose.SOURCE)).close()
+    assert len(house.spool.consults()) == 3
+    house.recorder.finish_abandoned()
+    assert house.spool.consults() == [fresh], "what was begun and never became a recording harms nobody"
+
+
+def test_one_that_can_not_be_finished_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good, unknown = house.recording(b"ab"), house.recording(b"ab"), UUID(int=7)
+    house.spool.open(unknown, bytes(32)).close()
+    house.recorder.finish_abandoned()
+    house.later(minutes=31)
+    write = house.audio.write
+
+    def failing(consult_id: UUID, *args: Any) -> int:
+        if consult_id == bad:
+            raise Erased
+        return write(consult_id, *args)
+
+    monkeypatch.setattr(house.audio, "write", failing)
+    assert house.recorder.finish_abandoned() == 1
+    assert house.consult(good).status is Status.RECORDED
+    assert house.consult(bad).status is Status.RECORDING
+    assert sorted(house.spool.consults()) == sorted([bad, unknown])
+
+
+def test_a_clock_that_jumps_back_finishes_nothing(house: House) -> None:
+    consult_id = house.recording(b"ab")
+    house.recorder.finish_abandoned()
+    house.later(hours=-5)
+    assert house.recorder.finish_abandoned() == 0
+    assert house.consult(consult_id).status is Status.RECORDING

@@ -1,0 +1,401 @@
+"""A recording that is being made: begun, paused, written, finished. What is acknowledged is in the spool, on disk.
+
+Finishing is safe to do again at any point: the sound goes into the audio store, then one change says so and asks for
+the transcript, then the spool goes. Until that change the spool is the recording.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import RLock
+from typing import BinaryIO
+from uuid import UUID
+
+from consent import Purpose, require
+from transcribe import policy
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
+from transcribe.consult import Action, Actor, Consult, KeyPurpose, Space, Status
+from transcribe.errors import (
+    N_,
+    Conflict,
+    Erased,
+    InvalidInput,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+    TranscribeError,
+    Unreadable,
+    WrongStatus,
+)
+from transcribe.ports import AudioStore, Recording, Spool, Store
+from transcribe.workflow import Pcm16File
+from transcribe.writer import PCM, SYSTEM, Writer
+
+log = logging.getLogger(__name__)
+
+RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
+#: The recording is whole: nothing of it is in the spool alone.
+FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
+#: Everything of it is to be destroyed.
+OVER = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
+#: A paused recording is somebody's choice: it is left alone for longer.
+PAUSED_IDLE = timedelta(hours=4)
+#: Sound is copied, and what can't be read is found, in pieces of this length.
+PIECE_S = 0.1
+
+
+class TakenOver(Conflict):
+    text = N_("Deze opname gaat verder op een ander scherm.")
+
+
+class AlreadyStopped(Conflict):
+    text = N_("Deze opname is afgerond. Wat u nu zegt wordt niet opgenomen.")
+
+
+class NothingRecorded(Refused):
+    text = N_(
+        "Er is geen geluid opgenomen, dus er komt geen verslag. De toestemming staat nog: controleer de microfoon en "
+        "begin opnieuw, of verwijder het consult."
+    )
+
+
+class Elsewhere(Conflict):
+    text = N_("Het geluid van deze opname staat op een andere server. Rond de opname af waar zij is gemaakt.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Of a recording that is being made."""
+
+    consult: Consult
+    safe_s: float  # on disk
+
+
+class Live:
+    """The one ``Recording`` of a consult in this process. A later one, or the end, takes its right to write away."""
+
+    def __init__(self, recording: Recording, ended: Callable[[Live], None]) -> None:
+        self._recording = recording
+        self._ended = ended
+        self._lock = RLock()
+        self._over: Conflict | None = None
+
+    @property
+    def position(self) -> int:
+        return self._recording.position
+
+    def append(self, pcm: bytes) -> None:
+        """Also raises ``TakenOver`` or ``AlreadyStopped``."""
+        with self._lock:
+            self._check()
+            self._recording.append(pcm)
+
+    def sync(self) -> int:
+        """Also raises ``TakenOver`` or ``AlreadyStopped``."""
+        with self._lock:
+            self._check()
+            return self._recording.sync()
+
+    def close(self) -> None:
+        self.end(AlreadyStopped())
+
+    def end(self, why: Conflict) -> None:
+        """After a sync that is under way: what it acknowledges counts."""
+        with self._lock:
+            if self._over is None:
+                self._over = why
+                self._recording.close()
+        self._ended(self)
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise self._over
+
+
+class Recorder:
+    """One object for all threads of a web process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        audio: AudioStore,
+        spool: Spool,
+        writer: Writer,
+        space: Callable[[], Space],
+        min_free_percent: float = 5.0,
+        max_minutes: int = 120,
+    ) -> None:
+        self._store = store
+        self._audio = audio
+        self._spool = spool
+        self._writer = writer
+        self._space = space
+        self._min_free_percent = min_free_percent
+        self._max_minutes = max_minutes
+        self._lock = RLock()
+        self._live: dict[UUID, Live] = {}
+        #: how much there was, and since when it is no more than that
+        self._seen: dict[UUID, tuple[int, datetime]] = {}
+
+    # --- by a person -----------------------------------------------------------------------------------------------
+
+    def start(self, actor: Actor, consult_id: UUID, speakers: tuple[Speaker, ...]) -> Consult:
+        """``speakers[i]`` is on channel i. Raises ``ConsentMissing``, ``DiskLow``."""
+        policy.check_may_record(actor)
+        if len(speakers) not in (1, 2):
+            raise InvalidInput(problem=N_("Een opname heeft één of twee kanalen."))
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, frozenset({Status.CONSENTED}))
+        require(self._store.consent(consult_id), Purpose.RECORDING)
+        policy.check_space(self._space(), self._min_free_percent)
+        # the place is made first: by it this machine knows which recordings are its own
+        self._spool.open(consult_id, self._key(consult_id)).close()
+        return self._writer.apply(
+            actor,
+            consult,
+            Action.RECORDING_STARTED,
+            detail=f"{len(speakers)} kanalen",
+            status=Status.RECORDING,
+            channels=speakers,
+            reason=None,
+        )
+
+    def pause(self, actor: Actor, consult_id: UUID) -> Consult:
+        """Fine when it is paused already."""
+        return self._turn(actor, consult_id, Status.PAUSED, Action.RECORDING_PAUSED)
+
+    def resume(self, actor: Actor, consult_id: UUID) -> Consult:
+        """Fine when it is running already. Raises ``ConsentMissing``."""
+        require(self._store.consent(consult_id), Purpose.RECORDING)
+        return self._turn(actor, consult_id, Status.RECORDING, Action.RECORDING_RESUMED)
+
+    def _turn(self, actor: Actor, consult_id: UUID, to: Status, action: Action) -> Consult:
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, RUNNING)
+        return consult if consult.status is to else self._writer.apply(actor, consult, action, status=to)
+
+    def open(self, actor: Actor, consult_id: UUID) -> Live:
+        """To write sound; an earlier writer in this process loses its right. Raises ``ConsentMissing``, ``Conflict``.
+
+        Also while paused: what was said before the pause may still be under way. Who records does not record then.
+        """
+        policy.check_may_record(actor)
+        self._check_running(consult_id)
+        self._end_live(consult_id, TakenOver())
+        recording = self._spool.open(consult_id, self._key(consult_id))
+        live = Live(recording, lambda ended: self._forget(consult_id, ended))
+        with self._lock:
+            self._live[consult_id] = live
+        try:
+            self._check_running(consult_id)  # ended while we opened: nothing may be left behind
+        except BaseException:
+            live.close()
+            raise
+        return live
+
+    def finish(self, actor: Actor, consult_id: UUID) -> Consult:
+        """The recording is whole: have it transcribed. Fine when it was finished already.
+
+        Raises ``NothingRecorded`` (the consult then waits for a recording as before), ``Conflict`` while another
+        process writes it, ``Elsewhere``.
+        """
+        policy.check_may_record(actor)
+        return self._finish(actor, consult_id)
+
+    def read(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
+        """What is safe of an unfinished recording. ``first``: log that somebody listens."""
+        policy.check_may_edit(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, RUNNING)
+        file = self._spool.read(consult_id, self._key(consult_id))
+        if first:
+            self._store.log(self._writer.event(actor, Action.AUDIO_PLAYED, consult_id))
+        return Pcm16File(file=file, channels=len(consult.channels))
+
+    # --- asked by the screen and the connection --------------------------------------------------------------------
+
+    def progress(self, consult_id: UUID) -> Progress:
+        """Raises ``NotFound``."""
+        consult = self._store.consult(consult_id)
+        return Progress(consult=consult, safe_s=self._size(consult_id) / _second(consult) if _second(consult) else 0.0)
+
+    def limit(self, consult: Consult) -> int:
+        """Bytes after which a recording is finished by itself."""
+        return self._max_minutes * 60 * _second(consult)
+
+    # --- now and then ----------------------------------------------------------------------------------------------
+
+    def finish_abandoned(self, idle: timedelta = timedelta(minutes=30), *, paused: timedelta = PAUSED_IDLE) -> int:
+        """Finish recordings on this machine that got no sound for so long, so that their drafts come. Returns how many.
+
+        To be called every minute or so: it goes by what it saw the time before, so a restart only adds to the wait.
+        Also removes what a crash left of recordings that were finished or erased.
+        """
+        finished = 0
+        here = self._spool.consults()
+        self._seen = {consult_id: seen for consult_id, seen in self._seen.items() if consult_id in here}
+        for consult_id in here:
+            try:
+                consult = self._store.consult(consult_id)
+                if consult.status in FINISHED | OVER:
+                    self._spool.delete(consult_id)
+                elif consult.status in RUNNING and self._quiet(consult) > (
+                    paused if consult.status is Status.PAUSED else idle
+                ):
+                    self._finish(SYSTEM, consult_id)
+                    finished += 1
+            except NothingRecorded:
+                log.info("consult %s: nothing was recorded", consult_id)
+            except (Conflict, Erased, NotFound):
+                continue  # somebody is at it
+            except StoreUnavailable:
+                raise
+            except TranscribeError as problem:
+                log.warning("consult %s: can't be finished (%s)", consult_id, type(problem).__name__)
+        return finished
+
+    def _quiet(self, consult: Consult) -> timedelta:
+        """How long there was no new sound and nobody did anything."""
+        now = self._writer.clock()
+        size = self._size(consult.id)
+        known, since = self._seen.get(consult.id, (-1, now))
+        if size != known:
+            since = now
+        since = max(since, min(consult.changed_at, now))
+        self._seen[consult.id] = (size, since)
+        return now - since
+
+    # --- finishing -------------------------------------------------------------------------------------------------
+
+    def _finish(self, actor: Actor, consult_id: UUID) -> Consult:
+        consult = self._store.consult(consult_id)
+        if consult.status in RUNNING:
+            if consult_id not in self._spool.consults():
+                raise Elsewhere
+            self._end_live(consult_id, AlreadyStopped())
+            key = self._key(consult_id)
+            with closing(self._spool.open(consult_id, key)):  # from here on nobody adds anything
+                consult = self._store_sound(actor, consult_id, key)
+            if consult.status is Status.CONSENTED:
+                self._spool.delete(consult_id)
+                raise NothingRecorded
+        policy.check_status(consult, FINISHED)
+        self._spool.delete(consult_id)
+        return consult
+
+    def _store_sound(self, actor: Actor, consult_id: UUID, key: bytes) -> Consult:
+        consult = self._store.consult(consult_id)
+        if consult.status not in RUNNING:
+            return consult
+        channels = consult.channels
+        copy = _Copy(second=_second(consult))
+        with self._spool.read(consult_id, key) as file:
+            size = file.seek(0, 2) // (SAMPLE_BYTES * len(channels)) * SAMPLE_BYTES * len(channels)
+            if size:
+                self._audio.write(consult_id, PCM, key, copy.pieces(file, size))
+        duration_s = size / _second(consult)
+        while consult.status in RUNNING:
+            try:
+                if not size:
+                    return self._writer.apply(
+                        actor, consult, Action.STEP_FAILED, detail="geen geluid", status=Status.CONSENTED, channels=()
+                    )
+                return self._writer.apply(
+                    actor,
+                    consult,
+                    Action.AUDIO_STORED,
+                    detail=f"{duration_s:.1f} s",
+                    status=Status.RECORDED,
+                    reason=None,
+                    decoded=Decoded(duration_s=duration_s, channels=len(channels), missing=tuple(copy.missing)),
+                    audio_s=duration_s,
+                    missing_s=copy.lost_s,
+                    lost_s=copy.lost_s,
+                    progress_s=0.0,
+                )
+            except Conflict:
+                consult = self._store.consult(consult_id)  # paused or resumed meanwhile: all the same to us
+        if consult.status in OVER:
+            self._audio.delete(consult_id)
+            raise WrongStatus(status=consult.status.value)
+        return consult
+
+    # --- helpers ---------------------------------------------------------------------------------------------------
+
+    def _check_running(self, consult_id: UUID) -> None:
+        consult = self._store.consult(consult_id)
+        try:
+            policy.check_status(consult, RUNNING)
+        except WrongStatus:
+            if consult.status in OVER:
+                self._spool.delete(consult_id)
+            raise
+        require(self._store.consent(consult_id), Purpose.RECORDING)
+
+    def _key(self, consult_id: UUID) -> bytes:
+        return self._store.data_key(consult_id, KeyPurpose.SOURCE)
+
+    def _size(self, consult_id: UUID) -> int:
+        """Bytes that are safe on this machine."""
+        with self._lock:
+            live = self._live.get(consult_id)
+        if live is not None:
+            return live.position
+        try:
+            with self._spool.read(consult_id, self._key(consult_id)) as file:
+                return file.seek(0, 2)
+        except NotFound:
+            return 0
+
+    def _end_live(self, consult_id: UUID, why: Conflict) -> None:
+        with self._lock:
+            live = self._live.get(consult_id)
+        if live is not None:
+            live.end(why)
+
+    def _forget(self, consult_id: UUID, live: Live) -> None:
+        with self._lock:
+            if self._live.get(consult_id) is live:
+                del self._live[consult_id]
+
+
+class _Copy:
+    """The spool's sound with silence in the place of what can't be read."""
+
+    def __init__(self, *, second: int) -> None:
+        self._second = second  # bytes
+        self.missing: list[Span] = []
+
+    @property
+    def lost_s(self) -> float:
+        return sum(span.duration_s for span in self.missing)
+
+    def pieces(self, file: BinaryIO, size: int) -> Iterator[bytes]:
+        step = int(self._second * PIECE_S)
+        for start in range(0, size, step):
+            length = min(step, size - start)
+            try:
+                file.seek(start)
+                piece = file.read(length)
+            except Unreadable:
+                self._lost(start, start + length)
+                piece = bytes(length)
+            yield piece
+
+    def _lost(self, start: int, end: int) -> None:
+        span = Span(start_s=start / self._second, end_s=end / self._second)
+        if self.missing and self.missing[-1].end_s == span.start_s:
+            span = Span(start_s=self.missing.pop().start_s, end_s=span.end_s)
+        self.missing.append(span)
+
+
+def _second(consult: Consult) -> int:
+    """Bytes."""
+    return RATE_HZ * SAMPLE_BYTES * len(consult.channels)
