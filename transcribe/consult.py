@@ -9,6 +9,7 @@ from uuid import UUID
 
 from consent import Consent
 from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.audio.pcm import Decoded
 from transcribe.errors import N_
 from transcribe.soep.note import Note
 
@@ -51,8 +52,9 @@ class Status(StrEnum):
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.NEW: frozenset({Status.CONSENTED, Status.REFUSED, Status.DISCARDED}),
     Status.CONSENTED: frozenset({Status.RECORDING, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.RECORDING: frozenset({Status.PAUSED, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.PAUSED: frozenset({Status.RECORDING, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
+    # back to CONSENTED: nothing was recorded
+    Status.RECORDING: frozenset({Status.PAUSED, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.PAUSED: frozenset({Status.RECORDING, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
     # back to CONSENTED: the recording can't be used and another one takes its place
     Status.RECORDED: frozenset({Status.TRANSCRIBED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
     Status.TRANSCRIBED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.DISCARDED}),
@@ -91,6 +93,39 @@ REASON_TEXT: dict[Reason, str] = {
 STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED})
 
 
+class Lane(StrEnum):
+    """Who waits for it. Each lane has workers of its own, so neither can starve the other."""
+
+    LIVE = "live"  # a person waits: a consult that was just held
+    BATCH = "batch"  # recordings handed in together, to be done in the quiet hours
+
+
+class Stage(StrEnum):
+    """A step that a worker takes; the value names the job."""
+
+    TRANSCRIBE = "uitschrijven"  # decode and recognise
+    DRAFT = "concept"  # draft and check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Work that goes into the queue in the same transaction as the change that asks for it. Ids only."""
+
+    stage: Stage
+    consult_id: UUID
+    lane: Lane
+    practice: str = ""  # turns are taken fairly between practices
+    need: str = ""  # what the worker must have: "" anything, "gpu", or the name of a model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right of one worker to write the outcome of one attempt at a job; a later attempt ends it."""
+
+    job_id: int
+    attempt: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Consult:
     id: UUID
@@ -106,6 +141,17 @@ class Consult:
     audio_s: float | None = None  # length of the decoded recording
     missing_s: float = 0.0  # seconds that could not be decoded
     progress_s: float = 0.0  # how far the recogniser is
+    lost_s: float = 0.0  # acknowledged sound that could not be read back: must be 0
+    lane: Lane = Lane.LIVE
+    practice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Of the disk that recordings go to, in bytes."""
+
+    total: int
+    free: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +193,10 @@ class Certificate:
     id: UUID
     consult_id: UUID
     purpose: KeyPurpose
-    why: str  # "akkoord", "intrekking", "verwijderd", "gewist", "vervangen"
+    why: str  # "akkoord", "intrekking", "verwijderd", "gewist", "bewaartermijn"
     destroyed_at: datetime
+    #: When what the key could open was gone as well: the files, and every copy of the key that we keep. None: at work.
+    cleared_at: datetime | None = None
 
 
 class Action(StrEnum):
@@ -158,6 +206,9 @@ class Action(StrEnum):
     CONSENT_GIVEN = "toestemming vastgelegd"
     CONSENT_REFUSED = "weigering vastgelegd"
     CONSENT_WITHDRAWN = "toestemming ingetrokken"
+    RECORDING_STARTED = "opname gestart"
+    RECORDING_PAUSED = "opname gepauzeerd"
+    RECORDING_RESUMED = "opname hervat"
     AUDIO_STORED = "opname bewaard"
     AUDIO_PLAYED = "opname beluisterd"
     AUDIO_REPLACED = "opname vervangen"
@@ -172,8 +223,12 @@ class Action(StrEnum):
     COPIED = "verslag gekopieerd"
     DISCARDED = "consult verwijderd"
     ERASED = "consult gewist"
+    EXPIRED = "bewaartermijn verlopen"
     LOGGED_IN = "ingelogd"
     LOGIN_FAILED = "inloggen mislukt"
+    BACKED_UP = "reservekopie gemaakt"
+    RESTORED = "reservekopie teruggezet"
+    KEY_COPY_REMOVED = "sleutelkopie afgemeld"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,3 +255,7 @@ class Change:
     approval: Approval | None = None
     delivery: Delivery | None = None
     destroy: tuple[Certificate, ...] = ()  # data keys to destroy, with their certificates
+    decoded: Decoded | None = None  # the recording is there as PCM
+    jobs: tuple[Job, ...] = ()  # to enqueue with it
+    cancel_jobs: bool = False  # those of this consult that wait or run
+    lease: Lease | None = None  # of the worker that decided this; None: a person did

@@ -13,7 +13,9 @@ TranscribeError
 ├── Conflict              somebody else changed the consult in the meantime
 ├── NotFound              no such consult, line or model
 ├── Erased                the content was destroyed; only the certificate is left
+├── LeaseLost             this work was taken over by another worker; its outcome is not wanted
 ├── DiskFull              no room left; what was being written is gone, all else is untouched
+├── DiskLow               so little room that no new recording is begun
 ├── StoreUnavailable      the database can't be reached or did not answer in time
 ├── Unreadable            stored data were damaged, or sealed with another key or for another place
 ├── AudioProblem          this recording can't be used; says what is wrong and what to do
@@ -137,6 +139,17 @@ class DiskFull(TranscribeError):
     text = N_(
         "De schijf is vol: dit is niet bewaard. Maak ruimte vrij of waarschuw de beheerder en probeer het opnieuw."
     )
+
+
+class DiskLow(TranscribeError):
+    text = N_(
+        "Er is nog {percent} % schijfruimte vrij. Er begint geen nieuwe opname, zodat lopende opnamen veilig zijn. "
+        "Waarschuw de beheerder; die maakt ruimte vrij."
+    )
+
+
+class LeaseLost(TranscribeError):
+    text = N_("Dit werk is door een andere verwerker overgenomen.")
 
 
 class StoreUnavailable(TranscribeError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Role, Status
+from transcribe.consult import STOPPING, TRANSITIONS, Actor, Approval, Consult, Job, Role, Space, Stage, Status
 from transcribe.errors import (
     DemoModelRefused,
+    DiskLow,
     NotAllowed,
     NotApproved,
     NoteHasOpenFlags,
@@ -41,6 +43,57 @@ RIGHTS: dict[Role, Rights] = {
 WITH_NOTE = frozenset({Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 #: Statuses in which the recording must be there, or is on its way.
 WITH_SOURCE = frozenset({Status.RECORDING, Status.PAUSED, Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED})
+
+
+#: The step a worker takes for a consult in this status.
+STAGES = {Status.RECORDED: Stage.TRANSCRIBE, Status.TRANSCRIBED: Stage.DRAFT}
+
+#: Of unverified consults: nobody but a person can go on with them.
+UNVERIFIED = frozenset(
+    {Status.CONSENTED, Status.RECORDING, Status.PAUSED, Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED}
+)
+#: So long before an unverified consult is erased its page and the worklist say so.
+WARNED_BEFORE = timedelta(days=3)
+
+
+def stage_of(consult: Consult) -> Stage | None:
+    """What a worker has to do for this consult now; None when it waits for a person, or for nothing."""
+    return None if consult.reason in STOPPING else STAGES.get(consult.status)
+
+
+def job_for(consult: Consult, need: str) -> Job | None:
+    """The job of ``stage_of``. ``need``: what a worker must have to transcribe."""
+    stage = stage_of(consult)
+    if stage is None:
+        return None
+    return Job(
+        stage=stage,
+        consult_id=consult.id,
+        lane=consult.lane,
+        practice=consult.practice,
+        need=need if stage is Stage.TRANSCRIBE else "",
+    )
+
+
+def expires(consult: Consult, unverified_days: int) -> datetime | None:
+    """When an unverified consult is erased if nobody touches it; None for one that is not."""
+    if consult.status not in UNVERIFIED:
+        return None
+    return consult.changed_at + timedelta(days=unverified_days)
+
+
+def check_space(space: Space, min_free_percent: float) -> None:
+    """Room for those who are recording comes before a new one. Raises ``DiskLow``."""
+    if low(space, min_free_percent):
+        raise DiskLow(percent=percent_free(space))
+
+
+def low(space: Space, min_free_percent: float) -> bool:
+    return space.free < space.total * min_free_percent / 100
+
+
+def percent_free(space: Space) -> int:
+    return int(100 * space.free / space.total) if space.total else 0
 
 
 def check_may_record(actor: Actor) -> None:

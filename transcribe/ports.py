@@ -9,14 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from consent import Consent
-from transcribe.asr.transcript import HeardSegment, Speaker, Transcript
-from transcribe.audio.pcm import Pcm, Samples, Span
-from transcribe.consult import Approval, AuditEvent, Certificate, Change, Consult, Delivery, KeyPurpose, Status
+from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Transcript
+from transcribe.audio.pcm import Decoded, Pcm, Samples, Span
+from transcribe.consult import (
+    Approval,
+    AuditEvent,
+    Certificate,
+    Change,
+    Consult,
+    Delivery,
+    KeyPurpose,
+    Lease,
+    Stage,
+    Status,
+)
 from transcribe.soep.note import Note
+from transcribe.vitals import Vitals
 
 
 class Store(Protocol):
@@ -31,10 +44,12 @@ class Store(Protocol):
         """Write a change and its audit row in one transaction.
 
         ``change.consult.version`` must be one more than the stored version (1 for a new consult), else ``Conflict``
-        and nothing is written. Keys named in ``change.destroy`` are gone when this returns: content sealed with them
-        can't be read any more, by anybody; the certificates stay. A ``note`` written together with an ``approval``,
-        or when the SOURCE key is gone, is sealed with the RECORD key. Approvals, deliveries, certificates and audit
-        rows can only be added.
+        and nothing is written. A change with a ``lease`` that is no longer the job's raises ``LeaseLost``, and nothing
+        is written either: the work was taken over. Jobs are enqueued, or cancelled, with it.
+
+        Keys named in ``change.destroy`` are gone when this returns: content sealed with them can't be read any more, by
+        anybody; the certificates stay. A ``note`` written together with an ``approval``, or when the SOURCE key is
+        gone, is sealed with the RECORD key. Approvals, deliveries, certificates and audit rows can only be added.
         """
         ...
 
@@ -78,15 +93,96 @@ class Store(Protocol):
         """32 bytes. Raises ``Erased`` when destroyed, ``NotFound`` for an unknown consult."""
         ...
 
-    def progress(self, consult_id: UUID, done_s: float) -> None:
-        """How far the recogniser is; no new version, no audit row."""
+    def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
+        """How far the recogniser is; no new version, no audit row. Raises ``LeaseLost``."""
         ...
 
-    def claim(self, consult_id: UUID) -> AbstractContextManager[bool]:
-        """Exclusive work on one consult, over all processes; yields False when somebody else holds it.
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow, lease: Lease) -> None:
+        """A piece of finished work, sealed with the SOURCE key, so that a later attempt goes on from there.
 
-        Ends by itself when the process or its connection dies.
+        Raises ``LeaseLost``; ``Erased`` when the key was destroyed.
         """
+        ...
+
+    def kept(self, consult_id: UUID) -> Kept:
+        """What is finished of the transcription. It goes with the transcript, or with the SOURCE key."""
+        ...
+
+    def idle(self) -> list[UUID]:
+        """Consults that want a worker and have no job: after a restore, or a fault of ours."""
+        ...
+
+    def older(self, statuses: Sequence[Status], before: datetime, *, limit: int = 1000) -> list[UUID]:
+        """Consults in one of these statuses since before that moment (``changed_at``), oldest first."""
+        ...
+
+    def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:
+        """Certificates of destroyed keys whose files and copies may still be there, oldest first, after ``skip``."""
+        ...
+
+    def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
+        """Everything those keys could open, and every copy of them that we keep, is gone: the proof is complete."""
+        ...
+
+    def vitals(self) -> Vitals: ...
+
+    def measured(self, stage: Stage, audio_s: float, work_s: float) -> None:
+        """What a finished step cost, for the real-time factor. Says nothing of which consult."""
+        ...
+
+    def prune(self, *, jobs_before: datetime) -> int:
+        """Remove finished jobs, their events, dead workers and old measurements. Returns how many jobs."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Finished pieces of an unfinished transcription."""
+
+    decoded: Decoded | None = None  # the PCM is there
+    windows: tuple[HeardWindow, ...] = ()
+
+
+class Recording(Protocol):
+    """A recording that is being made. One writer at a time, over all processes."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of PCM that are safe on disk: what may be acknowledged, and where a client goes on."""
+        ...
+
+    def append(self, pcm: bytes) -> None:
+        """Raises ``DiskFull`` (``pcm`` is not kept, what was safe stays safe), ``NotFound`` when it was erased."""
+        ...
+
+    def sync(self) -> int:
+        """Everything appended is on disk when this returns (fsync). Returns ``position``."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Spool(Protocol):
+    """Live recordings on the local disk, sealed, safe at any moment: 16 kHz s16le PCM, channels interleaved.
+
+    Each opening begins a new segment, so that no nonce is ever used twice; what a crash tore off at the end of the one
+    before is left out, and was never acknowledged.
+    """
+
+    def open(self, consult_id: UUID, key: bytes) -> Recording:
+        """Go on after what is there. Raises ``Conflict`` when another one has it open."""
+        ...
+
+    def read(self, consult_id: UUID, key: bytes) -> BinaryIO:
+        """All that is safe now, seekable; also while it grows. Raises ``NotFound``, ``Unreadable``."""
+        ...
+
+    def delete(self, consult_id: UUID) -> None:
+        """Fine when there is none. A writer that has it open finds it gone."""
+        ...
+
+    def consults(self) -> list[UUID]:
+        """Those that have something here."""
         ...
 
 
@@ -113,21 +209,6 @@ class AudioInfo:
     duration_s: float | None  # None: the container does not say
     channels: int
     video: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """What came out of a file."""
-
-    duration_s: float  # of what was written, gaps filled with silence
-    channels: int  # 1 or 2
-    missing: tuple[Span, ...]  # could not be decoded; silence in the PCM, or after its end (a file that was cut off)
-
-    @property
-    def damaged(self) -> bool:
-        """More is missing than an imprecise header explains: over half a second and over one hundredth."""
-        missing_s = sum(span.duration_s for span in self.missing)
-        return missing_s > max(0.5, 0.01 * (self.duration_s + missing_s))
 
 
 class Decoder(Protocol):
@@ -182,11 +263,20 @@ class Recogniser(Protocol):
 
 class Transcriber(Protocol):
     def transcribe(
-        self, pcm: Pcm, speakers: Sequence[Speaker], *, missing: Sequence[Span] = (), progress: Callable[[float], None]
+        self,
+        pcm: Pcm,
+        speakers: Sequence[Speaker],
+        *,
+        missing: Sequence[Span] = (),
+        heard: Sequence[HeardWindow] = (),
+        keep: Callable[[HeardWindow], None] = lambda _: None,
+        progress: Callable[[float], None],
     ) -> Transcript:
         """The whole recording, ``speakers[i]`` on channel i. Raises ``NoSpeech`` when there is none.
 
-        ``progress`` gets the seconds done after each piece; whatever it raises ends the work (withdrawal).
+        ``heard``: windows of an earlier attempt, which are not recognised again if they fit (same model, same place);
+        ``keep`` gets each new one. ``progress`` gets the seconds done after each piece; whatever one of the two raises
+        ends the work (withdrawal, take-over).
         """
         ...
 
@@ -200,3 +290,37 @@ class Drafter(Protocol):
         ...
 
     def draft(self, transcript: Transcript) -> Note: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One browser that is logged in."""
+
+    digest: bytes  # SHA-256 of the session id, which only the browser has
+    token: str  # goes into every form: a page of another site can't know it
+    last_seen: datetime  # to about ten seconds
+    heard: frozenset[UUID] = frozenset()  # consults whose listening is already in the access log
+
+
+class Sessions(Protocol):
+    """Who is logged in. Thread-safe; all web processes of a service share them."""
+
+    def add(self, session: Session) -> None: ...
+
+    def find(self, digest: bytes) -> Session | None: ...
+
+    def seen(self, digest: bytes, at: datetime) -> None:
+        """Fine when it is gone."""
+        ...
+
+    def heard(self, digest: bytes, consult_id: UUID) -> None:
+        """Fine when it is gone, or when it was known."""
+        ...
+
+    def remove(self, digest: bytes) -> None:
+        """Fine when it is gone."""
+        ...
+
+    def forget(self, before: datetime) -> None:
+        """Remove those that were last seen before that moment."""
+        ...

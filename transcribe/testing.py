@@ -6,22 +6,44 @@ They meet the same contract tests as the real ones (``tests/contract``).
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from secrets import token_bytes
-from threading import RLock
+from threading import Event, RLock, Thread
 from typing import BinaryIO
 from uuid import UUID
 
 from consent import Consent
-from transcribe.asr.transcript import Speaker, Transcript, Utterance
-from transcribe.audio.pcm import RATE_HZ, Pcm, Span
-from transcribe.consult import Approval, AuditEvent, Certificate, Change, Consult, Delivery, KeyPurpose, Status
-from transcribe.errors import AudioProblem, Conflict, EmptyFile, Erased, NotFound, Unreadable
-from transcribe.ports import AudioInfo, AudioStore, Decoded, Decoder, Drafter, Store, Transcriber
+from transcribe import policy
+from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utterance
+from transcribe.audio.pcm import RATE_HZ, Decoded, Pcm, Span
+from transcribe.consult import (
+    Approval,
+    AuditEvent,
+    Certificate,
+    Change,
+    Consult,
+    Delivery,
+    Job,
+    KeyPurpose,
+    Lease,
+    Space,
+    Stage,
+    Status,
+)
+from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
+from transcribe.keeper import Keeper
+from transcribe.ports import AudioInfo, AudioStore, Decoder, Drafter, Kept, Spool, Transcriber
+from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.steps import Interrupted, Steps
+from transcribe.vitals import Queue, Vitals
 from transcribe.workflow import Workflow
+from transcribe.writer import Writer
 
 
 @dataclass(kw_only=True)
@@ -37,6 +59,7 @@ class _Consult:
     approvals: list[Approval] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    pieces: list[tuple[str, Decoded | HeardWindow]] = field(default_factory=list)  # with the upload they are of
 
     def copy(self) -> _Consult:
         return replace(
@@ -48,7 +71,18 @@ class _Consult:
             approvals=list(self.approvals),
             deliveries=list(self.deliveries),
             certificates=list(self.certificates),
+            pieces=list(self.pieces),
         )
+
+
+@dataclass(kw_only=True)
+class _Job:
+    """A row of the queue. Attempts are counted as the real one does: the first is 0."""
+
+    job: Job
+    lease: Lease
+    running: bool = False
+    cancelled: bool = False
 
 
 class MemoryStore:
@@ -58,11 +92,14 @@ class MemoryStore:
         self._lock = RLock()
         self._consults: dict[UUID, _Consult] = {}
         self._events: list[AuditEvent] = []
-        self._claimed: set[UUID] = set()
+        self._jobs: dict[int, _Job] = {}
+        self._measured: list[tuple[float, float]] = []
 
     def apply(self, change: Change) -> None:
         with self._lock:
             consult = change.consult
+            if change.lease is not None:
+                self._fence(change.lease)
             old = self._consults.get(consult.id)
             if consult.version != (1 if old is None else old.consult.version + 1):
                 raise Conflict
@@ -77,6 +114,9 @@ class MemoryStore:
                 if KeyPurpose.SOURCE not in new.keys:
                     raise Erased
                 new.transcripts.append((KeyPurpose.SOURCE, change.transcript))
+                new.pieces.clear()
+            if change.decoded is not None:
+                _keep(new, change.decoded)
             _put_note(new, change)
             if change.approval is not None:
                 new.approvals.append(change.approval)
@@ -89,27 +129,129 @@ class MemoryStore:
                 new.consult = replace(new.consult, patient_ref="")
             self._consults[consult.id] = new
             self._events.append(change.audit)
+            if change.cancel_jobs:
+                for row in self._jobs_of(consult.id):
+                    row.cancelled = True
+                    if not row.running:
+                        del self._jobs[row.lease.job_id]
+            for job in change.jobs:
+                number = len(self._jobs) + 1 if not self._jobs else max(self._jobs) + 1
+                self._jobs[number] = _Job(job=job, lease=Lease(job_id=number, attempt=0))
 
     def log(self, event: AuditEvent) -> None:
         with self._lock:
             self._events.append(event)
 
-    def progress(self, consult_id: UUID, done_s: float) -> None:
+    def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
         with self._lock:
+            self._fence(lease)
             found = self._found(consult_id)
             found.consult = replace(found.consult, progress_s=done_s)
 
-    @contextmanager
-    def claim(self, consult_id: UUID) -> Iterator[bool]:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow, lease: Lease) -> None:
         with self._lock:
-            ours = consult_id not in self._claimed
-            self._claimed.add(consult_id)
-        try:
-            yield ours
-        finally:
-            if ours:
-                with self._lock:
-                    self._claimed.remove(consult_id)
+            self._fence(lease)
+            found = self._found(consult_id)
+            if KeyPurpose.SOURCE not in found.keys:
+                raise Erased
+            _keep(found, piece)
+
+    def kept(self, consult_id: UUID) -> Kept:
+        with self._lock:
+            found = self._found(consult_id)
+            pieces = [piece for upload, piece in found.pieces if upload == found.consult.upload]
+        decoded = [piece for piece in pieces if isinstance(piece, Decoded)]
+        windows = [piece for piece in pieces if isinstance(piece, HeardWindow)]
+        return Kept(
+            decoded=decoded[-1] if decoded else None,
+            windows=tuple(sorted(windows, key=lambda window: (window.channel, window.start_s))),
+        )
+
+    def idle(self) -> list[UUID]:
+        with self._lock:
+            wanting = [kept.consult for kept in self._consults.values() if policy.stage_of(kept.consult) is not None]
+            return [one.id for one in sorted(wanting, key=_created) if not self._jobs_of(one.id)]
+
+    def older(self, statuses: Sequence[Status], before: datetime, *, limit: int = 1000) -> list[UUID]:
+        with self._lock:
+            found = [kept.consult for kept in self._consults.values()]
+        old = [one for one in found if one.status in statuses and one.changed_at < before]
+        return [one.id for one in sorted(old, key=lambda one: one.changed_at)][:limit]
+
+    def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:
+        with self._lock:
+            proofs = [proof for kept in self._consults.values() for proof in kept.certificates]
+        return [proof for proof in proofs if proof.cleared_at is None][skip : skip + limit]
+
+    def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
+        done = {certificate.id for certificate in certificates}
+        with self._lock:
+            for kept in self._consults.values():
+                kept.certificates = [
+                    replace(proof, cleared_at=proof.cleared_at or at) if proof.id in done else proof
+                    for proof in kept.certificates
+                ]
+
+    def vitals(self) -> Vitals:
+        with self._lock:
+            consults = [kept.consult for kept in self._consults.values()]
+            waiting, running = (sum(row.running is at_work for row in self._jobs.values()) for at_work in (False, True))
+            return Vitals(
+                at=datetime.now(UTC),
+                queues=(Queue(name="proef", waiting=waiting, running=running, oldest_s=0.0),) if self._jobs else (),
+                workers=(),
+                consults=Counter(consult.status for consult in consults),
+                stopped=Counter(consult.reason for consult in consults if consult.reason is not None),
+                recorded_s=sum(consult.audio_s or 0.0 for consult in consults),
+                lost_s=sum(consult.lost_s for consult in consults),
+                audio_s=sum(audio_s for audio_s, _ in self._measured),
+                work_s=sum(work_s for _, work_s in self._measured),
+                uncleared=len(self.uncleared()),
+            )
+
+    def measured(self, stage: Stage, audio_s: float, work_s: float) -> None:
+        with self._lock:
+            self._measured.append((audio_s, work_s))
+
+    def prune(self, *, jobs_before: datetime) -> int:
+        return 0  # finished jobs are not kept here
+
+    # --- the queue, for a worker on fakes --------------------------------------------------------------------------
+
+    def take(self) -> tuple[Job, Lease] | None:
+        """The oldest job that may run now, and the lease on it."""
+        with self._lock:
+            busy = {row.job.consult_id for row in self._jobs.values() if row.running}
+            for row in self._jobs.values():
+                if not row.running and row.job.consult_id not in busy:
+                    row.running = True
+                    return row.job, row.lease
+        return None
+
+    def finish(self, lease: Lease) -> None:
+        with self._lock:
+            if self._jobs[lease.job_id].lease == lease:
+                del self._jobs[lease.job_id]
+
+    def take_over(self, lease: Lease) -> None:
+        """As when the worker is taken for dead: the job waits for its next attempt."""
+        with self._lock:
+            row = self._jobs[lease.job_id]
+            row.running = False
+            row.lease = replace(lease, attempt=lease.attempt + 1)
+
+    def cancelled(self, lease: Lease) -> bool:
+        with self._lock:
+            row = self._jobs.get(lease.job_id)
+            return row is None or row.cancelled
+
+    def _jobs_of(self, consult_id: UUID) -> list[_Job]:
+        return [row for row in self._jobs.values() if row.job.consult_id == consult_id]
+
+    def _fence(self, lease: Lease) -> None:
+        row = self._jobs.get(lease.job_id)
+        if row is None or not row.running or row.lease != lease:
+            raise LeaseLost
 
     def consult(self, consult_id: UUID) -> Consult:
         with self._lock:
@@ -181,6 +323,21 @@ class MemoryStore:
         return self._consults[consult_id]
 
 
+def _keep(kept: _Consult, piece: Decoded | HeardWindow) -> None:
+    def same(other: Decoded | HeardWindow) -> bool:
+        if isinstance(piece, Decoded) or isinstance(other, Decoded):
+            return type(piece) is type(other)
+        return (piece.channel, piece.start_s) == (other.channel, other.start_s)
+
+    upload = kept.consult.upload
+    kept.pieces = [(of, other) for of, other in kept.pieces if of != upload or not same(other)]
+    kept.pieces.append((upload, piece))
+
+
+def _created(consult: Consult) -> datetime:
+    return consult.created_at
+
+
 def _put_note(kept: _Consult, change: Change) -> None:
     approval = change.approval
     for_record = approval is not None or KeyPurpose.SOURCE not in kept.keys
@@ -202,6 +359,8 @@ def _destroy(kept: _Consult, purpose: KeyPurpose) -> None:
     kept.keys.pop(purpose, None)
     kept.transcripts = [(key, None if key is purpose else value) for key, value in kept.transcripts]
     kept.notes = [(key, None if key is purpose else value) for key, value in kept.notes]
+    if purpose is KeyPurpose.SOURCE:
+        kept.pieces.clear()
 
 
 class MemoryAudioStore:
@@ -284,6 +443,7 @@ class ScriptedTranscriber:
     ) -> None:
         self.utterances = tuple(utterances)
         self.problem = problem
+        self.recognised = 0  # windows that were not kept from an earlier attempt
         self.meanwhile = meanwhile
 
     def transcribe(
@@ -292,10 +452,16 @@ class ScriptedTranscriber:
         speakers: Sequence[Speaker],
         *,
         missing: Sequence[Span] = (),
+        heard: Sequence[HeardWindow] = (),
+        keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         if self.problem:
             raise self.problem
+        half = HeardWindow(model="scripted", channel=0, start_s=0.0, end_s=pcm.duration_s / 2, segments=())
+        if half not in heard:
+            self.recognised += 1
+            keep(half)
         progress(pcm.duration_s / 2)
         self.meanwhile()
         progress(pcm.duration_s)
@@ -351,22 +517,171 @@ DRAFT = Note(
 )
 
 
-def scripted_workflow(
+@dataclass(frozen=True, kw_only=True)
+class Scripted:
+    """A whole service on fakes."""
+
+    store: MemoryStore
+    audio: AudioStore
+    spool: Spool
+    writer: Writer
+    workflow: Workflow
+    recorder: Recorder
+    steps: Steps
+    keeper: Keeper
+
+    def work(self) -> int:
+        """Every job that can be done now. Returns how many were taken."""
+        taken = 0
+        while (found := self.store.take()) is not None:
+            job, lease = found
+            taken += 1
+            try:
+                self.steps.do(job.stage, job.consult_id, lease, stop=partial(self.store.cancelled, lease))
+            except Interrupted:
+                pass
+            except Exception:  # noqa: BLE001  (as the real one does)
+                self.steps.failed(job.consult_id, lease)
+            self.store.finish(lease)
+        return taken
+
+
+class ScriptedWorker:
+    """A thread that does the jobs of a service on fakes."""
+
+    def __init__(self, scripted: Scripted, *, poll_s: float = 0.1) -> None:
+        self._scripted = scripted
+        self._poll_s = poll_s
+        self._stop = Event()
+        self._thread = Thread(target=self._loop, name="worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._poll_s):
+            self._scripted.work()
+
+
+def scripted_service(
     *,
-    store: Store | None = None,
+    store: MemoryStore | None = None,
     audio: AudioStore | None = None,
     decoder: Decoder | None = None,
     transcriber: Transcriber | None = None,
     drafter: Drafter | None = None,
-) -> tuple[Workflow, Store, AudioStore]:
-    """A workflow on fakes; anything given takes a fake's place."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    space: Callable[[], Space] = lambda: Space(total=100, free=50),
+) -> Scripted:
+    """A service on fakes; anything given takes a fake's place."""
     store = store or MemoryStore()
     audio = audio or MemoryAudioStore()
-    workflow = Workflow(
+    decoder = decoder or ScriptedDecoder()
+    spool = MemorySpool()
+    writer = Writer(store, clock=clock)
+    return Scripted(
         store=store,
         audio=audio,
-        decoder=decoder or ScriptedDecoder(),
-        transcriber=transcriber or ScriptedTranscriber(CONSULT),
-        drafter=drafter or ScriptedDrafter(DRAFT),
+        spool=spool,
+        writer=writer,
+        workflow=Workflow(store=store, audio=audio, spool=spool, decoder=decoder, writer=writer, space=space),
+        recorder=Recorder(store=store, audio=audio, spool=spool, writer=writer, space=space),
+        steps=Steps(
+            store=store,
+            audio=audio,
+            decoder=decoder,
+            transcriber=transcriber or ScriptedTranscriber(CONSULT),
+            drafter=drafter or ScriptedDrafter(DRAFT),
+            writer=writer,
+        ),
+        keeper=Keeper(store=store, audio=audio, spool=spool, writer=writer),
     )
-    return workflow, store, audio
+
+
+class MemorySpool:
+    """See ``ports.Spool``. ``full`` is a full disk, for as long as it is true."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self._lock = RLock()
+        self._sound: dict[UUID, tuple[bytes, bytearray]] = {}
+        self._writers: dict[UUID, MemoryRecording] = {}
+
+    def open(self, consult_id: UUID, key: bytes) -> MemoryRecording:
+        with self._lock:
+            if consult_id in self._writers:
+                raise Conflict
+            right_key, sound = self._sound.setdefault(consult_id, (key, bytearray()))
+            if key != right_key:
+                raise Unreadable
+            writer = MemoryRecording(self, consult_id, sound)
+            self._writers[consult_id] = writer
+            return writer
+
+    def read(self, consult_id: UUID, key: bytes) -> BinaryIO:
+        with self._lock:
+            if consult_id not in self._sound:
+                raise NotFound
+            right_key, sound = self._sound[consult_id]
+            if key != right_key:
+                raise Unreadable
+            return io.BytesIO(bytes(sound))
+
+    def delete(self, consult_id: UUID) -> None:
+        with self._lock:
+            self._sound.pop(consult_id, None)
+            writer = self._writers.pop(consult_id, None)
+            if writer is not None:
+                writer.erased = True
+
+    def consults(self) -> list[UUID]:
+        with self._lock:
+            return sorted(self._sound)
+
+    def ended(self, consult_id: UUID, writer: MemoryRecording) -> None:
+        with self._lock:
+            if self._writers.get(consult_id) is writer:
+                del self._writers[consult_id]
+
+
+class MemoryRecording:
+    """See ``ports.Recording``. What was not synced goes with it, as in a crash."""
+
+    def __init__(self, spool: MemorySpool, consult_id: UUID, sound: bytearray) -> None:
+        self._spool = spool
+        self._consult_id = consult_id
+        self._sound = sound
+        self._waiting = bytearray()
+        self._closed = False
+        self.erased = False
+
+    @property
+    def position(self) -> int:
+        return len(self._sound)
+
+    def append(self, pcm: bytes) -> None:
+        self._check()
+        self._waiting += pcm
+
+    def sync(self) -> int:
+        self._check()
+        waiting = bytes(self._waiting)
+        self._waiting.clear()
+        if waiting and self._spool.full:
+            raise DiskFull
+        self._sound += waiting
+        return self.position
+
+    def close(self) -> None:
+        self._closed = True
+        self._spool.ended(self._consult_id, self)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ValueError("the recording is closed")
+        if self.erased:
+            raise NotFound

@@ -1,62 +1,50 @@
-"""The use cases, and the only writer: routes, commands and the worker all come through here.
+"""What people do with a consult: routes and commands come through here.
 
-Each method reads, asks the rules, decides one ``Change`` and has the store apply it whole. Nothing else calls
-``Store.apply``. Sound is written before the change that names it and removed after the change that ends it, so a crash
-in between leaves at most an encrypted file whose key is gone, which ``sweep`` removes.
+Each method reads, asks the rules, and has the ``Writer`` apply one change whole. Sound is written before the change
+that names it and removed after the change that ends it, so a crash in between leaves at most an encrypted file whose
+key is gone, which ``Keeper`` removes. A worker does ``steps``; a recording that is made live goes through ``recorder``.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
 from consent import Consent, ConsentStatus, Purpose, require, withdraw
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.audio.pcm import Pcm, mixed
 from transcribe.consult import (
     STOPPING,
     Action,
     Actor,
     Approval,
-    AuditEvent,
     Certificate,
-    Change,
     Consult,
     Delivery,
     KeyPurpose,
     Reason,
-    Role,
+    Space,
     Status,
 )
 from transcribe.errors import (
     N_,
-    AudioProblem,
     Conflict,
     Erased,
     InvalidInput,
-    NoSpeech,
     NotFound,
     TooLong,
 )
-from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
-from transcribe.soep.check import Finding, missed, open_findings
+from transcribe.ports import AudioStore, Decoder, Spool, Store
+from transcribe.soep.check import Finding, open_findings
 from transcribe.soep.note import Note, Origin, Section, note_text, section_text, text_hash
+from transcribe.writer import ENDED, PCM, Writer
 
-log = logging.getLogger(__name__)
-
-WORKER = Actor(name="transcribe", role=Role.SYSTEEM)
-PCM = "pcm"
 WHOLE = "alles"
 #: Longest line a person may type; a note line is a telegram, not a letter.
 MAX_LINE = 2000
 MAX_REF = 64
-#: Statuses that end a consult at a person's word.
-ENDED = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED, Status.REFUSED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,33 +61,31 @@ class Review:
     sha256: str
 
 
-class _Stopped(Exception):
-    """The worker was asked to stop in the middle of a step."""
-
-
 class Workflow:
-    """One object for all threads; ``transcriber`` belongs to the worker thread alone."""
+    """One object for all threads."""
 
     def __init__(
         self,
         *,
         store: Store,
         audio: AudioStore,
+        spool: Spool,
         decoder: Decoder,
-        transcriber: Transcriber | None,
-        drafter: Drafter,
+        writer: Writer,
+        space: Callable[[], Space],
+        min_free_percent: float = 5.0,
         max_minutes: int = 120,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        wake: Callable[[], None] = lambda: None,
+        practice: str = "",
     ) -> None:
         self._store = store
         self._audio = audio
+        self._spool = spool
         self._decoder = decoder
-        self._transcriber = transcriber
-        self._drafter = drafter
+        self._writer = writer
+        self._space = space
+        self._min_free_percent = min_free_percent
         self._max_minutes = max_minutes
-        self._clock = clock
-        self._wake = wake
+        self._practice = practice
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -126,7 +112,7 @@ class Workflow:
         policy.check_status(consult, policy.WITH_NOTE)
         review = self._review(consult)
         if first:
-            self._store.log(self._event(actor, Action.NOTE_VIEWED, consult_id))
+            self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
         return review
 
     def play(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
@@ -136,12 +122,12 @@ class Workflow:
         key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
         file = self._audio.open(consult_id, PCM, key)
         if first:
-            self._store.log(self._event(actor, Action.AUDIO_PLAYED, consult_id))
+            self._store.log(self._writer.event(actor, Action.AUDIO_PLAYED, consult_id))
         return Pcm16File(file=file, channels=len(consult.channels) or 1)
 
     def log(self, actor: Actor, action: Action) -> None:
         """Log-in and its kind."""
-        self._store.log(self._event(actor, action, None))
+        self._store.log(self._writer.event(actor, action, None))
 
     # --- before the recording --------------------------------------------------------------------------------------
 
@@ -152,11 +138,17 @@ class Workflow:
             raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
         if len(patient_ref) > MAX_REF:
             raise InvalidInput(problem=N_("Het patiëntkenmerk is te lang (hoogstens 64 tekens)."))
-        now = self._clock()
+        now = self._writer.clock()
         consult = Consult(
-            id=uuid4(), patient_ref=patient_ref, status=Status.NEW, created_at=now, changed_at=now, version=1
+            id=uuid4(),
+            patient_ref=patient_ref,
+            status=Status.NEW,
+            created_at=now,
+            changed_at=now,
+            version=1,
+            practice=self._practice,
         )
-        self._store.apply(Change(consult=consult, audit=self._event(actor, Action.CONSULT_CREATED, consult.id)))
+        self._writer.create(actor, consult)
         return consult
 
     def record_consent(self, actor: Actor, consult_id: UUID, consent: Consent) -> Consult:
@@ -168,7 +160,7 @@ class Workflow:
         policy.check_transition(consult, to)
         policy.check_status(consult, frozenset({Status.NEW}))  # CONSENTED is also reached from RECORDED
         action = Action.CONSENT_REFUSED if refused else Action.CONSENT_GIVEN
-        return self._apply(actor, consult, action, status=to, consent=consent)
+        return self._writer.apply(actor, consult, action, status=to, consent=consent)
 
     # --- the recording ---------------------------------------------------------------------------------------------
 
@@ -183,6 +175,7 @@ class Workflow:
         replacing = consult.status is Status.RECORDED and consult.reason in STOPPING
         policy.check_status(consult, frozenset({Status.RECORDED if replacing else Status.CONSENTED}))
         require(self._store.consent(consult_id), Purpose.RECORDING)
+        policy.check_space(self._space(), self._min_free_percent)
         key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
         name = f"upload-{uuid4().hex[:12]}"
         self._audio.write(consult_id, name, key, chunks)
@@ -193,8 +186,10 @@ class Workflow:
                 raise TooLong(minutes=round(info.duration_s / 60), maximum=self._max_minutes)
             channels = layout if len(layout) in (1, info.channels) else (Speaker.ONBEKEND,)
             if replacing:
-                consult = self._apply(actor, consult, Action.AUDIO_REPLACED, status=Status.CONSENTED, reason=None)
-            recorded = self._apply(
+                consult = self._writer.apply(
+                    actor, consult, Action.AUDIO_REPLACED, status=Status.CONSENTED, reason=None
+                )
+            recorded = self._writer.apply(
                 actor,
                 consult,
                 Action.AUDIO_STORED,
@@ -211,7 +206,6 @@ class Workflow:
             raise
         if replacing:
             self._audio.delete(consult_id, consult.upload)
-        self._wake()
         return recorded
 
     def retry(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -221,129 +215,7 @@ class Workflow:
         policy.check_status(consult, frozenset({Status.RECORDED, Status.TRANSCRIBED}))
         if consult.reason not in STOPPING:
             return consult
-        consult = self._apply(actor, consult, Action.RETRIED, reason=None, progress_s=0.0)
-        self._wake()
-        return consult
-
-    # --- the worker's steps ----------------------------------------------------------------------------------------
-
-    def waiting(self) -> list[UUID]:
-        """Consults that want a step, oldest first."""
-        found = self._store.consults((Status.RECORDED, Status.TRANSCRIBED), limit=10_000)
-        return [consult.id for consult in reversed(found) if consult.reason not in STOPPING]
-
-    def process(self, consult_id: UUID, *, stop: Callable[[], bool] = lambda: False) -> bool:
-        """All steps a consult can take now. False when another worker has it.
-
-        A withdrawal in the middle ends the work quietly: what it made goes with the destroyed key. ``stop`` is asked
-        after each piece of sound; when it says so the step is left, to be done again later.
-        """
-        with self._store.claim(consult_id) as mine:
-            if not mine:
-                return False
-            try:
-                while self._step(consult_id, stop):
-                    pass
-            except _Stopped:
-                log.info("consult %s: left for later, the worker stops", consult_id)
-            except (Conflict, Erased, NotFound) as error:
-                log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
-                self._tidy(consult_id)
-            return True
-
-    def failed(self, consult_id: UUID) -> None:
-        """The worker could not go on: keep the status, say so, leave the recording where it is."""
-        consult = self._store.consult(consult_id)
-        if consult.status in {Status.RECORDED, Status.TRANSCRIBED} and consult.reason not in STOPPING:
-            self._stop(consult, Reason.FAILED)
-
-    def sweep(self) -> int:
-        """Remove sound whose key is gone (left by a crash between the change and the delete). Returns how many."""
-        over = (*ENDED, Status.APPROVED, Status.DELIVERED, Status.DRAFTED)
-        return sum(self._tidy(consult.id) for consult in self._store.consults(over, limit=100_000))
-
-    def _tidy(self, consult_id: UUID) -> bool:
-        """Remove a consult's sound if its key is gone."""
-        gone = any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult_id))
-        if gone:
-            self._audio.delete(consult_id)
-        return gone
-
-    def _step(self, consult_id: UUID, stop: Callable[[], bool]) -> bool:
-        consult = self._store.consult(consult_id)
-        if consult.reason in STOPPING:
-            return False
-        if consult.status is Status.RECORDED:
-            return self._transcribe(consult, stop)
-        if consult.status is Status.TRANSCRIBED:
-            return self._draft(consult)
-        return False
-
-    def _transcribe(self, consult: Consult, stop: Callable[[], bool]) -> bool:
-        require(self._store.consent(consult.id), Purpose.TRANSCRIPTION)
-        if self._transcriber is None:
-            self._stop(consult, Reason.NO_MODEL)
-            return False
-        key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
-        try:
-            with (
-                self._audio.open(consult.id, consult.upload, key) as file,
-                self._decoder.decode(file, max_s=self._max_minutes * 60) as decoding,
-            ):
-                mix = decoding.channels > len(consult.channels)
-                self._audio.write(consult.id, PCM, key, mixed(decoding) if mix else iter(decoding))
-                decoded = decoding.result()
-            channels = 1 if mix else decoded.channels
-            speakers = consult.channels if len(consult.channels) == channels else (Speaker.ONBEKEND,) * channels
-            with self._audio.open(consult.id, PCM, key) as file:
-                transcript = self._transcriber.transcribe(
-                    Pcm(file, channels=channels),
-                    speakers,
-                    missing=decoded.missing,
-                    progress=lambda done_s: self._progress(consult, done_s, stop),
-                )
-        except NoSpeech:
-            self._stop(consult, Reason.NO_SPEECH)
-            return False
-        except AudioProblem:
-            self._stop(consult, Reason.UNREADABLE)
-            return False
-        self._apply(
-            WORKER,
-            consult,
-            Action.TRANSCRIBED,
-            detail=f"{len(transcript.utterances)} uitingen",
-            status=Status.TRANSCRIBED,
-            reason=Reason.DAMAGED if decoded.damaged else None,
-            transcript=transcript,
-            channels=speakers,
-            audio_s=decoded.duration_s,
-            missing_s=transcript.missing_s,
-            progress_s=decoded.duration_s,
-        )
-        return True
-
-    def _draft(self, consult: Consult) -> bool:
-        require(self._store.consent(consult.id), Purpose.DRAFT)
-        transcript = self._store.transcript(consult.id)
-        if transcript is None:
-            raise NotFound
-        note = self._drafter.draft(transcript)
-        note = replace(note, missed=missed(note, transcript))
-        lines = sum(1 for _ in note.lines())
-        self._apply(WORKER, consult, Action.DRAFTED, detail=f"{lines} regels", status=Status.DRAFTED, note=note)
-        return True
-
-    def _progress(self, consult: Consult, done_s: float, stop: Callable[[], bool]) -> None:
-        """Called by the transcriber after each piece: the place where a withdrawal ends the work."""
-        if stop():
-            raise _Stopped
-        if self._store.consult(consult.id).version != consult.version:
-            raise Conflict
-        self._store.progress(consult.id, done_s)
-
-    def _stop(self, consult: Consult, reason: Reason) -> None:
-        self._apply(WORKER, consult, Action.STEP_FAILED, detail=reason.value, reason=reason)
+        return self._writer.apply(actor, consult, Action.RETRIED, reason=None, progress_s=0.0)
 
     # --- the note --------------------------------------------------------------------------------------------------
 
@@ -435,9 +307,9 @@ class Workflow:
         if new == old:
             return consult
         if consult.status is Status.DRAFTED:
-            return self._apply(actor, consult, action, detail=detail, note=new)
+            return self._writer.apply(actor, consult, action, detail=detail, note=new)
         # an edit after approval closes the gate; the lines that were approved need no second look
-        return self._apply(
+        return self._writer.apply(
             actor,
             consult,
             action,
@@ -457,7 +329,7 @@ class Workflow:
         note_version, note = self._note(consult_id)
         flags = open_findings(note, self._transcript(consult_id))
         policy.check_approve(actor, consult, note, flags, shown_sha256)
-        now = self._clock()
+        now = self._writer.clock()
         approval = Approval(
             id=uuid4(),
             consult_id=consult_id,
@@ -478,7 +350,7 @@ class Workflow:
             missed=(),
             removed=(),
         )
-        self._apply(
+        self._writer.apply(
             actor,
             consult,
             Action.APPROVED,
@@ -487,7 +359,7 @@ class Workflow:
             reason=None,
             note=signed,
             approval=approval,
-            destroy=self._certificates(consult_id, "akkoord", (KeyPurpose.SOURCE,)),
+            destroy=self._writer.certificates(consult_id, "akkoord", (KeyPurpose.SOURCE,)),
         )
         self._audio.delete(consult_id)
         return approval
@@ -510,9 +382,9 @@ class Workflow:
             approval_id=approval.id,
             part=part,
             delivered_by=actor.name,
-            delivered_at=self._clock(),
+            delivered_at=self._writer.clock(),
         )
-        self._apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
+        self._writer.apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
         return text
 
     def withdraw(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -529,7 +401,7 @@ class Workflow:
             Status.WITHDRAWN,
             Action.CONSENT_WITHDRAWN,
             "intrekking",
-            consent=withdraw(consent, now=self._clock()),
+            consent=withdraw(consent, now=self._writer.clock()),
         )
 
     def discard(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -551,68 +423,20 @@ class Workflow:
     def _end(
         self, actor: Actor, consult: Consult, to: Status, action: Action, why: str, consent: Consent | None = None
     ) -> Consult:
-        ended = self._apply(
+        ended = self._writer.apply(
             actor,
             consult,
             action,
             status=to,
             reason=None,
             consent=consent,
-            destroy=self._certificates(consult.id, why, tuple(KeyPurpose)),
+            destroy=self._writer.certificates(consult.id, why, tuple(KeyPurpose)),
         )
         self._audio.delete(consult.id)
+        self._spool.delete(consult.id)
         return ended
 
     # --- helpers ---------------------------------------------------------------------------------------------------
-
-    def _apply(
-        self,
-        actor: Actor,
-        consult: Consult,
-        action: Action,
-        *,
-        detail: str = "",
-        consent: Consent | None = None,
-        transcript: Transcript | None = None,
-        note: Note | None = None,
-        approval: Approval | None = None,
-        delivery: Delivery | None = None,
-        destroy: tuple[Certificate, ...] = (),
-        **fields: object,
-    ) -> Consult:
-        to = fields.get("status", consult.status)
-        if to is not consult.status:
-            assert isinstance(to, Status)
-            policy.check_transition(consult, to)
-        new = replace(consult, version=consult.version + 1, changed_at=self._clock(), **fields)  # type: ignore[arg-type]
-        self._store.apply(
-            Change(
-                consult=new,
-                audit=self._event(actor, action, consult.id, detail),
-                consent=consent,
-                transcript=transcript,
-                note=note,
-                approval=approval,
-                delivery=delivery,
-                destroy=destroy,
-            )
-        )
-        return new
-
-    def _event(self, actor: Actor, action: Action, consult_id: UUID | None, detail: str = "") -> AuditEvent:
-        return AuditEvent(
-            at=self._clock(), actor=actor.name, role=actor.role, action=action, consult_id=consult_id, detail=detail
-        )
-
-    def _certificates(self, consult_id: UUID, why: str, purposes: tuple[KeyPurpose, ...]) -> tuple[Certificate, ...]:
-        """A certificate for each of these keys that still lives."""
-        destroyed = {proof.purpose for proof in self._store.certificates(consult_id)}
-        now = self._clock()
-        return tuple(
-            Certificate(id=uuid4(), consult_id=consult_id, purpose=purpose, why=why, destroyed_at=now)
-            for purpose in purposes
-            if purpose not in destroyed
-        )
 
     def _note(self, consult_id: UUID) -> tuple[int, Note]:
         found = self._store.note(consult_id)

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.queues import MemoryQueue, PostgresQueue, QueueUnderTest
 from transcribe.ports import AudioStore, Store
-from transcribe.store.files import FileAudioStore
+from transcribe.store.blobs import Blobs, open_blobs
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
+from transcribe.store.sound import SealedAudioStore
 from transcribe.testing import MemoryAudioStore, MemoryStore
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture(params=["memory", "postgresql 18 (wheel)", "postgresql 15 (debian)"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+def queue(request: pytest.FixtureRequest) -> Iterator[QueueUnderTest]:
     if request.param == "memory":
-        yield MemoryStore()
+        yield MemoryQueue(MemoryStore())
         return
     bin_dir = ""
     if "debian" in request.param:
@@ -29,11 +31,35 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         bin_dir = str(DEBIAN_15)
     server = request.getfixturevalue("postgres_server")(bin_dir)
     with server.database() as url:
-        found = PostgresStore(url, MasterKey.of(os.urandom(32)))
+        store = PostgresStore(url, MasterKey.of(os.urandom(32)))
+        found = PostgresQueue(store, url)
         yield found
         found.close()
+        store.close()
 
 
-@pytest.fixture(params=["memory", "files"])
+@pytest.fixture
+def store(queue: QueueUnderTest) -> Store:
+    return queue.store
+
+
+@pytest.fixture(params=["folder", "s3"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place for sound, as ``--blob-store`` names it."""
+    if request.param == "folder":
+        return str(tmp_path / "audio")
+    found: str = request.getfixturevalue("object_store")
+    return found
+
+
+@pytest.fixture
+def blobs(location: str, tmp_path: Path) -> Blobs:
+    return open_blobs(location, tmp_path)
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
 def audio_store(request: pytest.FixtureRequest, tmp_path: Path) -> AudioStore:
-    return MemoryAudioStore() if request.param == "memory" else FileAudioStore(tmp_path / "audio")
+    if request.param == "memory":
+        return MemoryAudioStore()
+    location = str(tmp_path / "audio") if request.param == "folder" else request.getfixturevalue("object_store")
+    return SealedAudioStore(open_blobs(location, tmp_path))

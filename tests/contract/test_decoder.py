@@ -23,7 +23,7 @@ import pytest
 
 from transcribe.audio import decode_child
 from transcribe.audio.decode import PyAvDecoder, _Child
-from transcribe.audio.pcm import RATE_HZ
+from transcribe.audio.pcm import RATE_HZ, Decoded
 from transcribe.errors import (
     AudioProblem,
     DecoderFailed,
@@ -33,7 +33,6 @@ from transcribe.errors import (
     NotAudio,
     TooLong,
 )
-from transcribe.ports import Decoded
 
 CONTAINERS = {
     "wav": ("wav", "pcm_s16le"),

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from consent import How, grant, withdraw
-from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance, Word
-from transcribe.audio.pcm import Span
+from tests.queues import QueueUnderTest
+from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Suspicion, Transcript, Utterance, Word
+from transcribe.audio.pcm import Decoded, Span
 from transcribe.consult import (
     Action,
     Approval,
@@ -21,13 +22,17 @@ from transcribe.consult import (
     Change,
     Consult,
     Delivery,
+    Job,
     KeyPurpose,
+    Lane,
+    Lease,
     Reason,
     Role,
+    Stage,
     Status,
 )
-from transcribe.errors import Conflict, Erased, NotFound
-from transcribe.ports import Store
+from transcribe.errors import Conflict, Erased, LeaseLost, NotFound
+from transcribe.ports import Kept, Store
 from transcribe.soep.note import Dropped, Line, Missed, Note, Origin, Report, Section
 
 NOW = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
@@ -122,6 +127,9 @@ def test_a_consult_comes_back_as_it_went_in(store: Store) -> None:
         audio_s=180.25,
         missing_s=0.1,
         progress_s=12.5,
+        lost_s=0.25,
+        lane=Lane.BATCH,
+        practice="De Linde",
     )
     store.apply(Change(consult=changed, audit=audit(consult.id)))
     assert store.consult(consult.id) == changed
@@ -134,8 +142,8 @@ def test_an_unknown_consult_is_not_found(store: Store) -> None:
             ask(nobody)
     with pytest.raises(NotFound):
         store.data_key(nobody, KeyPurpose.SOURCE)
-    with pytest.raises(NotFound):
-        store.progress(nobody, 1.0)
+    with pytest.raises((NotFound, LeaseLost)):
+        store.progress(nobody, 1.0, Lease(job_id=1, attempt=0))
     assert store.consent(nobody) is None
     assert store.approval(nobody) is None
     assert (store.deliveries(nobody), store.certificates(nobody), store.events(nobody)) == ([], [], [])
@@ -203,11 +211,13 @@ def test_two_that_create_the_same_consult_make_one(store: Store) -> None:
     assert len(store.events(consult.id)) == 1
 
 
-def test_progress_makes_no_version_and_no_audit_row(store: Store) -> None:
-    consult = created(store)
-    store.progress(consult.id, 33.25)
-    assert store.consult(consult.id) == replace(consult, progress_s=33.25)
-    assert len(store.events()) == 1
+def test_progress_makes_no_version_and_no_audit_row(queue: QueueUnderTest) -> None:
+    consult = recorded(queue.store)
+    before = queue.store.events()
+    _, lease = queue.take()
+    queue.store.progress(consult.id, 33.25, lease)
+    assert queue.store.consult(consult.id) == replace(consult, progress_s=33.25)
+    assert queue.store.events() == before
 
 
 # -- what goes with it ---------------------------------------------------------------------------------------------
@@ -382,32 +392,165 @@ def test_every_change_and_every_view_is_logged_in_order(store: Store) -> None:
     assert store.events(limit=0) == []
 
 
-# -- claims --------------------------------------------------------------------------------------------------------
+# -- jobs and leases -----------------------------------------------------------------------------------------------
 
 
-def test_a_consult_is_claimed_by_one_at_a_time(store: Store) -> None:
-    consult, other = created(store), created(store)
-    with store.claim(consult.id) as first:
-        assert first
-        with store.claim(consult.id) as second, store.claim(other.id) as elsewhere:
-            assert not second
-            assert elsewhere
-        with store.claim(consult.id) as third:
-            assert not third  # the one who got no did not release it
-    with store.claim(consult.id) as again:
-        assert again
+def recorded(store: Store, **fields: object) -> Consult:
+    """A consult with a recording and a job."""
+    consult = applied(store, applied(store, created(store)), Status.CONSENTED)
+    new = replace(consult, status=Status.RECORDED, version=consult.version + 1, upload="upload-1", **fields)
+    job = Job(stage=Stage.TRANSCRIBE, consult_id=new.id, lane=new.lane, practice=new.practice)
+    store.apply(Change(consult=new, audit=audit(new.id), jobs=(job,)))
+    return new
 
 
-def test_a_claim_ends_with_an_error_in_the_work(store: Store) -> None:
+def window(start_s: float) -> HeardWindow:
+    segment = HeardSegment(
+        text="Ik heb “keelpijn”.",
+        start_s=0.1,
+        end_s=1.5,
+        words=(),
+        no_speech=0.01,
+        log_probability=-0.2,
+        compression=1.1,
+    )
+    return HeardWindow(model="m", channel=1, start_s=start_s, end_s=start_s + 2, segments=(segment,))
+
+
+def test_a_job_is_taken_with_a_lease_and_ends(queue: QueueUnderTest) -> None:
+    consult = recorded(queue.store)
+    assert queue.store.idle() == []
+    job, lease = queue.take()
+    assert (job.stage, job.consult_id) == (Stage.TRANSCRIBE, consult.id)
+    assert queue.take() is None
+    assert [(row.waiting, row.running) for row in queue.store.vitals().queues] == [(0, 1)]
+    queue.finish(lease)
+    assert queue.take() is None
+    assert queue.store.idle() == [consult.id]
+
+
+def test_a_job_that_is_refused_with_its_change_was_never_there(queue: QueueUnderTest) -> None:
+    consult = created(queue.store)
+    job = Job(stage=Stage.TRANSCRIBE, consult_id=consult.id, lane=Lane.LIVE)
+    with pytest.raises(Conflict):
+        queue.store.apply(Change(consult=consult, audit=audit(consult.id), jobs=(job,)))
+    assert queue.take() is None
+
+
+def test_one_job_of_a_consult_runs_at_a_time(queue: QueueUnderTest) -> None:
+    consult = recorded(queue.store)
+    again = Job(stage=Stage.TRANSCRIBE, consult_id=consult.id, lane=Lane.LIVE)
+    queue.store.apply(
+        Change(consult=replace(consult, version=consult.version + 1), audit=audit(consult.id), jobs=(again,))
+    )
+    _, lease = queue.take()
+    assert queue.take() is None
+    queue.finish(lease)
+    assert queue.take() is not None
+
+
+def test_only_the_newest_attempt_writes(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, old = queue.take()
+    store.progress(consult.id, 3.5, old)
+    store.keep(consult.id, window(0.0), old)
+    queue.take_over(old)
+    _, new = queue.take()
+    assert (new.job_id, new.attempt) == (old.job_id, old.attempt + 1)
+    done = replace(consult, status=Status.TRANSCRIBED, version=consult.version + 1)
+    before = store.events()
+    with pytest.raises(LeaseLost):
+        store.apply(Change(consult=done, audit=audit(consult.id), transcript=TRANSCRIPT, lease=old))
+    with pytest.raises(LeaseLost):
+        store.progress(consult.id, 9.0, old)
+    with pytest.raises(LeaseLost):
+        store.keep(consult.id, window(5.0), old)
+    assert (store.consult(consult.id).progress_s, store.events(), store.transcript(consult.id)) == (3.5, before, None)
+    store.apply(Change(consult=done, audit=audit(consult.id), transcript=TRANSCRIPT, lease=new))
+    assert store.transcript(consult.id) == TRANSCRIPT
+
+
+def test_finished_pieces_come_back_until_the_transcript_is_there(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    assert store.kept(consult.id) == Kept()
+    decoded = Decoded(duration_s=8.5, channels=2, missing=(Span(start_s=1.0, end_s=1.25),))
+    for piece in (window(10.0), decoded, window(2.5), window(2.5)):
+        store.keep(consult.id, piece, lease)
+    assert store.kept(consult.id) == Kept(decoded=decoded, windows=(window(2.5), window(10.0)))
+    done = replace(consult, status=Status.TRANSCRIBED, version=consult.version + 1)
+    store.apply(Change(consult=done, audit=audit(consult.id), transcript=TRANSCRIPT, lease=lease))
+    assert store.kept(consult.id) == Kept()
+
+
+def test_pieces_of_a_recording_that_was_replaced_do_not_count(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    store.keep(consult.id, window(2.5), lease)
+    store.apply(
+        Change(consult=replace(consult, upload="upload-2", version=consult.version + 1), audit=audit(consult.id))
+    )
+    assert store.kept(consult.id) == Kept()
+
+
+def test_pieces_go_with_the_key(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    store.keep(consult.id, window(2.5), lease)
+    ended = replace(consult, status=Status.DISCARDED, version=consult.version + 1)
+    store.apply(Change(consult=ended, audit=audit(consult.id), destroy=(certificate(consult, KeyPurpose.SOURCE),)))
+    assert store.kept(consult.id) == Kept()
+    with pytest.raises(Erased):
+        store.keep(consult.id, window(5.0), lease)
+
+
+def test_ending_a_consult_cancels_its_jobs(queue: QueueUnderTest) -> None:
+    store = queue.store
+    waiting, running = recorded(store), recorded(store)
+    job, lease = queue.take()
+    if job.consult_id == waiting.id:
+        waiting, running = running, waiting
+    for consult in (waiting, running):
+        ended = replace(consult, status=Status.DISCARDED, version=consult.version + 1)
+        store.apply(Change(consult=ended, audit=audit(consult.id), cancel_jobs=True))
+    assert queue.take() is None
+    assert queue.cancelled(lease)
+
+
+def test_certificates_are_open_until_they_are_cleared(store: Store) -> None:
     consult = created(store)
-    with pytest.raises(ZeroDivisionError), store.claim(consult.id):
-        raise ZeroDivisionError
-    with store.claim(consult.id) as again:
-        assert again
+    proofs = (certificate(consult, KeyPurpose.SOURCE), certificate(consult, KeyPurpose.RECORD))
+    store.apply(
+        Change(consult=replace(consult, status=Status.DISCARDED, version=2), audit=audit(consult.id), destroy=proofs)
+    )
+    assert [one for one in store.uncleared() if one.consult_id == consult.id] == list(proofs)
+    store.clear(proofs[:1], NOW)
+    store.clear(proofs[:1], NOW + timedelta(days=1))  # the first time counts
+    assert store.certificates(consult.id) == [replace(proofs[0], cleared_at=NOW), proofs[1]]
+    assert [one for one in store.uncleared() if one.consult_id == consult.id] == [proofs[1]]
+    assert store.uncleared(skip=1) == []
+    assert store.vitals().uncleared == 1
 
 
-def test_changes_go_on_while_a_consult_is_claimed(store: Store) -> None:
-    consult = created(store)
-    with store.claim(consult.id):
-        applied(store, consult, note=note())
-    assert store.note(consult.id) == (1, note())
+def test_older_finds_what_was_not_touched_since(store: Store) -> None:
+    made = []
+    for days in (3, 1, 2):
+        consult = replace(new_consult(), changed_at=NOW - timedelta(days=days))
+        store.apply(Change(consult=consult, audit=audit(consult.id)))
+        made.append(consult.id)
+    assert store.older([Status.NEW], NOW - timedelta(days=1.5)) == [made[0], made[2]]
+    assert store.older([Status.NEW], NOW, limit=1) == [made[0]]
+    assert store.older([Status.DRAFTED], NOW) == []
+
+
+def test_vitals_count_and_measure(store: Store) -> None:
+    consult = replace(new_consult(), status=Status.RECORDED, reason=Reason.NO_SPEECH, audio_s=60.0, lost_s=0.5)
+    store.apply(Change(consult=consult, audit=audit(consult.id)))
+    store.measured(Stage.TRANSCRIBE, 120.0, 30.0)
+    found = store.vitals()
+    assert (found.consults, found.stopped) == ({Status.RECORDED: 1}, {Reason.NO_SPEECH: 1})
+    assert (found.recorded_s, found.lost_s, found.real_time_factor) == (60.0, 0.5, 0.25)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,7 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from consent import How, grant
-from transcribe.asr.transcript import Speaker, Transcript, Utterance, Word
+from tests.queues import PostgresQueue
+from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Transcript, Utterance, Word
+from transcribe.audio.pcm import Decoded
 from transcribe.consult import (
     Action,
     Approval,
@@ -30,8 +32,12 @@ from transcribe.consult import (
     Change,
     Consult,
     Delivery,
+    Job,
     KeyPurpose,
+    Lane,
+    Lease,
     Role,
+    Stage,
     Status,
 )
 from transcribe.errors import SetupProblem, StoreUnavailable, Unreadable
@@ -69,7 +75,7 @@ def event(consult_id: UUID | None = None, detail: str = "") -> AuditEvent:
 
 
 def approved(store: PostgresStore) -> Consult:
-    """A consult with a row in every table."""
+    """A consult that was approved."""
     consult = Consult(id=uuid4(), patient_ref=PATIENT, status=Status.NEW, created_at=NOW, changed_at=NOW, version=1)
     agreed = grant(how=How.SPOKEN, informed_by="B", text_id="t", text_sha256="0", others_informed=True, now=NOW)
     store.apply(Change(consult=consult, audit=event(consult.id), consent=agreed, transcript=TRANSCRIPT, note=NOTE))
@@ -90,21 +96,47 @@ def approved(store: PostgresStore) -> Consult:
     store.apply(
         Change(consult=consult, audit=event(consult.id), note=NOTE, approval=signed, delivery=copy, destroy=(proof,))
     )
+    store.clear((proof,), NOW)
     return consult
+
+
+def half_done(store: PostgresStore, url: str) -> None:
+    """A consult whose transcription has begun."""
+    consult = Consult(id=uuid4(), patient_ref=PATIENT, status=Status.NEW, created_at=NOW, changed_at=NOW, version=1)
+    job = Job(stage=Stage.TRANSCRIBE, consult_id=consult.id, lane=Lane.LIVE, practice="De Linde")
+    decoded = Decoded(duration_s=4.0, channels=1, missing=())
+    store.apply(Change(consult=consult, audit=event(consult.id), jobs=(job,), decoded=decoded))
+    queue = PostgresQueue(store, url)
+    taken = queue.take()
+    assert taken
+    heard = HeardSegment(
+        text=CANARY, start_s=0.0, end_s=2.0, words=(), no_speech=0.0, log_probability=0.0, compression=1.0
+    )
+    window = HeardWindow(model="m", channel=0, start_s=0.0, end_s=2.0, segments=(heard,))
+    store.keep(consult.id, window, taken[1])
+    queue.close()
+    store.measured(Stage.TRANSCRIBE, 4.0, 1.0)
 
 
 # -- what lies in the tables ---------------------------------------------------------------------------------------
 
 
-def test_no_word_of_the_patient_is_in_any_column(store: PostgresStore, engine: Engine) -> None:
+#: Machines, browsers and folders: nothing of a consult ever comes near them.
+NOT_OF_CONSULTS = {"worker", "session", "key_copy"}
+QUEUE = {"procrastinate_jobs", "procrastinate_events"}
+
+
+def test_no_word_of_the_patient_is_in_any_column(store: PostgresStore, postgres_url: str, engine: Engine) -> None:
     approved(store)
+    half_done(store, postgres_url)
+    ours = {table.name for table in tables.metadata.sorted_tables}
     with engine.connect() as connection:
-        for table in tables.metadata.sorted_tables:
-            rows = connection.execute(text(f"SELECT t::text, to_jsonb(t)::text FROM {table.name} t")).all()
-            assert rows, f"{table.name} is empty: this test saw nothing of it"
+        for name in (ours - NOT_OF_CONSULTS) | QUEUE:
+            rows = connection.execute(text(f"SELECT t::text, to_jsonb(t)::text FROM {name} t")).all()
+            assert rows, f"{name} is empty: this test saw nothing of it"
             shown = str(rows)
             for secret in (CANARY, PATIENT, CANARY.encode().hex(), PATIENT.encode().hex()):
-                assert secret not in shown, table.name
+                assert secret not in shown, name
 
 
 def test_a_patient_is_found_by_pseudonym(store: PostgresStore, engine: Engine) -> None:
@@ -121,15 +153,21 @@ def test_every_field_of_a_value_has_a_column() -> None:
         (Consult, tables.consult, {"patient_ref"}),
         (Approval, tables.approval, set()),
         (Delivery, tables.delivery, set()),
-        (Certificate, tables.certificate, set()),
+        (Certificate, tables.certificate, {"cleared_at"}),
         (AuditEvent, tables.access_log, set()),
     ):
         assert {field.name for field in fields(value)} - elsewhere <= set(table.columns.keys()), table.name
 
 
+def ours(name: str | None, kind: str, parents: dict[str, str | None]) -> bool:
+    """The queue's tables are its library's."""
+    return not ((parents.get("table_name") or name or "") if kind != "schema" else "").startswith("procrastinate_")
+
+
 def test_the_migrations_make_exactly_these_tables(engine: Engine) -> None:
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), tables.metadata)
+        options = {"include_name": ours}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
     assert found == []
 
 
@@ -159,7 +197,7 @@ def test_a_record_can_not_be_changed_or_removed(
     store: PostgresStore, engine: Engine, table: str, statement: str
 ) -> None:
     approved(store)
-    column = "detail" if table == "access_log" else "consult_id"
+    column = {"access_log": "detail", "clearance": "cleared_at"}.get(table, "consult_id")
     count = text(f"SELECT count(*) FROM {table}")
     with engine.connect() as connection:
         before = connection.scalar(count)
@@ -307,31 +345,47 @@ def test_any_other_address_is_refused_without_showing_it(given: str) -> None:
     assert "geheim" not in str(told.value)
 
 
-# -- claims --------------------------------------------------------------------------------------------------------
+# -- one at a time -------------------------------------------------------------------------------------------------
 
 HOLDER = """
-import sys, time, uuid
+import sys, time
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
 
 store = PostgresStore(sys.argv[1], MasterKey.of(bytes(range(32))))
-with store.claim(uuid.UUID(sys.argv[2])) as ours:
+with store.alone("keeper") as ours:
     print(ours, flush=True)
     time.sleep(60)
 """
 
 
-def test_a_claim_ends_with_the_process_that_held_it(store: PostgresStore, postgres_url: str) -> None:
-    consult = approved(store)
-    command = [sys.executable, "-c", HOLDER, postgres_url, str(consult.id)]
+def test_a_task_is_done_by_one_process_until_that_ends(store: PostgresStore, postgres_url: str) -> None:
+    command = [sys.executable, "-c", HOLDER, postgres_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"True\n"
-        with store.claim(consult.id) as ours:
-            assert not ours
+        with store.alone("keeper") as ours, store.alone("another task") as other:
+            assert (ours, other) == (False, True)
         holder.send_signal(signal.SIGKILL)
     for _ in range(100):
-        with store.claim(consult.id) as ours:
+        with store.alone("keeper") as ours:
             if ours:
                 return
-    pytest.fail("the claim outlived its process")
+    pytest.fail("the lock outlived its process")
+
+
+def test_finished_jobs_are_pruned_with_their_events(store: PostgresStore, postgres_url: str, engine: Engine) -> None:
+    half_done(store, postgres_url)
+    queue = PostgresQueue(store, postgres_url)
+    with engine.connect() as connection:
+        job_id = connection.scalar(text("SELECT id FROM procrastinate_jobs"))
+    queue.finish(Lease(job_id=job_id, attempt=0))
+    half_done(store, postgres_url)  # one that still runs
+    assert store.prune(jobs_before=datetime.now(UTC) - timedelta(days=1)) == 0
+    assert store.prune(jobs_before=datetime.now(UTC) + timedelta(minutes=1)) == 1
+    queue.close()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs")) == 1
+        assert (
+            connection.scalar(text("SELECT count(*) FROM procrastinate_events WHERE job_id = :id"), {"id": job_id}) == 0
+        )

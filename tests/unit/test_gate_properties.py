@@ -16,7 +16,7 @@ from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, KeyPurpose, Role, Status
 from transcribe.errors import Erased, NotFound, TranscribeError
 from transcribe.soep.note import Section, note_text, section_text, text_hash
-from transcribe.testing import scripted_workflow
+from transcribe.testing import scripted_service
 
 WORDS = current_text()
 #: The huisarts twice as often: most operations of others are refused, and a refused step explores nothing.
@@ -39,7 +39,8 @@ class Gate(RuleBasedStateMachine):
     @initialize(far=st.sampled_from(["new", "consented", "recorded", "drafted", "drafted", "approved"]))
     def start(self, far: str) -> None:
         """Begin anywhere on the straight path, so that the far end is visited as often as the beginning."""
-        self.workflow, self.store, self.audio = scripted_workflow()
+        self.service = scripted_service()
+        self.workflow, self.store, self.audio = self.service.workflow, self.service.store, self.service.audio
         self.gp = Actor(name="Dr. Test", role=Role.HUISARTS)
         self.consult = self.workflow.create(self.gp, "P-1")
         self.approved: str | None = None  # the text of the approval that holds, as far as this test knows
@@ -102,7 +103,7 @@ class Gate(RuleBasedStateMachine):
 
     @rule()
     def work(self) -> None:
-        self.try_(lambda: self.workflow.process(self.consult.id))
+        self.try_(self.service.work)
 
     @rule(actor=ROLES, number=st.integers(1, 6), text=TEXTS, stale=st.booleans())
     def edit(self, actor, number, text, stale) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from consent import ConsentMissing, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import Span
-from transcribe.consult import Action, Actor, KeyPurpose, Reason, Role, Status
+from transcribe.consult import Action, Actor, KeyPurpose, Lease, Reason, Role, Space, Stage, Status
 from transcribe.errors import (
     Conflict,
+    DiskLow,
     EmptyFile,
     Erased,
     InvalidInput,
+    LeaseLost,
     NoAudioTrack,
     NoSpeech,
     NotApproved,
@@ -27,8 +29,8 @@ from transcribe.errors import (
     WrongStatus,
 )
 from transcribe.soep.note import Origin, Section
-from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_workflow
-from transcribe.worker import Worker
+from transcribe.steps import MOST_ATTEMPTS, Interrupted
+from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_service
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
 POH = Actor(name="P. Test", role=Role.POH)
@@ -56,14 +58,23 @@ def recorded(workflow, layout=(Speaker.HUISARTS,)):
     return workflow.receive(GP, consented(workflow).id, [b"sound"], layout)
 
 
-def drafted(workflow):
+def taken(service):
+    """The job that waits, as a worker takes it."""
+    found = service.store.take()
+    assert found
+    return found
+
+
+def drafted(service):
+    workflow = service.workflow
     consult = recorded(workflow)
-    workflow.process(consult.id)
+    service.work()
     return workflow.consult(consult.id)
 
 
-def approved(workflow):
-    consult = drafted(workflow)
+def approved(service):
+    workflow = service.workflow
+    consult = drafted(service)
     for line_id in workflow.review(GP, consult.id).flags:
         workflow.confirm_line(GP, consult.id, workflow.consult(consult.id).version, line_id)
     workflow.approve(GP, consult.id, workflow.review(GP, consult.id).sha256)
@@ -75,14 +86,16 @@ def approved(workflow):
 
 @pytest.mark.parametrize("reference", ["", "   ", "x" * 65])
 def test_a_consult_needs_a_reference(reference: str) -> None:
-    workflow, store, _ = scripted_workflow()
+    service = scripted_service()
+    workflow, store = service.workflow, service.store
     with pytest.raises(InvalidInput):
         workflow.create(GP, reference)
     assert store.consults() == []
 
 
 def test_no_audio_without_consent() -> None:
-    workflow, _, audio = scripted_workflow()
+    service = scripted_service()
+    workflow, audio = service.workflow, service.audio
     consult = workflow.create(GP, "P-1")
     with pytest.raises((ConsentMissing, WrongStatus)):
         workflow.receive(GP, consult.id, [b"sound"], BOTH)
@@ -91,7 +104,8 @@ def test_no_audio_without_consent() -> None:
 
 @pytest.mark.parametrize("problem", [NotAudio(), NoAudioTrack()], ids=lambda problem: type(problem).__name__)
 def test_a_file_that_is_no_recording_leaves_nothing_behind(problem) -> None:
-    workflow, _, audio = scripted_workflow(decoder=ScriptedDecoder(probe_problem=problem))
+    service = scripted_service(decoder=ScriptedDecoder(probe_problem=problem))
+    workflow, audio = service.workflow, service.audio
     consult = consented(workflow)
     with pytest.raises(type(problem)):
         workflow.receive(GP, consult.id, [b"sound"], BOTH)
@@ -100,7 +114,8 @@ def test_a_file_that_is_no_recording_leaves_nothing_behind(problem) -> None:
 
 
 def test_an_empty_file_leaves_nothing_behind() -> None:
-    workflow, _, audio = scripted_workflow()
+    service = scripted_service()
+    workflow, audio = service.workflow, service.audio
     consult = consented(workflow)
     with pytest.raises(EmptyFile):
         workflow.receive(GP, consult.id, [], BOTH)
@@ -112,7 +127,8 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind() -> None:
         yield b"sound"
         raise ConnectionError
 
-    workflow, _, audio = scripted_workflow()
+    service = scripted_service()
+    workflow, audio = service.workflow, service.audio
     consult = consented(workflow)
     with pytest.raises(ConnectionError):
         workflow.receive(GP, consult.id, chunks(), BOTH)
@@ -121,7 +137,8 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind() -> None:
 
 
 def test_a_recording_of_three_hours_is_refused_with_its_length() -> None:
-    workflow, _, audio = scripted_workflow(decoder=ScriptedDecoder(seconds=3 * 3600))
+    service = scripted_service(decoder=ScriptedDecoder(seconds=3 * 3600))
+    workflow, audio = service.workflow, service.audio
     consult = consented(workflow)
     with pytest.raises(TooLong) as refusal:
         workflow.receive(GP, consult.id, [b"sound"], BOTH)
@@ -140,10 +157,11 @@ def test_a_recording_of_three_hours_is_refused_with_its_length() -> None:
     ],
 )
 def test_who_is_on_which_channel(channels, layout, expected) -> None:
-    workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(channels=channels))
+    service = scripted_service(decoder=ScriptedDecoder(channels=channels))
+    workflow = service.workflow
     consult = recorded(workflow, layout)
     assert consult.channels == expected
-    workflow.process(consult.id)
+    service.work()
     assert workflow.play(GP, consult.id, first=False).channels == len(expected)
 
 
@@ -151,8 +169,9 @@ def test_who_is_on_which_channel(channels, layout, expected) -> None:
 
 
 def test_from_recording_to_draft() -> None:
-    workflow, store, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    store = service.store
+    consult = drafted(service)
     assert (consult.status, consult.reason, consult.audio_s) == (Status.DRAFTED, None, 8.0)
     actions = [event.action for event in store.events(consult.id)]
     assert actions == [
@@ -166,26 +185,28 @@ def test_from_recording_to_draft() -> None:
 
 def test_silence_gives_no_note_and_can_be_replaced() -> None:
     silence = ScriptedTranscriber((), problem=NoSpeech())
-    workflow, store, audio = scripted_workflow(transcriber=silence)
+    service = scripted_service(transcriber=silence)
+    workflow, store, audio = service.workflow, service.store, service.audio
     consult = recorded(workflow)
-    workflow.process(consult.id)
+    service.work()
     stopped = workflow.consult(consult.id)
     assert (stopped.status, stopped.reason) == (Status.RECORDED, Reason.NO_SPEECH)
     assert store.note(consult.id) is None
-    assert workflow.waiting() == []
+    assert service.work() == 0
     assert workflow.play(GP, consult.id, first=True).channels == 1  # "luister de opname na" must be possible
     silence.problem, silence.utterances = None, CONSULT
     workflow.receive(GP, consult.id, [b"another"], (Speaker.HUISARTS,))
     assert stopped.upload not in audio.names(consult.id)
-    workflow.process(consult.id)
+    service.work()
     assert workflow.consult(consult.id).status is Status.DRAFTED
 
 
 def test_a_replacement_that_is_no_recording_keeps_the_first_one() -> None:
     decoder = ScriptedDecoder()
-    workflow, _, audio = scripted_workflow(transcriber=ScriptedTranscriber((), problem=NoSpeech()), decoder=decoder)
+    service = scripted_service(transcriber=ScriptedTranscriber((), problem=NoSpeech()), decoder=decoder)
+    workflow, audio = service.workflow, service.audio
     consult = recorded(workflow)
-    workflow.process(consult.id)
+    service.work()
     before = audio.names(consult.id)
     with pytest.raises(EmptyFile):
         workflow.receive(GP, consult.id, [], BOTH)
@@ -194,47 +215,47 @@ def test_a_replacement_that_is_no_recording_keeps_the_first_one() -> None:
 
 
 def test_a_damaged_recording_is_used_as_far_as_it_goes_and_says_so() -> None:
-    workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(missing=(Span(start_s=4, end_s=8),)))
-    consult = drafted(workflow)
+    service = scripted_service(decoder=ScriptedDecoder(missing=(Span(start_s=4, end_s=8),)))
+    consult = drafted(service)
     assert (consult.status, consult.reason, consult.missing_s) == (Status.DRAFTED, Reason.DAMAGED, 4.0)
 
 
 def test_a_step_that_breaks_keeps_the_recording_and_can_be_tried_again() -> None:
     transcriber = ScriptedTranscriber(CONSULT, problem=RuntimeError("out of memory"))
-    workflow, _, audio = scripted_workflow(transcriber=transcriber)
+    service = scripted_service(transcriber=transcriber)
+    workflow, audio = service.workflow, service.audio
     consult = recorded(workflow)
-    import threading
-
-    worker = Worker(workflow, threading.Event())
-    worker.run_once()
+    service.work()
     stopped = workflow.consult(consult.id)
     assert (stopped.status, stopped.reason) == (Status.RECORDED, Reason.FAILED)
     assert stopped.upload in audio.names(consult.id)
-    assert worker.run_once() == 0  # it does not try for ever
+    assert service.work() == 0  # it does not try for ever
     transcriber.problem = None
     workflow.retry(GP, consult.id)
-    worker.run_once()
+    service.work()
     assert workflow.consult(consult.id).status is Status.DRAFTED
 
 
 def test_without_a_model_the_recording_waits() -> None:
-    workflow, store, audio = scripted_workflow()
+    service = scripted_service()
+    workflow = service.workflow
     consult = recorded(workflow)
-    bare, _, _ = scripted_workflow(store=store, audio=audio)
-    bare._transcriber = None
-    bare.process(consult.id)
+    transcriber, service.steps._transcriber = service.steps._transcriber, None
+    service.work()
     assert workflow.consult(consult.id).reason is Reason.NO_MODEL
+    service.steps._transcriber = transcriber
     workflow.retry(GP, consult.id)
-    workflow.process(consult.id)
+    service.work()
     assert workflow.consult(consult.id).status is Status.DRAFTED
 
 
 def test_a_withdrawal_in_the_middle_ends_the_work_and_destroys_everything() -> None:
     transcriber = ScriptedTranscriber(CONSULT)
-    workflow, store, audio = scripted_workflow(transcriber=transcriber)
+    service = scripted_service(transcriber=transcriber)
+    workflow, store, audio = service.workflow, service.store, service.audio
     consult = recorded(workflow)
     transcriber.meanwhile = lambda: workflow.withdraw(GP, consult.id) and None
-    assert workflow.process(consult.id)
+    assert service.work() == 1
     assert workflow.consult(consult.id).status is Status.WITHDRAWN
     assert audio.names(consult.id) == []
     with pytest.raises(Erased):
@@ -246,39 +267,150 @@ def test_a_withdrawal_in_the_middle_ends_the_work_and_destroys_everything() -> N
 
 
 def test_a_worker_that_must_stop_leaves_the_step_for_the_next() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = recorded(workflow)
-    workflow.process(consult.id, stop=lambda: True)
-    assert workflow.consult(consult.id).status is Status.RECORDED
-    workflow.process(consult.id)
-    assert workflow.consult(consult.id).status is Status.DRAFTED
+    service = scripted_service()
+    consult = recorded(service.workflow)
+    job, lease = taken(service)
+    with pytest.raises(Interrupted):
+        service.steps.do(job.stage, consult.id, lease, stop=lambda: True)
+    service.store.take_over(lease)
+    assert service.workflow.consult(consult.id).status is Status.RECORDED
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
 
 
-def test_two_workers_do_not_take_the_same_consult() -> None:
-    workflow, store, _ = scripted_workflow()
-    consult = recorded(workflow)
-    with store.claim(consult.id) as mine:
-        assert mine
-        assert workflow.process(consult.id) is False
-    assert workflow.process(consult.id) is True
+def test_the_next_attempt_goes_on_where_the_last_one_stopped() -> None:
+    transcriber = ScriptedTranscriber(CONSULT)
+    decoder = ScriptedDecoder()
+    service = scripted_service(transcriber=transcriber, decoder=decoder)
+    consult = recorded(service.workflow)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    transcriber.meanwhile = die
+    job, lease = taken(service)
+    with pytest.raises(KeyboardInterrupt):
+        service.steps.do(job.stage, consult.id, lease)
+    service.store.take_over(lease)
+    service.steps._decoder = None  # it is not decoded twice
+    transcriber.meanwhile = lambda: None
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+    assert transcriber.recognised == 1
 
 
-def test_sound_left_by_a_crash_is_swept_away() -> None:
-    workflow, _, audio = scripted_workflow()
-    consult = drafted(workflow)
-    audio.write(consult.id, "left-over", b"k" * 32, [b"x"])
+def test_a_worker_whose_job_was_taken_over_writes_nothing() -> None:
+    transcriber = ScriptedTranscriber(CONSULT)
+    service = scripted_service(transcriber=transcriber)
+    consult = recorded(service.workflow)
+    job, lease = taken(service)
+    transcriber.meanwhile = lambda: service.store.take_over(lease)
+    with pytest.raises(LeaseLost):
+        service.steps.do(job.stage, consult.id, lease)
+    assert service.workflow.consult(consult.id).status is Status.RECORDED
+    transcriber.meanwhile = lambda: None
+    service.work()
+    drafts = [event for event in service.store.events(consult.id) if event.action is Action.DRAFTED]
+    assert len(drafts) == 1
+
+
+def test_a_recording_that_takes_its_worker_down_every_time_is_left_to_a_person() -> None:
+    service = scripted_service()
+    consult = recorded(service.workflow)
+    for _ in range(MOST_ATTEMPTS):
+        _, lease = taken(service)
+        service.store.take_over(lease)
+    service.work()
+    assert service.workflow.consult(consult.id).reason is Reason.FAILED
+    assert service.work() == 0
+
+
+def test_a_job_that_is_no_longer_needed_does_nothing() -> None:
+    service = scripted_service()
+    consult = drafted(service)
+    before = service.store.events()
+    service.steps.do(Stage.TRANSCRIBE, consult.id, Lease(job_id=99, attempt=0))
+    service.steps.do(Stage.DRAFT, consult.id, Lease(job_id=99, attempt=0))
+    assert service.store.events() == before
+
+
+# --- the keeper ----------------------------------------------------------------------------------------------------
+
+
+def test_sound_left_by_a_crash_is_swept_away_and_the_proof_completed() -> None:
+    service = scripted_service()
+    workflow, store, audio = service.workflow, service.store, service.audio
+    consult = drafted(service)
     workflow.discard(GP, consult.id)
     audio.write(consult.id, "left-over", b"k" * 32, [b"x"])  # as if the delete had not been reached
-    workflow.sweep()
+    assert {proof.cleared_at for proof in store.certificates(consult.id)} == {None}
+    service.keeper.tend()
     assert audio.names(consult.id) == []
+    assert all(proof.cleared_at for proof in store.certificates(consult.id))
+
+
+def test_a_proof_waits_for_every_copy_of_the_key() -> None:
+    service = scripted_service()
+    consult = drafted(service)
+    service.workflow.discard(GP, consult.id)
+    asked = []
+    service.keeper._forget_keys = lambda proofs: asked.append(proofs) or []
+    service.keeper.tend()
+    assert [proof.consult_id for proof in asked[0]] == [consult.id, consult.id]
+    assert {proof.cleared_at for proof in service.store.certificates(consult.id)} == {None}
+
+
+def test_a_consult_that_nobody_verifies_is_erased_in_time_and_not_before() -> None:
+    now = [datetime(2026, 11, 22, 7, 0, tzinfo=UTC)]
+    service = scripted_service(clock=lambda: now[0])
+    consult = drafted(service)
+    now[0] += timedelta(days=13, hours=23)
+    service.keeper.tend()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+    now[0] += timedelta(hours=2)
+    service.keeper.tend()
+    assert service.workflow.consult(consult.id).status is Status.DISCARDED
+    assert {proof.why for proof in service.store.certificates(consult.id)} == {"bewaartermijn"}
+    assert service.audio.names(consult.id) == []
+    with pytest.raises(Erased):
+        service.store.transcript(consult.id)
+
+
+def test_an_approved_note_is_not_erased_by_the_keeper() -> None:
+    now = [datetime(2026, 11, 22, 7, 0, tzinfo=UTC)]
+    service = scripted_service(clock=lambda: now[0])
+    consult = approved(service)
+    now[0] += timedelta(days=400)
+    service.keeper.tend()
+    assert service.workflow.consult(consult.id).status is Status.APPROVED
+
+
+def test_a_consult_whose_job_is_gone_gets_a_new_one() -> None:
+    service = scripted_service()
+    consult = recorded(service.workflow)
+    service.store._jobs.clear()  # as after a restore
+    assert service.work() == 0
+    service.keeper.tend()
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_with_a_disk_that_is_nearly_full_no_new_recording_is_begun() -> None:
+    service = scripted_service(space=lambda: Space(total=1000, free=49))
+    consult = consented(service.workflow)
+    with pytest.raises(DiskLow) as low:
+        service.workflow.receive(GP, consult.id, [b"sound"], BOTH)
+    assert low.value.params == {"percent": 4}
+    assert service.workflow.consult(consult.id).status is Status.CONSENTED
 
 
 # --- the note ------------------------------------------------------------------------------------------------------
 
 
 def test_a_line_without_source_blocks_approval_until_it_is_handled() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     review = workflow.review(GP, consult.id)
     assert set(review.flags) == {"L3"}
     with pytest.raises(NoteHasOpenFlags):
@@ -291,8 +423,9 @@ def test_a_line_without_source_blocks_approval_until_it_is_handled() -> None:
 
 
 def test_editing_a_confirmed_line_takes_the_confirmation_away() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     consult = workflow.confirm_line(GP, consult.id, consult.version, "L3")
     assert not workflow.review(GP, consult.id).flags
     workflow.edit_line(GP, consult.id, consult.version, "L3", "Longembolie.")
@@ -302,15 +435,17 @@ def test_editing_a_confirmed_line_takes_the_confirmation_away() -> None:
 
 
 def test_a_typed_line_has_no_source_and_says_so() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     workflow.add_line(GP, consult.id, consult.version, Section.P, "Controle over 2 weken.")
     assert set(workflow.review(GP, consult.id).flags) == {"L3", "L5"}
 
 
 def test_a_removed_line_can_be_put_back() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     before = workflow.review(GP, consult.id).text
     consult = workflow.remove_line(GP, consult.id, consult.version, "L2")
     assert "38,4" not in workflow.review(GP, consult.id).text
@@ -319,8 +454,9 @@ def test_a_removed_line_can_be_put_back() -> None:
 
 
 def test_two_tabs_do_not_overwrite_each_other() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,5.")
     with pytest.raises(Conflict):
         workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,6.")
@@ -329,16 +465,18 @@ def test_two_tabs_do_not_overwrite_each_other() -> None:
 
 @pytest.mark.parametrize("line_id", ["L99", "", "L2' or 1=1"])
 def test_an_unknown_line_is_not_found(line_id: str) -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     with pytest.raises(NotFound):
         workflow.edit_line(GP, consult.id, consult.version, line_id, "x")
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 2001])
 def test_a_line_that_can_not_be(text: str) -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     with pytest.raises(InvalidInput):
         workflow.edit_line(GP, consult.id, consult.version, "L2", text)
 
@@ -347,8 +485,9 @@ def test_a_line_that_can_not_be(text: str) -> None:
 
 
 def test_approval_destroys_the_source_and_keeps_the_note() -> None:
-    workflow, store, audio = scripted_workflow()
-    consult = approved(workflow)
+    service = scripted_service()
+    workflow, store, audio = service.workflow, service.store, service.audio
+    consult = approved(service)
     assert audio.names(consult.id) == []
     with pytest.raises(Erased):
         store.transcript(consult.id)
@@ -360,8 +499,9 @@ def test_approval_destroys_the_source_and_keeps_the_note() -> None:
 
 
 def test_what_was_not_on_the_screen_is_not_signed() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     consult = workflow.remove_line(GP, consult.id, consult.version, "L3")
     seen = workflow.review(GP, consult.id).sha256
     workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38.4.")  # somebody else, meanwhile
@@ -373,8 +513,9 @@ def test_what_was_not_on_the_screen_is_not_signed() -> None:
 
 
 def test_an_edit_after_approval_closes_the_gate() -> None:
-    workflow, store, _ = scripted_workflow()
-    consult = approved(workflow)
+    service = scripted_service()
+    workflow, store = service.workflow, service.store
+    consult = approved(service)
     workflow.deliver(GP, consult.id)
     consult = workflow.consult(consult.id)
     consult = workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38,5.")
@@ -391,8 +532,9 @@ def test_an_edit_after_approval_closes_the_gate() -> None:
 
 
 def test_a_poh_may_edit_and_not_sign() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     consult = workflow.remove_line(POH, consult.id, consult.version, "L3")
     from transcribe.errors import NotAllowed
 
@@ -402,8 +544,9 @@ def test_a_poh_may_edit_and_not_sign() -> None:
 
 @pytest.mark.parametrize("end", ["withdraw", "discard"])
 def test_what_ends_a_consult_destroys_its_content(end: str) -> None:
-    workflow, store, audio = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow, store, audio = service.workflow, service.store, service.audio
+    consult = drafted(service)
     getattr(workflow, end)(GP, consult.id)
     assert audio.names(consult.id) == []
     assert {proof.purpose for proof in store.certificates(consult.id)} == set(KeyPurpose)
@@ -413,8 +556,9 @@ def test_what_ends_a_consult_destroys_its_content(end: str) -> None:
 
 
 def test_an_erased_consult_keeps_its_certificates_and_its_log() -> None:
-    workflow, store, _ = scripted_workflow()
-    consult = approved(workflow)
+    service = scripted_service()
+    workflow, store = service.workflow, service.store
+    consult = approved(service)
     workflow.deliver(GP, consult.id)
     workflow.erase(GP, consult.id)
     with pytest.raises(Erased):
@@ -424,8 +568,9 @@ def test_an_erased_consult_keeps_its_certificates_and_its_log() -> None:
 
 
 def test_the_log_holds_no_words_of_the_consult() -> None:
-    workflow, store, _ = scripted_workflow()
-    consult = approved(workflow)
+    service = scripted_service()
+    workflow, store = service.workflow, service.store
+    consult = approved(service)
     workflow.deliver(GP, consult.id)
     logged = " ".join(f"{event.actor} {event.detail}" for event in store.events())
     for word in ("keelpijn", "koorts", "paracetamol", "38,4", "P-1"):
@@ -433,15 +578,16 @@ def test_the_log_holds_no_words_of_the_consult() -> None:
 
 
 def test_values_are_frozen() -> None:
-    consult = drafted(scripted_workflow()[0])
+    consult = drafted(scripted_service())
     with pytest.raises(AttributeError):
         consult.status = Status.APPROVED
     assert replace(consult, version=9).version == 9
 
 
 def test_an_open_consult_never_falls_off_the_worklist() -> None:
-    workflow, _, _ = scripted_workflow()
-    waiting = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    waiting = drafted(service)
     for _ in range(12):
         other = workflow.create(GP, "P-2")
         workflow.discard(GP, other.id)
@@ -452,61 +598,11 @@ def test_an_open_consult_never_falls_off_the_worklist() -> None:
 
 
 def test_only_a_doctor_throws_a_draft_away() -> None:
-    workflow, _, _ = scripted_workflow()
-    consult = drafted(workflow)
+    service = scripted_service()
+    workflow = service.workflow
+    consult = drafted(service)
     from transcribe.errors import NotAllowed
 
     with pytest.raises(NotAllowed):
         workflow.discard(POH, consult.id)
     workflow.discard(GP, consult.id)
-
-
-def test_a_database_that_fails_for_one_consult_does_not_hold_up_the_others() -> None:
-    import threading
-
-    from transcribe.errors import StoreUnavailable
-    from transcribe.worker import MOST_TRIES
-
-    class Moody(ScriptedTranscriber):
-        def transcribe(self, pcm, speakers, *, missing=(), progress):
-            if speakers == (Speaker.PATIENT,):
-                raise StoreUnavailable
-            return super().transcribe(pcm, speakers, missing=missing, progress=progress)
-
-    workflow, _, _ = scripted_workflow(transcriber=Moody(CONSULT))
-    poisoned, healthy = recorded(workflow, (Speaker.PATIENT,)), recorded(workflow)
-    worker = Worker(workflow, threading.Event())
-    with pytest.raises(StoreUnavailable):
-        worker.run_once()
-    assert workflow.consult(healthy.id).status is Status.DRAFTED
-    for _ in range(MOST_TRIES - 1):
-        with pytest.raises(StoreUnavailable):
-            worker.run_once()
-    assert workflow.consult(poisoned.id).reason is Reason.FAILED
-    assert worker.run_once() == 0
-
-
-def test_the_worker_outlives_whatever_reviving_does() -> None:
-    import threading
-
-    from transcribe.errors import StoreUnavailable
-
-    tried = threading.Event()
-
-    def revive() -> None:
-        tried.set()
-        raise OSError
-
-    workflow, store, _ = scripted_workflow()
-    consult = recorded(workflow)
-    real, store.consults = store.consults, lambda *a, **k: (_ for _ in ()).throw(StoreUnavailable())
-    worker = Worker(workflow, threading.Event(), poll_s=0.01, revive=revive)
-    worker._thread.start()
-    assert tried.wait(5)
-    store.consults = real
-    for _ in range(500):
-        if workflow.consult(consult.id).status is Status.DRAFTED:
-            break
-        threading.Event().wait(0.01)
-    worker.stop()
-    assert workflow.consult(consult.id).status is Status.DRAFTED

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from transcribe.asr import guards
-from transcribe.asr.transcript import Heard, HeardSegment, Speaker, Suspicion, Transcript, Utterance, Word
+from transcribe.asr.transcript import Heard, HeardSegment, HeardWindow, Speaker, Suspicion, Transcript, Utterance, Word
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
@@ -76,6 +76,8 @@ class SpeechTranscriber:
         speakers: Sequence[Speaker],
         *,
         missing: Sequence[Span] = (),
+        heard: Sequence[HeardWindow] = (),
+        keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         """See the port. Raises ``NoSpeech`` also when nothing that was heard is credible."""
@@ -85,16 +87,22 @@ class SpeechTranscriber:
             work += [(window, index) for window in self._windows(lines, index, pcm.duration_s, progress)]
         if not work:
             raise NoSpeech()
-        heard: list[list[tuple[HeardSegment, Window]]] = [[] for _ in lines]
+        known = {_place(one): one.segments for one in heard if one.model == self._recogniser.name}
+        found: list[list[tuple[HeardSegment, Window]]] = [[] for _ in lines]
         for window, index in sorted(work, key=lambda item: (item[0].pieces[0].span.start_s, item[1])):
-            samples = _sound(window, lines[index].read)
-            segments = self._recogniser.recognise(samples, language=self._language)
+            start_s, end_s = window.pieces[0].span.start_s, window.pieces[-1].span.end_s
+            new = HeardWindow(model=self._recogniser.name, channel=index, start_s=start_s, end_s=end_s, segments=())
+            segments = known.get(_place(new))
+            if segments is None:
+                samples = _sound(window, lines[index].read)
+                segments = tuple(self._recogniser.recognise(samples, language=self._language))
+                keep(replace(new, segments=segments))
             # a lone full stop, as some models leave at the end of a window, is nothing that was said
-            heard[index] += [(segment, window) for segment in segments if guards.plain(segment.text)]
-            progress(window.pieces[-1].span.end_s)
+            found[index] += [(segment, window) for segment in segments if guards.plain(segment.text)]
+            progress(end_s)
         utterances = [
             utterance
-            for line, segments in zip(lines, heard, strict=True)
+            for line, segments in zip(lines, found, strict=True)
             for utterance in _utterances(segments, line.speaker, self._limits)
         ]
         if all(utterance.suspicion is not None for utterance in utterances):
@@ -126,6 +134,11 @@ class SpeechTranscriber:
         spans = [s for s in spans if not any(_is_echo(read(s.start_s, s.end_s), o(s.start_s, s.end_s)) for o in others)]
         parts = (part for span in spans for part in split(span, lambda s: _quietest(s, read)))
         return pack(parts, pack_s=self._pack_s, gap_s=self._gap_s)
+
+
+def _place(window: HeardWindow) -> tuple[int, int, int]:
+    """Channel, and start and end in milliseconds: the voice detector cuts the same sound in the same places."""
+    return window.channel, round(window.start_s * 1000), round(window.end_s * 1000)
 
 
 def _lines(pcm: Pcm, speakers: Sequence[Speaker]) -> list[_Line]:

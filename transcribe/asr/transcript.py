@@ -49,6 +49,17 @@ class HeardSegment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeardWindow:
+    """What one model made of one stretch of one channel: the piece of work that a crash never makes us do again."""
+
+    model: str
+    channel: int
+    start_s: float  # of the recording
+    end_s: float
+    segments: tuple[HeardSegment, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Word:
     text: str
     start_s: float

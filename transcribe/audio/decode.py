@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Span
+from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
 from transcribe.errors import (
     AudioProblem,
     DecoderFailed,
@@ -26,7 +26,7 @@ from transcribe.errors import (
     NotAudio,
     TooLong,
 )
-from transcribe.ports import AudioInfo, Decoded
+from transcribe.ports import AudioInfo
 
 log = logging.getLogger(__name__)
 

@@ -32,6 +32,21 @@ class Span:
         return self.end_s - self.start_s
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """What came out of a file."""
+
+    duration_s: float  # of what was written, gaps filled with silence
+    channels: int  # 1 or 2
+    missing: tuple[Span, ...]  # could not be decoded; silence in the PCM, or after its end (a file that was cut off)
+
+    @property
+    def damaged(self) -> bool:
+        """More is missing than an imprecise header explains: over half a second and over one hundredth."""
+        missing_s = sum(span.duration_s for span in self.missing)
+        return missing_s > max(0.5, 0.01 * (self.duration_s + missing_s))
+
+
 class Pcm:
     """Random access to decoded sound in a seekable file, a piece at a time, so that length never costs memory.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -11,6 +12,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable
 
 _DISK_FULL = "53100"  # SQLSTATE
+#: This process, in the name of each of its sessions: when it is taken for dead all of them are ended together, so that
+#: it keeps no lock in a transaction that it froze in.
+PROCESS = uuid4()
+SESSION_NAME = f"transcribe {PROCESS}"
 
 
 def database_url(given: str) -> URL:

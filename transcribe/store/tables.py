@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -43,6 +44,9 @@ consult = Table(
     Column("audio_s", Float),
     Column("missing_s", Float, nullable=False),
     Column("progress_s", Float, nullable=False),
+    Column("lost_s", Float, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("practice", Text, nullable=False),
     Index("consult_newest", "created_at"),
     Index("consult_status", "status"),
     Index("consult_patient", "patient_pseudonym"),
@@ -124,6 +128,84 @@ certificate = Table(
     Column("destroyed_at", DateTime(timezone=True), nullable=False),
 )
 
+# A row for each certificate whose files, and copies of the key, are gone too.
+clearance = Table(
+    "clearance",
+    metadata,
+    Column("certificate_id", Uuid, ForeignKey("certificate.id"), primary_key=True),
+    Column("cleared_at", DateTime(timezone=True), nullable=False),
+)
+
+# Finished pieces of a transcription that is not finished, sealed with the SOURCE key. They go with that key, or when
+# the transcript is there.
+piece = Table(
+    "piece",
+    metadata,
+    Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
+    Column("upload", Text, primary_key=True),  # of which recording
+    Column("name", Text, primary_key=True),  # "decoded", or channel and start of a window
+    Column("blob", LargeBinary, nullable=False),
+)
+
+# Whose turn it is in a lane; see jobs.py. "*": the turn that is being served.
+turn = Table(
+    "turn",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("practice", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+# Worker processes; the id is in the name of all their database sessions.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("queues", ARRAY(Text), nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("beat_at", DateTime(timezone=True), nullable=False),  # the database's clock, not the worker's
+)
+
+# Browsers that are logged in; here, so that a restart asks nobody to log in again.
+session = Table(
+    "session",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the session id
+    Column("token", Text, nullable=False),  # against forged requests
+    Column("last_seen", DateTime(timezone=True), nullable=False),
+    Column("heard", ARRAY(Uuid), nullable=False, server_default="{}"),  # whose listening is in the access log already
+    Index("session_last_seen", "last_seen"),
+)
+
+# Places outside the database where a copy of the wrapped data keys lives, see key_copies.py.
+key_copy = Table(
+    "key_copy",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # as in the label of the file: two disks may have the same path
+    Column("path", Text, nullable=False),
+    Column("log_seq", BigInteger, nullable=False),  # newest row of the access log that its writer saw
+    Column("certificates", BigInteger, nullable=False),  # how many its writer saw
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("missed_at", DateTime(timezone=True)),  # since when it could not be found
+    Column("ours", Boolean, nullable=False),  # false: known from before a restore
+)
+
+# What finished steps cost; says nothing of which consult.
+measurement = Table(
+    "measurement",
+    metadata,
+    _seq(),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("stage", Text, nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("work_s", Float, nullable=False),
+)
+
 access_log = Table(
     "access_log",
     metadata,
@@ -138,4 +220,4 @@ access_log = Table(
 )
 
 #: Rows can be added and never changed or removed; a trigger holds it.
-APPEND_ONLY = (consent, approval, delivery, certificate, access_log)
+APPEND_ONLY = (consent, approval, delivery, certificate, clearance, access_log)

@@ -1,0 +1,119 @@
+"""What log-in sessions promise, in memory and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from transcribe.errors import StoreUnavailable
+from transcribe.ports import Session, Sessions
+from transcribe.store.sessions import PostgresSessions
+from transcribe.web.access import SEEN_EVERY, Access, MemorySessions, NotLoggedIn
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+ONE = Session(digest=b"1" * 32, token="een", last_seen=NOW)
+OTHER = Session(digest=b"2" * 32, token="ander", last_seen=NOW)
+KEY = "sleutel-van-deze-test-0123456789"
+IDLE = timedelta(minutes=30)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
+    if request.param == "memory":
+        yield MemorySessions()
+        return
+    with PostgresSessions(request.getfixturevalue("postgres_url")) as found:
+        yield found
+
+
+def test_what_was_added_is_found(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    assert sessions.find(ONE.digest) == ONE
+    assert sessions.find(OTHER.digest) is None
+
+
+def test_a_sign_of_life_is_of_one_session(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    sessions.add(OTHER)
+    later = NOW + timedelta(minutes=1)
+    sessions.seen(ONE.digest, later)
+    found, other = sessions.find(ONE.digest), sessions.find(OTHER.digest)
+    assert found is not None
+    assert found.last_seen == later
+    assert other == OTHER
+
+
+def test_each_consult_is_heard_once(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    first, second = uuid4(), uuid4()
+    for consult_id in (first, second, first):
+        sessions.heard(ONE.digest, consult_id)
+    found = sessions.find(ONE.digest)
+    assert found is not None
+    assert found.heard == {first, second}
+
+
+def test_one_that_is_gone_is_no_problem(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    sessions.remove(ONE.digest)
+    sessions.remove(ONE.digest)
+    sessions.seen(ONE.digest, NOW)
+    sessions.heard(ONE.digest, uuid4())
+    assert sessions.find(ONE.digest) is None
+
+
+def test_old_ones_are_forgotten(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    sessions.add(OTHER)
+    sessions.seen(OTHER.digest, NOW + timedelta(days=1))
+    sessions.forget(NOW + timedelta(hours=1))
+    assert sessions.find(ONE.digest) is None
+    assert sessions.find(OTHER.digest) is not None
+
+
+def test_a_session_survives_its_process(sessions: Sessions) -> None:
+    """A new ``Access`` on the same sessions: what a web that was killed and started again is."""
+    session_id = Access(KEY, sessions).use_key(KEY)
+    again = Access(KEY, sessions)
+    token = again.session(session_id, idle=IDLE, passive=False).token
+    assert token
+    again.close(session_id)
+    with pytest.raises(NotLoggedIn):
+        again.session(session_id, idle=IDLE, passive=False)
+
+
+def test_idleness_ends_a_session_and_a_page_that_refreshes_itself_does_not_keep_it(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY)
+    now[0] += IDLE - timedelta(seconds=1)
+    access.session(session_id, idle=IDLE, passive=True)
+    access.session(session_id, idle=IDLE, passive=False)
+    now[0] += IDLE
+    access.session(session_id, idle=IDLE, passive=True)
+    now[0] += timedelta(seconds=1)
+    with pytest.raises(NotLoggedIn):
+        access.session(session_id, idle=IDLE, passive=False)
+    now[0] -= IDLE
+    with pytest.raises(NotLoggedIn):
+        access.session(session_id, idle=IDLE, passive=False)  # gone for good
+
+
+def test_a_busy_session_is_not_written_with_every_request(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY)
+    now[0] += SEEN_EVERY / 2
+    access.session(session_id, idle=IDLE, passive=False)
+    assert access.session(session_id, idle=IDLE, passive=False).last_seen == NOW
+    now[0] += SEEN_EVERY
+    access.session(session_id, idle=IDLE, passive=False)
+    assert access.session(session_id, idle=IDLE, passive=False).last_seen == now[0]
+
+
+def test_without_a_database_there_is_an_error_that_says_so() -> None:
+    with PostgresSessions("postgresql://niemand@127.0.0.1:1/niets") as away, pytest.raises(StoreUnavailable):
+        away.find(ONE.digest)

@@ -1,0 +1,118 @@
+"""What has to be done now and then, by whichever worker is first: ended recordings, retention, left-overs, lost jobs.
+
+Everything here may be done twice, or stopped half-way and done again.
+
+Erasing goes in one order, whoever asks for it: the key is destroyed together with its certificate (one transaction, so
+there is no moment at which one is true without the other); then the files and the copies of the key go; then the
+certificate is completed (``cleared_at``). A crash in between leaves it incomplete, and the next round goes on there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from transcribe import policy
+from transcribe.consult import Action, Certificate, KeyPurpose, Status
+from transcribe.errors import Conflict, TranscribeError
+from transcribe.ports import AudioStore, Spool, Store
+from transcribe.writer import SYSTEM, Writer
+
+log = logging.getLogger(__name__)
+
+#: Finished jobs are kept for whoever looks into a fault.
+KEEP_JOBS = timedelta(days=7)
+EXPIRED = "bewaartermijn"
+
+
+class Keeper:
+    """``forget_keys`` takes destroyed keys out of the copies and returns the certificates of those that are in none."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        audio: AudioStore,
+        spool: Spool,
+        writer: Writer,
+        unverified_days: int = 14,
+        forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
+        keep_jobs: timedelta = KEEP_JOBS,
+    ) -> None:
+        self._store = store
+        self._audio = audio
+        self._spool = spool
+        self._writer = writer
+        self._unverified = timedelta(days=unverified_days)
+        self._forget_keys = forget_keys
+        self._keep_jobs = keep_jobs
+        self._emptied: set[UUID] = set()  # certificates that wait for a copy of a key, and whose sound we removed
+
+    def tend(self) -> None:
+        """One round. One thing that fails does not keep the others waiting."""
+        for task in (self.expire, self.clear, self.requeue, self.prune):
+            try:
+                task()
+            except TranscribeError as problem:
+                log.warning("keeping: %s failed (%s)", task.__name__, type(problem).__name__)
+
+    def expire(self) -> int:
+        """Erase consults that nobody verified in time. Returns how many."""
+        now = self._writer.clock()
+        return sum(self._expire(one) for one in self._store.older(tuple(policy.UNVERIFIED), now - self._unverified))
+
+    def _expire(self, consult_id: UUID) -> bool:
+        consult = self._store.consult(consult_id)
+        if consult.changed_at > self._writer.clock() - self._unverified or consult.status not in policy.UNVERIFIED:
+            return False
+        try:
+            self._writer.apply(
+                SYSTEM,
+                consult,
+                Action.EXPIRED,
+                status=Status.DISCARDED,
+                reason=None,
+                destroy=self._writer.certificates(consult_id, EXPIRED, KeyPurpose),
+            )
+        except Conflict:
+            return False  # somebody is at it after all
+        return True
+
+    def clear(self) -> int:
+        """Complete the certificates of destroyed keys. Returns how many."""
+        cleared = waiting = 0
+        # by the thousand, past those that wait for a copy that is out of reach
+        while proofs := self._store.uncleared(skip=waiting):
+            for proof in proofs:
+                if proof.id not in self._emptied:
+                    self._remove_sound(proof)
+            gone = self._forget_keys(proofs)
+            for proof in gone:
+                if proof.id in self._emptied:
+                    self._remove_sound(proof)  # what came in while it waited
+            self._store.clear(gone, self._writer.clock())
+            cleared += len(gone)
+            waiting += len(proofs) - len(gone)
+            self._emptied |= {proof.id for proof in proofs}
+            self._emptied -= {proof.id for proof in gone}
+        return cleared
+
+    def _remove_sound(self, proof: Certificate) -> None:
+        if proof.purpose is KeyPurpose.SOURCE:
+            self._audio.delete(proof.consult_id)
+            self._spool.delete(proof.consult_id)
+
+    def requeue(self) -> int:
+        """A job for every consult that wants one and has none. Returns how many."""
+        found = self._store.idle()
+        for consult_id in found:
+            try:
+                self._writer.again(self._store.consult(consult_id))
+            except Conflict:
+                continue
+        return len(found)
+
+    def prune(self) -> int:
+        return self._store.prune(jobs_before=self._writer.clock() - self._keep_jobs)

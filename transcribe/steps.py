@@ -1,0 +1,173 @@
+"""What a worker does with a job: a recording to a transcript, a transcript to a draft.
+
+Every outcome is written under the lease of the attempt that made it. A worker that was taken for dead and wakes later
+can't write: its lease is over (``LeaseLost``). Finished pieces are kept as they come; the next attempt goes on there.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from uuid import UUID
+
+from consent import Purpose, require
+from transcribe import policy
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import Decoded, Pcm, mixed
+from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Stage, Status
+from transcribe.errors import AudioProblem, Conflict, Erased, NoSpeech, NotFound
+from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
+from transcribe.soep.check import missed
+from transcribe.writer import PCM, SYSTEM, Writer
+
+log = logging.getLogger(__name__)
+
+#: Attempts after which a person must look: a recording that takes its worker down each time must not do so for ever.
+MOST_ATTEMPTS = 10
+
+
+class Interrupted(Exception):
+    """The worker was asked to stop in the middle of a step: the job goes back into the queue."""
+
+
+class Steps:
+    """One for each worker: ``transcriber`` is not thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        audio: AudioStore,
+        decoder: Decoder,
+        transcriber: Transcriber | None,
+        drafter: Drafter,
+        writer: Writer,
+        max_minutes: int = 120,
+    ) -> None:
+        self._store = store
+        self._audio = audio
+        self._decoder = decoder
+        self._transcriber = transcriber
+        self._drafter = drafter
+        self._writer = writer
+        self._max_minutes = max_minutes
+
+    def do(self, stage: Stage, consult_id: UUID, lease: Lease, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """One attempt at one job. Fine when the consult needs it no more.
+
+        A withdrawal in the middle ends the work quietly: what it made goes with the destroyed key. ``stop`` is asked
+        after each piece of sound. Raises ``Interrupted``, ``LeaseLost``, ``StoreUnavailable``: all three say nothing of
+        the consult, which is done again by a later attempt. Whatever else happens is the consult's: it is marked.
+        """
+        try:
+            consult = self._store.consult(consult_id)
+            if policy.stage_of(consult) is not stage:
+                return
+            if lease.attempt >= MOST_ATTEMPTS:
+                self._stop(consult, Reason.FAILED, lease)
+            elif stage is Stage.TRANSCRIBE:
+                self._transcribe(consult, lease, stop)
+            else:
+                self._draft(consult, lease)
+        except (Conflict, Erased, NotFound) as error:
+            log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
+
+    def failed(self, consult_id: UUID, lease: Lease) -> None:
+        """The worker could not go on: keep the status, say so, leave the recording where it is."""
+        consult = self._store.consult(consult_id)
+        if policy.stage_of(consult) is not None:
+            self._stop(consult, Reason.FAILED, lease)
+
+    def _transcribe(self, consult: Consult, lease: Lease, stop: Callable[[], bool]) -> None:
+        require(self._store.consent(consult.id), Purpose.TRANSCRIPTION)
+        if self._transcriber is None:
+            return self._stop(consult, Reason.NO_MODEL, lease)
+        began = time.monotonic()
+        key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
+        kept = self._store.kept(consult.id)
+        try:
+            decoded = kept.decoded or self._decode(consult, key, lease, stop)
+            speakers = _speakers(consult, decoded)
+            with self._audio.open(consult.id, PCM, key) as file:
+                transcript = self._transcriber.transcribe(
+                    Pcm(file, channels=decoded.channels),
+                    speakers,
+                    missing=decoded.missing,
+                    heard=kept.windows,
+                    keep=lambda window: self._store.keep(consult.id, window, lease),
+                    progress=lambda done_s: self._progress(consult, done_s, lease, stop),
+                )
+        except NoSpeech:
+            return self._stop(consult, Reason.NO_SPEECH, lease)
+        except AudioProblem:
+            return self._stop(consult, Reason.UNREADABLE, lease)
+        self._writer.apply(
+            SYSTEM,
+            consult,
+            Action.TRANSCRIBED,
+            detail=f"{len(transcript.utterances)} uitingen",
+            lease=lease,
+            status=Status.TRANSCRIBED,
+            reason=Reason.DAMAGED if decoded.damaged else None,
+            transcript=transcript,
+            channels=speakers,
+            audio_s=decoded.duration_s,
+            missing_s=transcript.missing_s,
+            progress_s=decoded.duration_s,
+        )
+        fresh_s = decoded.duration_s - sum(window.end_s - window.start_s for window in kept.windows)
+        self._store.measured(Stage.TRANSCRIBE, max(fresh_s, 0.0), time.monotonic() - began)
+        return None
+
+    def _decode(self, consult: Consult, key: bytes, lease: Lease, stop: Callable[[], bool]) -> Decoded:
+        """The upload to PCM in the audio store, once."""
+        with (
+            self._audio.open(consult.id, consult.upload, key) as file,
+            self._decoder.decode(file, max_s=self._max_minutes * 60) as decoding,
+        ):
+            # one voice is declared for everything together: its channels become one
+            mix = decoding.channels > len(consult.channels)
+
+            def chunks() -> Iterator[bytes]:
+                for chunk in decoding:
+                    if stop():
+                        raise Interrupted
+                    yield chunk
+
+            self._audio.write(consult.id, PCM, key, mixed(chunks()) if mix else chunks())
+            decoded = decoding.result()
+        if mix:
+            decoded = replace(decoded, channels=1)
+        self._store.keep(consult.id, decoded, lease)
+        return decoded
+
+    def _draft(self, consult: Consult, lease: Lease) -> None:
+        require(self._store.consent(consult.id), Purpose.DRAFT)
+        transcript = self._store.transcript(consult.id)
+        if transcript is None:
+            raise NotFound
+        note = self._drafter.draft(transcript)
+        note = replace(note, missed=missed(note, transcript))
+        lines = sum(1 for _ in note.lines())
+        self._writer.apply(
+            SYSTEM, consult, Action.DRAFTED, detail=f"{lines} regels", lease=lease, status=Status.DRAFTED, note=note
+        )
+
+    def _progress(self, consult: Consult, done_s: float, lease: Lease, stop: Callable[[], bool]) -> None:
+        """Called by the transcriber after each piece: the place where a withdrawal ends the work."""
+        if stop():
+            raise Interrupted
+        if self._store.consult(consult.id).version != consult.version:
+            raise Conflict
+        self._store.progress(consult.id, done_s, lease)
+
+    def _stop(self, consult: Consult, reason: Reason, lease: Lease) -> None:
+        assert reason in STOPPING
+        self._writer.apply(SYSTEM, consult, Action.STEP_FAILED, detail=reason.value, lease=lease, reason=reason)
+
+
+def _speakers(consult: Consult, decoded: Decoded) -> tuple[Speaker, ...]:
+    known = len(consult.channels) == decoded.channels
+    return consult.channels if known else (Speaker.ONBEKEND,) * decoded.channels

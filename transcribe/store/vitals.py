@@ -1,0 +1,89 @@
+"""How the service is, read from the tables of the queue and our own; and the tidying of those tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from transcribe.consult import Lane, Reason, Status
+from transcribe.vitals import Queue, Vitals, WorkerVitals
+
+_QUEUES = text("""
+    SELECT queue_name,
+           count(*) FILTER (WHERE status = 'todo') AS waiting,
+           count(*) FILTER (WHERE status = 'doing') AS running,
+           coalesce(extract(epoch FROM now() - min(deferred.at) FILTER (WHERE status = 'todo')), 0) AS oldest_s
+      FROM procrastinate_jobs AS job
+      LEFT JOIN LATERAL (
+          SELECT min(at) AS at FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred'
+      ) AS deferred ON true
+     WHERE status IN ('todo', 'doing')
+     GROUP BY queue_name ORDER BY queue_name
+""")
+_WORKERS = text("""
+    SELECT id, host, pid, lane, device, model, queues, started_at, extract(epoch FROM now() - beat_at) AS beat_s
+      FROM worker ORDER BY host, pid
+""")
+_WORK = text("""
+    SELECT coalesce(sum(audio_s), 0) AS audio_s, coalesce(sum(work_s), 0) AS work_s
+      FROM measurement WHERE at > now() - interval '1 day'
+""")
+
+
+def read(tx: Connection) -> Vitals:
+    work = tx.execute(_WORK).one()
+    sound = tx.execute(
+        text("SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult")
+    )
+    recorded = sound.one()
+    reasons = tx.execute(text("SELECT reason, count(*) AS n FROM consult WHERE reason IS NOT NULL GROUP BY reason"))
+    statuses = tx.execute(text("SELECT status, count(*) AS n FROM consult GROUP BY status"))
+    return Vitals(
+        at=tx.scalar(text("SELECT now()")),
+        queues=tuple(
+            Queue(name=row.queue_name, waiting=row.waiting, running=row.running, oldest_s=float(row.oldest_s))
+            for row in tx.execute(_QUEUES)
+        ),
+        workers=tuple(
+            WorkerVitals(
+                id=row.id,
+                host=row.host,
+                pid=row.pid,
+                lane=Lane(row.lane),
+                device=row.device,
+                model=row.model,
+                queues=tuple(row.queues),
+                started_at=row.started_at,
+                beat_s=float(row.beat_s),
+            )
+            for row in tx.execute(_WORKERS)
+        ),
+        consults={Status(row.status): row.n for row in statuses},
+        stopped={Reason(row.reason): row.n for row in reasons},
+        recorded_s=recorded.all_s,
+        lost_s=recorded.lost_s,
+        audio_s=work.audio_s,
+        work_s=work.work_s,
+        uncleared=tx.scalar(
+            text(
+                "SELECT count(*) FROM certificate"
+                " WHERE NOT EXISTS (SELECT 1 FROM clearance WHERE certificate_id = certificate.id)"
+            )
+        )
+        or 0,
+    )
+
+
+def prune_jobs(tx: Connection, before: datetime) -> int:
+    """Finished jobs go, their events with them, and processes that the queue's library still counts as workers."""
+    gone = tx.execute(
+        text("""
+            DELETE FROM procrastinate_jobs AS job
+             WHERE status NOT IN ('todo', 'doing')
+               AND NOT EXISTS (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at >= :before)
+        """),
+        {"before": before},
+    )
+    tx.execute(text("DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - interval '1 hour'"))
+    return gone.rowcount
