@@ -7,7 +7,7 @@ What it promises:
   (one exception, made only when the path is too long for a socket: a private folder of our own for the socket);
 - it survives ``kill -9`` of us (the next start takes the running server over), of the server (crash recovery), and a
   ``postmaster.pid`` whose number now belongs to somebody else's process;
-- what is half made is never used: the cluster is made beside and renamed;
+- what is half made is never used: the cluster is made beside and renamed, also when a newer one takes its place;
 - the server's own log holds no parameter and no row: see ``_SETTINGS``.
 
 Who stops it: the last one out. Every process that uses the server holds a shared lock on ``postgres/in-use``; it ends
@@ -27,8 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -50,6 +50,7 @@ _DATABASE = "transcribe"
 _PORT = 5432  # only part of the socket's name
 _SOCKET_PATH_MAX = 103  # bytes; sun_path holds 104 with its closing zero on macOS, 108 on Linux
 _LOG_MAX_BYTES = 10_000_000
+_PART = ".part"  # what has this at the end of its name is half made, and removed at the next start
 
 #: On the command line, so that a cluster of any age gets them.
 _SETTINGS = {
@@ -167,6 +168,17 @@ class EmbeddedPostgres:
         self._in_use = in_use
         return url
 
+    def running(self) -> str | None:
+        """The URL of the server if it runs now, else None. Starts nothing and makes nothing.
+
+        Who uses it does not keep the server running.
+        """
+        password = self._folder / "password"
+        if not password.is_file():
+            return None
+        self._data_dir = self._data_dir.resolve()
+        return None if self._verified() is None else self._url(self._password())
+
     def revive(self) -> None:
         """Start the server again if it died under us; fine when it runs, or when it was never started."""
         if self._in_use is None:
@@ -174,6 +186,86 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + self._timeout_s
         with self._start_lock(deadline):
             self._start(deadline)
+
+    @property
+    def major(self) -> int | None:
+        """The version of the cluster; None before there is one."""
+        for cluster in (self._cluster, self._replaced):
+            if cluster.is_dir():
+                return int((cluster / "PG_VERSION").read_text().strip())
+        return None
+
+    def replace(self, make: Callable[[str, EmbeddedPostgres], None], programs: Programs) -> None:
+        """Put a cluster of these programs in the place of this one.
+
+        ``make`` gets the URL of this one's server and the server of the new cluster, not yet started, and fills it.
+        Nobody else is let in meanwhile. Whatever goes wrong, and at whatever moment we are killed: the old cluster is
+        there, or the new one is there whole. The old one is removed at the end: it holds wrapped keys.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        self._data_dir = self._data_dir.resolve()
+        self._make_folder()
+        with self._start_lock(deadline):
+            in_use = self._open_in_use()
+            try:
+                self._claim(in_use)
+                url = self._start(deadline)
+                needed = _size(self._cluster) * 1.2
+                if shutil.disk_usage(self._folder).free < needed:
+                    raise SetupProblem(
+                        problem=f"er is te weinig schijfruimte: voor de nieuwe database is {needed / 1e9:.1f} GB nodig "
+                        "naast de oude. Maak ruimte vrij en probeer het opnieuw."
+                    )
+                new = self._beside(programs)
+                try:
+                    make(url, new)
+                finally:
+                    new.stop()
+                    self._shut_down()
+                    self._process = None
+                self._swap(new)
+            finally:
+                self._let_go(in_use, stop=True)
+
+    def _claim(self, in_use: IO[bytes]) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupProblem(
+                problem="de database is in gebruik. Stop eerst de dienst (transcribe serve) en probeer het opnieuw."
+            ) from None
+
+    def _beside(self, programs: Programs) -> EmbeddedPostgres:
+        """A server for a new cluster with our password and account; a crash leaves what ``_tidy`` takes away."""
+        folder = make_data_dir(self._folder / f"upgrade{_PART}")
+        new = EmbeddedPostgres(
+            folder,
+            os_user=self._account.name if self._account else "",
+            bin_dir=str(programs.bin_dir),
+            timeout_s=self._timeout_s,
+        )
+        new._make_folder()
+        write_once(new._folder / "password", self._password().encode())
+        return new
+
+    def _swap(self, new: EmbeddedPostgres) -> None:
+        """Under the start lock, both servers stopped."""
+        self._cluster.rename(self._replaced)
+        sync_folder(self._folder)
+        new._cluster.rename(self._cluster)
+        sync_folder(self._folder)
+        try:
+            self._start(time.monotonic() + self._timeout_s)
+        except SetupProblem:
+            if self._replaced.is_dir():
+                self._shut_down()
+                self._process = None
+                self._cluster.rename(self._folder / f"failed{_PART}")
+                self._tidy()
+            raise
+        self._tidy()
 
     def stop(self) -> None:
         """Let go of the server, and shut it down when nobody else uses it. Fine when it was not started."""
@@ -202,9 +294,8 @@ class EmbeddedPostgres:
     # -- the steps of a start ------------------------------------------------------------------------------------
 
     def _start(self, deadline: float) -> str:
+        self._tidy()
         self._account = self._choose_account()
-        for leftover in (*self._folder.glob("init-*"), *self._folder.glob("*.part")):
-            shutil.rmtree(leftover)
         password = self._password()
         while True:
             if self._verified() is None:
@@ -215,6 +306,22 @@ class EmbeddedPostgres:
                 self._launch(programs)
             if self._ready(password, deadline):
                 break
+        if self._replaced.is_dir():
+            shutil.rmtree(self._replaced)  # the one in its place was found good, and has just started
+        return self._url(password)
+
+    def _tidy(self) -> None:
+        """After a crash: finish or undo what it was in the middle of."""
+        if self._replaced.is_dir() and not self._cluster.is_dir():
+            self._replaced.rename(self._cluster)
+            sync_folder(self._folder)
+        for leftover in (*self._folder.glob("init-*"), *self._folder.glob(f"*{_PART}")):
+            for process in _servers_in(leftover):
+                process.kill()
+                process.wait(self._timeout_s)
+            shutil.rmtree(leftover)
+
+    def _url(self, password: str) -> str:
         socket = quote(str(self._socket_in_use()), safe="")
         return f"postgresql+psycopg://{_ROLE}:{password}@/{_DATABASE}?host={socket}&port={_PORT}"
 
@@ -225,6 +332,11 @@ class EmbeddedPostgres:
     @property
     def _cluster(self) -> Path:
         return self._folder / "cluster"
+
+    @property
+    def _replaced(self) -> Path:
+        """The cluster that an upgrade has put aside, until the new one has started."""
+        return self._folder / "cluster-before"
 
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
@@ -324,7 +436,7 @@ class EmbeddedPostgres:
         package = prefix.parent
         target = self._folder / f"programs-{programs.version}"
         if not target.is_dir():
-            draft = self._folder / f"programs-{secrets.token_hex(4)}.part"
+            draft = self._folder / f"programs-{secrets.token_hex(4)}{_PART}"
             # The wheel's programs find their libraries by relative paths: <package>.libs or <package>/.dylibs.
             for tree in (prefix, package.with_name(package.name + ".libs"), package / ".dylibs"):
                 if tree.is_dir():
@@ -382,7 +494,7 @@ class EmbeddedPostgres:
                     stdout=log,
                     stderr=log,
                     cwd=draft,
-                    env=_environment(),
+                    env=environment(),
                     umask=0o077,
                     timeout=max(1.0, deadline - time.monotonic()),
                     check=False,
@@ -410,7 +522,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 cwd=self._cluster,
-                env=_environment(),
+                env=environment(),
                 umask=0o077,
                 start_new_session=True,  # Ctrl-C at our terminal is for us: we stop the server in order
                 **_as(self._account),
@@ -506,15 +618,7 @@ class EmbeddedPostgres:
 
     def _orphans(self) -> bool:
         """Are there server processes whose working folder is our cluster?"""
-        for process in psutil.process_iter(["name"]):
-            if "postgres" not in (process.info["name"] or ""):
-                continue
-            try:
-                if process.cwd() == str(self._cluster):
-                    return True
-            except psutil.Error:
-                continue  # gone, or of another account and so not ours
-        return False
+        return any(True for _ in _servers_in(self._cluster))
 
     # -- the socket ----------------------------------------------------------------------------------------------
 
@@ -581,7 +685,8 @@ def find_programs(bin_dir: str = "", *, major: int | None = None) -> Programs:
         have = ", ".join(programs.version for programs in found)
         raise SetupProblem(
             problem=f"de database is gemaakt met PostgreSQL {major}; hier staat alleen {have}. Installeer PostgreSQL "
-            f"{major} erbij (apt install postgresql-{major}), of wijs de programma's aan met TRANSCRIBE_POSTGRES_BIN."
+            f"{major} erbij (apt install postgresql-{major}), of wijs de programma's aan met TRANSCRIBE_POSTGRES_BIN. "
+            "Zet daarna de database over naar de nieuwe versie: transcribe upgrade-database."
         )
     where = f"in {bin_dir}" if bin_dir else "op deze computer"
     raise SetupProblem(
@@ -608,15 +713,36 @@ def _programs_in(bin_dir: Path) -> Programs | None:
         return None
     try:
         command = [str(bin_dir / "postgres"), "--version"]
-        done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     version = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", done.stdout)  # not "19devel": nobody's records go there
     return Programs(bin_dir=bin_dir, version=version[1]) if done.returncode == 0 and version else None
 
 
-def _environment() -> dict[str, str]:
-    """Ours without PGDATA, PGPORT, PGOPTIONS and the like: those are about some other server."""
+def _size(folder: Path) -> int:
+    """In bytes; files may come and go meanwhile."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.lstat().st_size
+    return size
+
+
+def _servers_in(folder: Path) -> Iterator[psutil.Process]:
+    """Server processes that work in this folder, or below it."""
+    for process in psutil.process_iter(["name"]):
+        if "postgres" not in (process.info["name"] or ""):
+            continue
+        try:
+            if Path(process.cwd()).is_relative_to(folder):
+                yield process
+        except psutil.Error:
+            continue  # gone, or of another account and so not ours
+
+
+def environment() -> dict[str, str]:
+    """Ours for PostgreSQL's programs, without PGDATA, PGPORT, PGOPTIONS and the like: those are of another server."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
 
@@ -640,7 +766,7 @@ def _allowed(command: list[str], account: Account) -> bool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env=_environment(),
+            env=environment(),
             timeout=30,
             check=False,
             **_as(account),

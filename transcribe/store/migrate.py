@@ -6,7 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from transcribe.errors import SetupProblem
@@ -22,12 +23,35 @@ def migrate(url: str) -> None:
     """
     engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
     with translated(), engine.begin() as connection:
-        version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
-        if version < OLDEST_SERVER:
-            raise SetupProblem(problem=f"PostgreSQL {version} is te oud; nodig is {OLDEST_SERVER} of nieuwer.")
-        connection.execute(text("SELECT pg_advisory_xact_lock(23553, 2)"))  # the pair is ours, see postgres.py
-        config = Config()
-        # alembic reads this through configparser, to which a percent sign means something
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        upgrade(connection)
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """``migrate`` in a transaction of the caller's, as far as ``revision``."""
+    version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
+    if version < OLDEST_SERVER:
+        raise SetupProblem(problem=f"PostgreSQL {version} is te oud; nodig is {OLDEST_SERVER} of nieuwer.")
+    connection.execute(text("SELECT pg_advisory_xact_lock(23553, 2)"))  # the pair is ours, see postgres.py
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """None for a database without our tables."""
+    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def knows(revision: str) -> bool:
+    """Is this a revision of ours, and not of a newer version of the program?"""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _config() -> Config:
+    config = Config()
+    # alembic reads this through configparser, to which a percent sign means something
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

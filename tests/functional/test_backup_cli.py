@@ -1,0 +1,79 @@
+"""Back-up and restore as an administrator does them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from transcribe.settings import Settings
+from transcribe.store.folders import throwaway_data_dir
+from transcribe.store.keys import load_master_key
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with throwaway_data_dir() as folder:
+        yield folder
+
+
+@pytest.fixture
+def other_dir() -> Iterator[Path]:
+    with throwaway_data_dir() as folder:
+        yield folder
+
+
+def cli(*arguments: object) -> subprocess.CompletedProcess[str]:
+    base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
+    if os.geteuid() == 0:
+        base["TRANSCRIBE_OS_USER"] = "nobody"
+    return subprocess.run(
+        [sys.executable, "-m", "transcribe", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"},
+    )
+
+
+def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "praktijk.backup"
+    refused = cli("backup", file, "--data-dir", data_dir)
+    assert refused.returncode == 5, "without a master key, and none is made"
+    assert "hoofdsleutel ontbreekt" in refused.stderr
+    load_master_key(Settings(data_dir=data_dir))
+
+    made = cli("backup", file, "--data-dir", data_dir)
+    assert made.returncode == 0, made.stderr
+    assert "Reservekopie gemaakt" in made.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, "sleutels.kopie"}
+    assert cli("backup", "verify", file, "--data-dir", data_dir).returncode == 0
+
+    shutil.copytree(data_dir / "keys", other_dir / "keys")
+    back = cli("restore", file, "--data-dir", other_dir)
+    assert back.returncode == 0, back.stderr
+    assert "Teruggezet" in back.stdout
+    assert "gegevens" in cli("restore", file, "--data-dir", data_dir).stderr
+
+    number = next(word for word in cli("key-copies", "list", "--data-dir", other_dir).stdout.split() if len(word) == 8)
+    assert cli("key-copies", "forget", number, "--data-dir", other_dir).returncode == 0
+    assert number not in cli("key-copies", "list", "--data-dir", other_dir).stdout
+    assert "Niets te doen" in cli("upgrade-database", "--data-dir", other_dir).stdout
+
+
+def test_a_damaged_backup_has_an_exit_code(data_dir: Path, tmp_path: Path) -> None:
+    load_master_key(Settings(data_dir=data_dir))
+    (tmp_path / "een.backup").write_bytes(b"TSCRENV1 kapot")
+    (tmp_path / "sleutels.kopie").write_bytes(b"iets anders")
+    done = cli("backup", "verify", tmp_path / "een.backup", "--data-dir", data_dir)
+    assert done.returncode == 1
+    assert "geen sleutelkopie" in done.stderr

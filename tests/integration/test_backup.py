@@ -1,0 +1,590 @@
+"""Back-up and restore, and what an erasure does to both. What is saved on PostgreSQL 15 comes back on 18."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from transcribe.asr.transcript import Speaker, Transcript, Utterance
+from transcribe.audio.pcm import Decoded
+from transcribe.consult import Action, Approval, AuditEvent, Certificate, Change, Consult, KeyPurpose, Role, Status
+from transcribe.errors import Erased, NotFound
+from transcribe.keeper import Keeper
+from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.store import backup as backup_module
+from transcribe.store.backup import SAVED, Done, back_up, restore, verify
+from transcribe.store.blobs import FolderBlobs
+from transcribe.store.envelope import BackupProblem, Kind, members, open_envelope
+from transcribe.store.key_copies import NAME, KeyCopies
+from transcribe.store.keys import MasterKey
+from transcribe.store.postgres import PostgresStore
+from transcribe.store.sound import SealedAudioStore
+from transcribe.testing import MemorySpool
+from transcribe.writer import Writer
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+MASTER = MasterKey.of(bytes(range(32)))
+SOUND = b"\x01\x02" * 100_000
+NOTE = Note(reports=(Report(id="R1", lines=(Line(id="L1", section=Section.S, text="Keelpijn sinds 3 dagen."),)),))
+TRANSCRIPT = Transcript(utterances=(Utterance(speaker=Speaker.PATIENT, start_s=0, end_s=1, text="Ik heb keelpijn."),))
+DECODED = Decoded(duration_s=1, channels=1, missing=())
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Practice:
+    """An installation: database and sound."""
+
+    url: str
+    folder: Path
+    store: PostgresStore
+    blobs: FolderBlobs
+    audio: SealedAudioStore
+
+    def consult(self, number: int = 1, status: Status = Status.DRAFTED) -> Consult:
+        """With sound, transcript and note."""
+        new = Consult(
+            id=uuid4(),
+            patient_ref=f"P-{number}",
+            status=status,
+            created_at=NOW,
+            changed_at=NOW,
+            version=1,
+            upload="upload",
+        )
+        self.store.apply(Change(consult=new, audit=event(new.id), transcript=TRANSCRIPT, note=NOTE))
+        self.audio.write(new.id, "upload", self.store.data_key(new.id, KeyPurpose.SOURCE), [SOUND])
+        new = replace(new, version=2)
+        self.store.apply(Change(consult=new, audit=event(new.id), decoded=DECODED))
+        return new
+
+    def erase(self, consult: Consult, *purposes: KeyPurpose, status: Status = Status.WITHDRAWN) -> list[Certificate]:
+        proofs = tuple(
+            Certificate(id=uuid4(), consult_id=consult.id, purpose=one, why="intrekking", destroyed_at=NOW)
+            for one in purposes or KeyPurpose
+        )
+        gone = replace(consult, version=consult.version + 1, status=status, patient_ref="")
+        self.store.apply(Change(consult=gone, audit=event(consult.id), destroy=proofs))
+        return list(proofs)
+
+    def keeper(self, copies: KeyCopies) -> Keeper:
+        return Keeper(
+            store=self.store,
+            audio=self.audio,
+            spool=MemorySpool(),
+            writer=Writer(self.store),
+            forget_keys=copies.forget,
+        )
+
+    def backup(self, path: Path) -> Done:
+        return back_up(path, store=self.store, url=self.url, blobs=self.blobs, master_key=MASTER, actor="beheerder")
+
+    def restore(self, path: Path, keys: Path | None = None) -> Done:
+        return restore(
+            path,
+            keys or path.with_name(NAME),
+            url=self.url,
+            blobs=self.blobs,
+            master_key=MASTER,
+            actor="beheerder",
+        )
+
+    @contextmanager
+    def copies(self) -> Iterator[KeyCopies]:
+        found = KeyCopies(self.store, self.url, MASTER, patience_s=1)
+        yield found
+        found.close()
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            found = connection.execute(text(statement))
+            return [tuple(row) for row in found] if found.returns_rows else []
+
+
+def event(consult_id: UUID | None = None) -> AuditEvent:
+    return AuditEvent(at=NOW, actor="Jansen", role=Role.HUISARTS, action=Action.NOTE_VIEWED, consult_id=consult_id)
+
+
+def practice(url: str, folder: Path) -> Practice:
+    folder.mkdir()
+    blobs = FolderBlobs(folder / "audio")
+    return Practice(
+        url=url, folder=folder, store=PostgresStore(url, MASTER), blobs=blobs, audio=SealedAudioStore(blobs)
+    )
+
+
+@pytest.fixture(params=["postgresql 18 (wheel)", "postgresql 15 (debian)"])
+def server(request: pytest.FixtureRequest, postgres_server: Callable[[str], object]) -> object:
+    if "debian" not in request.param:
+        return postgres_server("")
+    if not DEBIAN_15.is_dir():
+        pytest.skip("Debian's PostgreSQL 15 is not installed (apt install postgresql-15)")
+    return postgres_server(str(DEBIAN_15))
+
+
+@pytest.fixture
+def here(server: object, tmp_path: Path) -> Iterator[Practice]:
+    with server.database() as url:  # type: ignore[attr-defined]
+        found = practice(url, tmp_path / "praktijk")
+        yield found
+        found.store.close()
+
+
+@pytest.fixture
+def there(postgres_url: str, tmp_path: Path) -> Iterator[Practice]:
+    """An empty installation, to restore to."""
+    found = practice(postgres_url, tmp_path / "nieuw")
+    yield found
+    found.store.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    folder = tmp_path / "schijf"
+    folder.mkdir()
+    return folder
+
+
+# -- an erased consult stays erased --------------------------------------------------------------------------------
+
+
+def test_what_was_erased_after_the_backup_stays_erased(here: Practice, there: Practice, disk: Path) -> None:
+    erased, kept, before = here.consult(1), here.consult(2), here.consult(3)
+    here.erase(before)
+    here.backup(disk / "maandag.backup")
+    here.erase(erased)
+    with here.copies() as copies:
+        assert here.keeper(copies).clear() == 4
+    assert all(proof.cleared_at for proof in here.store.certificates(erased.id))
+
+    done = there.restore(disk / "maandag.backup")
+
+    assert (done.contents.consults, done.erased) == (3, 1)
+    assert there.store.consult(before.id).status is Status.WITHDRAWN
+    assert len(there.store.certificates(before.id)) == 2
+    for read in (there.store.transcript, there.store.note):
+        with pytest.raises(Erased):
+            read(erased.id)
+    for purpose in KeyPurpose:
+        with pytest.raises(Erased):
+            there.store.data_key(erased.id, purpose)
+    with pytest.raises(NotFound):
+        there.blobs.open(erased.id, "upload")
+    assert there.store.kept(erased.id).decoded is None
+    back = there.store.consult(erased.id)
+    assert (back.status, back.patient_ref) == (Status.ERASED, "")
+    proofs = {proof.purpose: proof for proof in there.store.certificates(erased.id)}
+    assert set(proofs) == set(KeyPurpose)
+    assert {(proof.why, proof.destroyed_at) for proof in proofs.values()} == {("intrekking", NOW)}
+    assert there.query(f"SELECT count(*) FROM content WHERE consult_id = '{erased.id}' AND blob IS NOT NULL") == [(0,)]
+
+    assert there.store.note(kept.id) == (1, NOTE)
+    assert there.store.events(erased.id)[-1].action is Action.ERASED
+
+
+def test_no_key_of_any_consult_is_in_the_backup(here: Practice, disk: Path) -> None:
+    consults = [here.consult(number) for number in range(3)]
+    wrapped = [bytes(row[0]) for row in here.query("SELECT wrapped FROM data_key")]  # type: ignore[call-overload]
+    here.backup(disk / "een.backup")
+    here.erase(consults[0])
+    with here.copies() as copies:
+        here.keeper(copies).clear()
+    left = [bytes(row[0]) for row in here.query("SELECT wrapped FROM data_key")]  # type: ignore[call-overload]
+    assert (len(wrapped), len(left)) == (6, 4)
+
+    backup = plain(disk / "een.backup", Kind.BACKUP)
+    assert str(consults[0].id).encode() in backup, "nothing was searched"
+    assert not [key for key in wrapped if shown(key, backup)]
+    copy = plain(disk / NAME, Kind.KEYS)
+    assert [key for key in wrapped if shown(key, copy)] == left
+
+
+def plain(path: Path, kind: Kind) -> bytes:
+    with open_envelope(path, kind, MASTER)[1] as stream:
+        return b"".join(b"".join(chunks) for _, chunks in members(stream))
+
+
+def shown(key: bytes, where: bytes) -> bool:
+    return key in where or key.hex().encode() in where.lower()
+
+
+def test_what_was_approved_after_the_backup_loses_its_source_and_keeps_the_patient(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    consult = here.consult()
+    here.backup(disk / "een.backup")
+    signed = Approval(
+        id=uuid4(),
+        consult_id=consult.id,
+        note_version=1,
+        sha256="00",
+        approved_by="Jansen",
+        role=Role.HUISARTS,
+        approved_at=NOW,
+    )
+    proof = Certificate(id=uuid4(), consult_id=consult.id, purpose=KeyPurpose.SOURCE, why="akkoord", destroyed_at=NOW)
+    approved = replace(consult, version=3, status=Status.APPROVED)
+    here.store.apply(Change(consult=approved, audit=event(consult.id), approval=signed, destroy=(proof,)))
+    with here.copies() as copies:
+        assert here.keeper(copies).clear() == 1
+
+    assert there.restore(disk / "een.backup").erased == 1
+    with pytest.raises(Erased):
+        there.store.note(consult.id)
+    back = there.store.consult(consult.id)
+    assert (back.status, back.patient_ref) == (Status.ERASED, consult.patient_ref)
+
+
+# -- a restore brings back what lives ------------------------------------------------------------------------------
+
+
+def test_a_living_consult_comes_back_whole(here: Practice, there: Practice, disk: Path) -> None:
+    consults = [here.consult(number) for number in range(3)]
+    approved = here.consult(4)
+    here.erase(approved, KeyPurpose.SOURCE, status=Status.APPROVED)
+    made = here.backup(disk / "een.backup")
+    done = there.restore(disk / "een.backup")
+    assert (made.sounds, done.sounds, done.erased) == (3, 3, 0)
+    for consult in consults:
+        assert there.store.consult(consult.id) == here.store.consult(consult.id)
+        assert there.store.note(consult.id) == (1, NOTE)
+        assert there.store.transcript(consult.id) == TRANSCRIPT
+        assert there.store.kept(consult.id) == here.store.kept(consult.id)
+        with there.audio.open(consult.id, "upload", there.store.data_key(consult.id, KeyPurpose.SOURCE)) as file:
+            assert file.read() == SOUND
+    assert there.store.certificates(approved.id) == here.store.certificates(approved.id)
+    assert there.store.verify_log() is None
+    assert there.store.events()[-1].action is Action.RESTORED
+    assert here.store.events()[-1].action is Action.BACKED_UP
+    for table in SAVED:
+        if table.name != "access_log":
+            both = [one.query(f"SELECT t::text FROM {table.name} t ORDER BY 1") for one in (here, there)]
+            assert both[0] == both[1], table.name
+    # and life goes on, with numbers of its own
+    new = there.consult(5)
+    there.erase(new)
+    assert there.store.verify_log() is None
+
+
+def test_a_restore_goes_into_a_database_without_tables_too(here: Practice, there: Practice, disk: Path) -> None:
+    consult = here.consult()
+    here.backup(disk / "een.backup")
+    there.query("DROP SCHEMA public CASCADE")
+    there.query("CREATE SCHEMA public")
+    there.restore(disk / "een.backup")
+    assert there.store.note(consult.id) == (1, NOTE)
+    assert there.store.idle() == []  # the queue is there, and empty
+
+
+def test_a_backup_while_others_write_is_of_one_moment(here: Practice, there: Practice, disk: Path) -> None:
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            while not stop.is_set():
+                consult = here.consult()
+                if consult.id.int % 2:
+                    here.erase(consult)
+                    with here.copies() as copies:
+                        here.keeper(copies).clear()
+        except BaseException as problem:
+            failed.append(problem)
+            raise
+
+    here.consult()
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        for number in range(3):
+            here.backup(disk / f"{number}.backup")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert not failed
+    done = there.restore(disk / "1.backup")
+    assert done.contents.consults > 0
+    assert there.store.verify_log() is None
+    for consult in there.store.consults(limit=10_000):
+        events = there.store.events(consult.id)
+        if consult.status is Status.ERASED:
+            continue
+        destroyed = {proof.purpose for proof in there.store.certificates(consult.id)}
+        assert len([one for one in events if one.action is Action.NOTE_VIEWED]) == consult.version
+        assert bool(destroyed) == (consult.status is Status.WITHDRAWN)
+        if not destroyed:
+            assert there.store.note(consult.id) == (1, NOTE)
+    living = [consult for consult in there.store.consults(limit=10_000) if consult.status is Status.DRAFTED]
+    assert there.query("SELECT count(*) FROM data_key") == [(2 * len(living),)]
+
+
+# -- half, damaged, or not for here --------------------------------------------------------------------------------
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from transcribe.store import backup
+from transcribe.store.backup import back_up
+from transcribe.store.blobs import FolderBlobs
+from transcribe.store.keys import MasterKey
+from transcribe.store.postgres import PostgresStore
+
+url, path, folder, moment = sys.argv[1:]
+master = MasterKey.of(bytes(range(32)))
+
+def progress(what, done, total):
+    if what == moment and done == total:
+        os.kill(os.getpid(), 9)
+
+back_up(
+    Path(path), store=PostgresStore(url, master), url=url, blobs=FolderBlobs(Path(folder)), master_key=master,
+    actor="beheerder", progress=progress,
+)
+"""
+
+
+@pytest.mark.parametrize("moment", ["Gegevens", "Geluid"])
+def test_a_killed_backup_leaves_none_and_does_not_stand_in_the_way(here: Practice, disk: Path, moment: str) -> None:
+    here.consult()
+    path = disk / "een.backup"
+    url = make_url(here.url).render_as_string(hide_password=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, url, str(path), str(here.folder / "audio"), moment], check=False, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert not path.exists()
+    here.backup(path)
+    assert {found.name for found in disk.iterdir()} == {path.name, NAME}
+    assert verify(path, disk / NAME, master_key=MASTER).contents.consults == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "piece lost", "changed", "other file"])
+def test_a_damaged_backup_is_refused_and_nothing_comes_in(
+    here: Practice, there: Practice, disk: Path, damage: str
+) -> None:
+    for number in range(3):
+        here.consult(number)
+    path = disk / "een.backup"
+    here.backup(path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(
+        {
+            "cut": whole[:-1],
+            "piece lost": whole[: middle - 70_000] + whole[middle:],
+            "changed": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "other file": b"iets anders" * 100,
+        }[damage]
+    )
+    with pytest.raises(BackupProblem):
+        verify(path, disk / NAME, master_key=MASTER)
+    with pytest.raises(BackupProblem):
+        there.restore(path)
+    assert there.store.consults() == []
+    assert there.store.events() == []
+    path.write_bytes(whole)
+    there.restore(path)  # what was refused half-way does not stand in the way
+    assert len(there.store.consults()) == 3
+
+
+def test_a_restore_wants_an_empty_place_and_the_right_keys(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    here.backup(disk / "een.backup")
+    old = disk / "oud.kopie"
+    old.write_bytes((disk / NAME).read_bytes())
+    here.consult()
+    here.backup(disk / "twee.backup")
+    with pytest.raises(BackupProblem, match="staan al gegevens"):
+        here.restore(disk / "een.backup")
+    with pytest.raises(BackupProblem, match="ouder dan de reservekopie"):
+        there.restore(disk / "twee.backup", old)
+    with pytest.raises(BackupProblem, match="is een sleutelkopie; hier is een reservekopie nodig"):
+        there.restore(disk / NAME, disk / NAME)
+    other = MasterKey.of(bytes(32))
+    with pytest.raises(BackupProblem, match="andere hoofdsleutel"):
+        restore(disk / "een.backup", disk / NAME, url=there.url, blobs=there.blobs, master_key=other, actor="b")
+    assert there.store.consults() == []
+
+
+def test_the_keys_of_another_practice_are_refused(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    for _ in range(20):
+        there.store.log(event())
+    elsewhere = disk.parent / "elders"
+    elsewhere.mkdir()
+    here.backup(disk / "een.backup")
+    there.backup(elsewhere / "een.backup")
+    with pytest.raises(BackupProblem, match="hoort bij een andere installatie"):
+        there.backup(disk / "een.backup")
+    there.query("ALTER TABLE access_log DISABLE TRIGGER append_only")
+    there.query("DELETE FROM access_log")
+    there.query("ALTER TABLE access_log ENABLE ALWAYS TRIGGER append_only")
+    with pytest.raises(BackupProblem, match="geen sleutel en ook geen vernietigingsbewijs"):
+        there.restore(disk / "een.backup", elsewhere / NAME)
+
+
+def test_a_backup_with_a_tampered_access_log_is_refused(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    here.query("ALTER TABLE access_log DISABLE TRIGGER append_only")
+    here.query("UPDATE access_log SET actor = 'Pietersen' WHERE seq = 1")
+    here.backup(disk / "een.backup")
+    with pytest.raises(BackupProblem, match="toegangslogboek"):
+        there.restore(disk / "een.backup")
+    assert there.store.events() == []
+
+
+def test_a_backup_of_a_newer_version_is_refused(
+    here: Practice, there: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_module, "revision_of", lambda _: "9999")
+    here.backup(disk / "een.backup")
+    monkeypatch.undo()
+    with pytest.raises(BackupProblem, match="nieuwere versie"):
+        there.restore(disk / "een.backup")
+
+
+# -- copies of the keys that can't be reached ----------------------------------------------------------------------
+
+
+def test_an_erasure_waits_for_a_copy_that_may_hold_the_key(here: Practice, there: Practice, disk: Path) -> None:
+    erased = here.consult(1)
+    here.backup(disk / "een.backup")
+    disk.rename(disk.with_name("kast"))  # unplugged; an empty mount point is left
+    disk.mkdir()
+    here.erase(erased)
+    later = here.consult(2)  # its keys were never on that disk
+    here.erase(later)
+    with here.copies() as copies:
+        keeper = here.keeper(copies)
+        assert keeper.clear() == 2
+        assert {proof.consult_id for proof in here.store.uncleared()} == {erased.id}
+        (place,) = copies.places()
+        trouble = place.trouble()
+        assert trouble is not None
+        assert re.search(r"loopt achter sinds \d", trouble)
+        assert place.name in trouble
+        assert list(disk.iterdir()) == []  # nothing is written to what is not the disk
+        since = place.missed_at
+        assert keeper.clear() == 0
+        assert copies.places()[0].missed_at == since
+
+        disk.rmdir()
+        disk.with_name("kast").rename(disk)
+        assert keeper.clear() == 2
+        assert here.store.uncleared() == []
+        assert copies.places()[0].trouble() is None
+    assert there.restore(disk / "een.backup").erased == 1
+    with pytest.raises(Erased):
+        there.store.note(erased.id)
+
+
+def test_a_copy_that_is_no_more_is_reported_by_the_administrator(here: Practice, disk: Path) -> None:
+    erased = here.consult(1)
+    here.backup(disk / "een.backup")
+    disk.rename(disk.with_name("weg"))
+    here.erase(erased)
+    with here.copies() as copies:
+        keeper = here.keeper(copies)
+        assert keeper.clear() == 0
+        with pytest.raises(BackupProblem, match="schijf"):
+            copies.remove("onbekend")
+        copies.remove(copies.places()[0].name)
+        assert keeper.clear() == 2
+        assert copies.places() == []
+
+
+def test_two_disks_by_turns_in_the_same_place_are_two_copies(here: Practice, disk: Path) -> None:
+    erased = here.consult(1)
+    other = disk.with_name("andere")
+    here.backup(disk / "een.backup")
+    disk.rename(other)
+    disk.mkdir()
+    here.backup(disk / "een.backup")
+    here.erase(erased)
+    with here.copies() as copies:
+        keeper = here.keeper(copies)
+        assert len(copies.places()) == 2
+        assert keeper.clear() == 0
+        first = (disk / NAME).read_bytes()
+        assert keeper.clear() == 0
+        assert (disk / NAME).read_bytes() == first, "a copy that is up to date is left alone"
+        disk.rename(disk.with_name("derde"))
+        other.rename(disk)
+        assert keeper.clear() == 2
+        assert [place.trouble() for place in copies.places()] == [None, None]
+
+
+def test_a_copy_is_written_by_one_process_at_a_time(here: Practice, disk: Path) -> None:
+    here.consult()
+    here.backup(disk / "een.backup")
+    with here.copies() as copies:
+        (place,) = copies.places()
+        with here.store.alone(f"key copy {place.id}"), pytest.raises(BackupProblem, match="ander proces"):
+            copies.keep(disk)
+        proofs = here.erase(here.store.consults()[0])
+        with here.store.alone(f"key copy {place.id}"):
+            assert copies.forget(proofs) == []
+        assert copies.forget(proofs) == proofs
+
+
+def test_a_crash_while_a_copy_is_written_errs_on_the_safe_side(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was replaced and the database does not know: a key of today may be in it."""
+    here.backup(disk / "een.backup")
+    consult = here.consult()
+    with here.copies() as copies:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", crash_after(Path.replace))
+            with pytest.raises(KeyboardInterrupt):
+                copies.keep(disk)
+        disk.rename(disk.with_name("weg"))
+        proofs = here.erase(consult)
+        assert copies.forget(proofs) == []
+        disk.with_name("weg").rename(disk)
+        assert copies.forget(proofs) == proofs
+
+
+def crash_after(act: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+    def replacement(path: Path, target: Path) -> Path:
+        act(path, target)
+        raise KeyboardInterrupt
+
+    return replacement
+
+
+def test_after_a_restore_old_copies_wait_for_a_backup_to_them(here: Practice, there: Practice, disk: Path) -> None:
+    """A trial restore must not write the copy of the practice that goes on; a real one must not forget that copy."""
+    consult, other = here.consult(1), here.consult(2)
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    written = (disk / NAME).read_bytes()
+    there.erase(there.store.consult(consult.id))
+    new = there.consult(3)
+    there.erase(new)
+    with there.copies() as copies:
+        keeper = there.keeper(copies)
+        assert keeper.clear() == 2, "only the consult of after the restore"
+        assert (disk / NAME).read_bytes() == written
+        trouble = copies.places()[0].trouble()
+        assert trouble is not None
+        assert "vóór het terugzetten" in trouble
+        there.backup(disk / "twee.backup")
+        assert keeper.clear() == 2
+        assert copies.places()[0].trouble() is None
+    assert there.store.note(other.id) == (1, NOTE)

@@ -1,0 +1,315 @@
+"""Commands of the administrator: back-up, restore, copies of the keys, a newer PostgreSQL."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from transcribe.i18n import preferred_language, translations
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from transcribe.settings import Settings
+    from transcribe.store.backup import Done
+    from transcribe.store.blobs import Blobs
+    from transcribe.store.key_copies import KeyCopies
+    from transcribe.store.keys import MasterKey
+    from transcribe.store.postgres import PostgresStore
+
+_ = translations(preferred_language()).gettext
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Map voor database, geluid, sleutels en modellen."))]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", help=_("Eigen PostgreSQL-server (15 of nieuwer); leeg: ingebouwd."))
+]
+BlobStore = Annotated[
+    str | None,
+    typer.Option("--blob-store", help=_("Waar het geluid staat: een map of s3://bucket/map; leeg: in de gegevensmap.")),
+]
+OsUser = Annotated[
+    str | None, typer.Option("--os-user", help=_("Account voor de ingebouwde PostgreSQL als u root bent."))
+]
+File = Annotated[Path, typer.Argument(help=_("De reservekopie."), dir_okay=False)]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", help=_("De sleutelkopie; leeg: sleutels.kopie naast de reservekopie."), dir_okay=False),
+]
+
+
+class MakeByDefault(TyperGroup):
+    """``transcribe backup FILE`` is ``transcribe backup make FILE``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["make", *args]
+        return super().parse_args(ctx, args)
+
+
+def add_commands(
+    cli: typer.Typer, friendly: Callable[[], AbstractContextManager[None]], out: Callable[[], Console]
+) -> None:
+    """``friendly`` turns our errors into sentences and exit codes; ``out`` is the console."""
+    backup = typer.Typer(
+        cls=MakeByDefault, no_args_is_help=True, help=_("Een reservekopie maken (backup BESTAND) of nakijken.")
+    )
+    copies_cli = typer.Typer(no_args_is_help=True, help=_("De sleutelkopieën: waar ze zijn en of ze bij zijn."))
+    cli.add_typer(backup, name="backup")
+    cli.add_typer(copies_cli, name="key-copies")
+
+    @backup.command("make", help=_("Maak een reservekopie, ook terwijl de dienst loopt."))
+    def make(
+        file: File,
+        data_dir: DataDir = None,
+        database_url: DatabaseUrl = None,
+        blob_store: BlobStore = None,
+        os_user: OsUser = None,
+    ) -> None:
+        from transcribe.store.backup import back_up
+
+        with friendly():
+            settings = _settings(data_dir, database_url, blob_store, os_user)
+            with _installation(settings) as here, _bar(out()) as progress:
+                began = time.monotonic()
+                done = back_up(
+                    file,
+                    store=here.store,
+                    url=here.url,
+                    blobs=here.blobs,
+                    master_key=here.master_key,
+                    actor=_who(settings),
+                    progress=progress,
+                )
+            size = file.stat().st_size
+            _say(out(), _("Reservekopie gemaakt: {what}, {size:.1f} MB in {seconds:.1f} s."), done, size, began)
+            out().print(
+                _("De hoofdsleutel zit er niet in. Bewaar die apart; zonder haar is de reservekopie niet te lezen.")
+            )
+
+    @backup.command("verify", help=_("Lees een reservekopie en haar sleutelkopie helemaal na."))
+    def check(file: File, keys: Keys = None, data_dir: DataDir = None) -> None:
+        from transcribe.store.backup import verify
+
+        with friendly():
+            began = time.monotonic()
+            master_key = _master_key(_settings(data_dir))
+            with _bar(out()) as progress:
+                done = verify(file, _keys(file, keys), master_key=master_key, progress=progress)
+            _say(
+                out(),
+                _("Reservekopie is heel: {what}, {size:.1f} MB in {seconds:.1f} s."),
+                done,
+                file.stat().st_size,
+                began,
+            )
+
+    @cli.command("restore", help=_("Zet een reservekopie terug in een lege gegevensmap of een lege database."))
+    def bring_back(
+        file: File,
+        keys: Keys = None,
+        data_dir: DataDir = None,
+        database_url: DatabaseUrl = None,
+        blob_store: BlobStore = None,
+        os_user: OsUser = None,
+    ) -> None:
+        from transcribe.app import check_mode, mark_mode
+        from transcribe.store.backup import restore
+        from transcribe.store.blobs import open_blobs
+
+        with friendly():
+            began = time.monotonic()
+            settings = _settings(data_dir, database_url, blob_store, os_user)
+            check_mode(settings)
+            master_key = _master_key(settings)
+            with _database(settings) as url, _bar(out()) as progress:
+                done = restore(
+                    file,
+                    _keys(file, keys),
+                    url=url,
+                    blobs=open_blobs(settings.blob_store, settings.data_dir / "audio"),
+                    master_key=master_key,
+                    actor=_who(settings),
+                    progress=progress,
+                )
+            mark_mode(settings)
+            _say(out(), _("Teruggezet: {what}, {size:.1f} MB in {seconds:.1f} s."), done, file.stat().st_size, began)
+            if done.erased:
+                out().print(
+                    _("{count} consulten zijn na de reservekopie gewist en blijven gewist.").format(count=done.erased)
+                )
+            out().print(
+                _("Maak nu een nieuwe reservekopie naar elke schijf: dan worden hun sleutelkopieën weer bijgehouden.")
+            )
+
+    @copies_cli.command("list", help=_("Waar sleutelkopieën zijn, en welke achterlopen."))
+    def listed(data_dir: DataDir = None, database_url: DatabaseUrl = None, os_user: OsUser = None) -> None:
+        from rich.table import Table
+
+        with friendly(), _copies(_settings(data_dir, database_url, None, os_user)) as (__, copies):
+            table = Table(_("nummer"), _("plaats"), _("bijgewerkt (UTC)"), _("wat te doen"))
+            for place in copies.places():
+                updated = f"{place.updated_at:%d-%m-%Y %H:%M}"
+                table.add_row(place.name, str(place.path), updated, place.trouble() or _("in orde"))
+            out().print(table)
+
+    @copies_cli.command("forget", help=_("Deze sleutelkopie bestaat niet meer: u heeft de schijf vernietigd."))
+    def forget(
+        place: Annotated[str, typer.Argument(help=_("Nummer of pad, zoals in: transcribe key-copies list."))],
+        data_dir: DataDir = None,
+        database_url: DatabaseUrl = None,
+        os_user: OsUser = None,
+    ) -> None:
+        from transcribe.consult import Action
+        from transcribe.store.backup import system_event
+
+        with friendly():
+            settings = _settings(data_dir, database_url, None, os_user)
+            with _copies(settings) as (here, copies):
+                gone = copies.remove(place)
+                here.store.log(system_event(_who(settings), Action.KEY_COPY_REMOVED, detail=gone.name))
+                out().print(_("Sleutelkopie {name} is afgemeld.").format(name=gone.name))
+
+    @cli.command("upgrade-database", help=_("Zet de ingebouwde database over naar de nieuwste PostgreSQL hier."))
+    def upgrade(
+        data_dir: DataDir = None,
+        os_user: OsUser = None,
+        old_programs: Annotated[
+            str, typer.Option("--old-programs", help=_("Map met de programma's van de oude versie; leeg: zoeken."))
+        ] = "",
+    ) -> None:
+        from transcribe.store.upgrade import upgrade_database
+
+        with friendly():
+            settings = _settings(data_dir, None, None, os_user)
+            with out().status(_("De oude database wordt gestart")) as status:
+                done = upgrade_database(
+                    settings.data_dir,
+                    os_user=settings.os_user,
+                    bin_dir=settings.postgres_bin,
+                    old_bin_dir=old_programs,
+                    fallback_user=settings.demo,
+                    progress=status.update,
+                )
+            if done.before == done.after:
+                out().print(_("Niets te doen: PostgreSQL {after} is hier de nieuwste.").format(after=done.after))
+                return
+            out().print(
+                _(
+                    "De database is over van PostgreSQL {before} naar {after}; {rows} rijen zijn vergeleken. De oude "
+                    "database is verwijderd, met de ingepakte sleutels die erin stonden."
+                ).format(before=done.before, after=done.after, rows=done.rows)
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Installation:
+    store: PostgresStore
+    url: str
+    blobs: Blobs
+    master_key: MasterKey
+
+
+@contextmanager
+def _installation(settings: Settings) -> Iterator[_Installation]:
+    """What there is, without a model or a worker."""
+    from transcribe.app import check_mode
+    from transcribe.store.blobs import open_blobs
+    from transcribe.store.migrate import migrate
+    from transcribe.store.postgres import PostgresStore
+
+    check_mode(settings)
+    master_key = _master_key(settings)
+    with _database(settings) as url, ExitStack() as stack:
+        migrate(url)
+        store = PostgresStore(url, master_key)
+        stack.callback(store.close)
+        blobs = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        yield _Installation(store=store, url=url, blobs=blobs, master_key=master_key)
+
+
+@contextmanager
+def _copies(settings: Settings) -> Iterator[tuple[_Installation, KeyCopies]]:
+    from transcribe.store.key_copies import KeyCopies
+
+    with _installation(settings) as here:
+        copies = KeyCopies(here.store, here.url, here.master_key)
+        try:
+            yield here, copies
+        finally:
+            copies.close()
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    from transcribe.app import embedded_server
+
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with embedded_server(settings) as server:
+            yield server.url
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    """Only one that is there: these commands must never make a new one, which would fit nothing."""
+    from transcribe.errors import SetupProblem
+    from transcribe.store.keys import load_master_key
+
+    path = settings.data_dir / "keys" / "master.key"
+    if settings.master_key == "file" and not path.exists():
+        raise SetupProblem(
+            problem=f"de hoofdsleutel ontbreekt. Zet haar eerst terug ({path}, alleen leesbaar voor u: chmod 600), of "
+            "wijs haar aan met TRANSCRIBE_MASTER_KEY_FROM."
+        )
+    return load_master_key(settings)
+
+
+def _settings(
+    data_dir: Path | None,
+    database_url: str | None = None,
+    blob_store: str | None = None,
+    os_user: str | None = None,
+) -> Settings:
+    from transcribe.settings import Settings
+
+    return Settings.from_env(data_dir=data_dir, database_url=database_url, blob_store=blob_store, os_user=os_user)
+
+
+def _keys(file: Path, given: Path | None) -> Path:
+    from transcribe.store.key_copies import NAME
+
+    return given or file.with_name(NAME)
+
+
+def _who(settings: Settings) -> str:
+    return settings.user_name.strip() or getpass.getuser()
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield progress
+
+
+def _say(console: Console, sentence: str, done: Done, size: int, began: float) -> None:
+    what = _("{consults} consulten, {sounds} opnamen").format(consults=done.contents.consults, sounds=done.sounds)
+    console.print(sentence.format(what=what, size=size / 1e6, seconds=time.monotonic() - began))

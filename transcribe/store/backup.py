@@ -1,0 +1,433 @@
+"""Back-up and restore. See docs/backup.md for the administrator and docs/adr/0012-backup-without-keys.md for the rule.
+
+A back-up is one sealed file (``envelope.py``): a snapshot of the tables as text, then the sealed sound of the consults
+in it. It never holds a data key, and nothing that is made again by itself (queue, workers, sessions). The keys are in
+the copy of the keys beside it (``key_copies.py``), which is of today while the back-up grows old: a consult that was
+erased in the meantime has no key there, and comes back as erased, with its certificate.
+
+The schema comes from the migrations: the file is read into tables of its own revision, and then migrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
+from sqlalchemy.pool import NullPool
+
+from transcribe.consult import Action, AuditEvent, KeyPurpose, Role, Status
+from transcribe.errors import NotFound, Unreadable
+from transcribe.store import codec, tables
+from transcribe.store.blobs import Blobs
+from transcribe.store.copying import copy_in, copy_out
+from transcribe.store.crypto import SealingWriter
+from transcribe.store.database import database_url, translated
+from transcribe.store.envelope import BackupProblem, Kind, end, members, open_envelope, put, torn, write_envelope
+from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, read_copy
+from transcribe.store.keys import MasterKey
+from transcribe.store.migrate import knows, revision_of, upgrade
+from transcribe.store.postgres import PostgresStore, append_log, verify_chain
+
+#: What a back-up leaves out: keys and where they are, and what is made again by itself.
+LEFT_OUT = frozenset({"data_key", "key_copy", "turn", "worker", "session", "measurement"})
+SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_tables if table.name not in LEFT_OUT)
+
+#: Names of members: of the contents, of a table, of sound, and of sound that went away while it was read.
+_ABOUT, _TABLE, _SOUND, _LAPSED = "over", "tabel/", "geluid/", "vervallen/"
+_CHUNK = 1 << 20  # bytes
+
+#: Told how far it is: what is being done, how much of it is done, how much it is.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedTable:
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a back-up says of itself."""
+
+    taken_at: datetime
+    revision: str  # of the tables
+    log_seq: int  # newest row of the access log, 0 when there is none
+    log_hash: str
+    tables: tuple[SavedTable, ...]  # in an order in which they can be filled
+
+    @property
+    def consults(self) -> int:
+        return next(table.rows for table in self.tables if table.name == "consult")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What was saved, found whole, or brought back."""
+
+    contents: Contents
+    sounds: int
+    sound_bytes: int
+    erased: int = 0  # consults that were erased after the back-up, and so came back as erased
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    pass
+
+
+# -- making one ----------------------------------------------------------------------------------------------------
+
+
+def back_up(
+    path: Path,
+    *,
+    store: PostgresStore,
+    url: str,
+    blobs: Blobs,
+    master_key: MasterKey,
+    actor: str,
+    progress: Progress = _silent,
+) -> Done:
+    """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
+
+    The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
+    is a recording that is going on. Raises ``BackupProblem``, ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    """
+    path = path.resolve()
+    if path.name == NAME:
+        raise BackupProblem(problem=f"{NAME} is de naam van de sleutelkopie. Kies een andere naam voor de back-up.")
+    copies = KeyCopies(store, url, master_key)
+    try:
+        with store.alone("back-up") as ours:
+            if not ours:
+                raise BackupProblem(problem="Er loopt al een back-up. Wacht tot die klaar is en probeer het opnieuw.")
+            with write_envelope(path, Kind.BACKUP, uuid4(), master_key) as file:
+                with _snapshot(url) as tx:
+                    contents = _contents(tx)
+                    put(file, _ABOUT, [codec.encode(contents)])
+                    for number, table in enumerate(contents.tables):
+                        progress("Gegevens", number, len(contents.tables))
+                        put(file, _TABLE + table.name, copy_out(tx, table.name, table.columns))
+                    progress("Gegevens", len(contents.tables), len(contents.tables))
+                    sounding = _sounding(tx)
+                sounds = sound_bytes = 0
+                for number, consult_id in enumerate(sounding):
+                    progress("Geluid", number, len(sounding))
+                    for name in blobs.names(consult_id):
+                        sound_bytes += _put_sound(file, blobs, consult_id, name)
+                        sounds += 1
+                progress("Geluid", len(sounding), len(sounding))
+                end(file)
+                # before the back-up gets its name: there is no moment at which it is there without its keys
+                copies.keep(path.parent)
+            store.log(system_event(actor, Action.BACKED_UP, detail=f"{contents.consults} consulten"))
+            copies.refresh()
+    finally:
+        copies.close()
+    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes)
+
+
+@contextmanager
+def _snapshot(url: str) -> Iterator[Connection]:
+    """One moment of all tables; nobody waits for us but a migration."""
+    engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+    moment = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with translated(), moment.connect() as tx:
+        names = ", ".join(table.name for table in (*SAVED, tables.data_key))
+        # the moment is that of the first query, and by then no migration may change the tables any more
+        tx.execute(text(f"LOCK TABLE alembic_version, {names} IN ACCESS SHARE MODE"))
+        yield tx
+
+
+def _contents(tx: Connection) -> Contents:
+    revision = revision_of(tx)
+    assert revision is not None
+    seq, last = _log_head(tx)
+    return Contents(
+        taken_at=datetime.now(UTC),
+        revision=revision,
+        log_seq=seq,
+        log_hash=last,
+        tables=tuple(
+            SavedTable(
+                name=table.name,
+                columns=tuple(table.columns.keys()),
+                rows=tx.scalar(select(func.count()).select_from(table)) or 0,
+            )
+            for table in SAVED
+        ),
+    )
+
+
+def _sounding(tx: Connection) -> list[UUID]:
+    """Consults of which the sound can be read."""
+    keys = tables.data_key
+    return list(tx.scalars(select(keys.c.consult_id).where(keys.c.purpose == KeyPurpose.SOURCE.value)))
+
+
+def _put_sound(file: SealingWriter, blobs: Blobs, consult_id: UUID, name: str) -> int:
+    """As it lies there, sealed. What was destroyed or replaced since the snapshot is marked as such."""
+    place = f"{consult_id}/{name}"
+    lapsed = False
+
+    def chunks(source: BinaryIO) -> Iterator[bytes]:
+        nonlocal lapsed
+        try:
+            yield from iter(partial(source.read, _CHUNK), b"")
+        except NotFound:
+            lapsed = True
+
+    try:
+        source = blobs.open(consult_id, name)
+    except NotFound:
+        return 0
+    with source:
+        size = put(file, _SOUND + place, chunks(source))
+    if lapsed:
+        put(file, _LAPSED + place, ())
+    return size
+
+
+# -- reading one ---------------------------------------------------------------------------------------------------
+
+
+def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Progress = _silent) -> Done:
+    """Read a back-up and its copy of the keys to the end, and say what is in it. Raises ``BackupProblem``, ``OSError``.
+
+    Every byte is checked: each piece of the file is authenticated, and so is its end.
+    """
+    copy = read_copy(keys_path, master_key)
+    with _opened(path, master_key) as entries:
+        contents = _read_contents(entries)
+        _check_age(copy, keys_path, contents)
+        for number, table in enumerate(contents.tables):
+            progress("Gegevens", number, len(contents.tables))
+            # a row ends with a line end; those inside a value are written otherwise
+            if sum(chunk.count(b"\n") for chunk in _table(entries, table)) != table.rows:
+                raise torn(path, Kind.BACKUP)
+        progress("Gegevens", len(contents.tables), len(contents.tables))
+        sounds = sound_bytes = 0
+        for name, chunks in entries:
+            size = sum(map(len, chunks))
+            sounds, sound_bytes = sounds + name.startswith(_SOUND), sound_bytes + size
+            progress("Geluid", sounds, sounds)
+    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes)
+
+
+def restore(
+    path: Path,
+    keys_path: Path,
+    *,
+    url: str,
+    blobs: Blobs,
+    master_key: MasterKey,
+    actor: str,
+    progress: Progress = _silent,
+) -> Done:
+    """Bring a back-up into an empty database and its sound into ``blobs``, with the keys that are left today.
+
+    All or nothing for the database: sound first, and what was stopped half-way can be done again. Raises
+    ``BackupProblem`` (the target holds data, the file is damaged, the copy of the keys does not belong to it),
+    ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    """
+    engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+    copy = read_copy(keys_path, master_key)
+    with _opened(path, master_key) as entries, translated(), engine.begin() as tx:
+        contents = _read_contents(entries)
+        _check_age(copy, keys_path, contents)
+        _prepare(tx, contents)
+        for number, table in enumerate(contents.tables):
+            progress("Gegevens", number, len(contents.tables))
+            if copy_in(tx, table.name, table.columns, _table(entries, table)) != table.rows:
+                raise torn(path, Kind.BACKUP)
+        progress("Gegevens", len(contents.tables), len(contents.tables))
+        upgrade(tx)
+        _continue_numbers(tx)
+        erased = _bring_keys(tx, copy, keys_path)
+        if verify_chain(tx) is not None or _log_head(tx) != (contents.log_seq, contents.log_hash):
+            raise BackupProblem(
+                problem=f"Het toegangslogboek in {path} klopt niet: er is een regel gewijzigd of verdwenen. "
+                "Neem een andere reservekopie, en laat uitzoeken wat er met deze is gebeurd."
+            )
+        for place_id, place in copy.places:
+            # from before: it holds keys of this database, but it is not for us to write until we are told
+            row = {"id": place_id, "path": place, "log_seq": contents.log_seq, "certificates": -1, "ours": False}
+            tx.execute(insert(tables.key_copy).values(**row, updated_at=func.now()))
+        sounds, sound_bytes = _bring_sound(entries, blobs, set(_sounding(tx)), progress)
+        for consult_id in erased:
+            append_log(tx, system_event(actor, Action.ERASED, consult_id, "na de reservekopie"))
+        detail = f"{contents.consults} consulten, {len(erased)} gewist"
+        append_log(tx, system_event(actor, Action.RESTORED, detail=detail))
+    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes, erased=len(erased))
+
+
+Entries = Iterator[tuple[str, Iterator[bytes]]]
+
+
+@contextmanager
+def _opened(path: Path, master_key: MasterKey) -> Iterator[Entries]:
+    _, stream = open_envelope(path, Kind.BACKUP, master_key)
+    with stream:
+        try:
+            yield members(stream)
+        except Unreadable:
+            raise torn(path, Kind.BACKUP) from None
+
+
+def _read_contents(entries: Entries) -> Contents:
+    contents = codec.decode(Contents, _member(entries, _ABOUT))
+    if not knows(contents.revision):
+        raise BackupProblem(
+            problem="Deze reservekopie is gemaakt door een nieuwere versie van transcribe. Installeer eerst die versie."
+        )
+    return contents
+
+
+def _check_age(copy: Copy, keys_path: Path, contents: Contents) -> None:
+    if copy.log_seq < contents.log_seq:
+        raise BackupProblem(
+            problem=f"De sleutelkopie {keys_path} is ouder dan de reservekopie en hoort er niet bij. Neem de "
+            f"{NAME} uit de map waarin de reservekopie is gemaakt (--keys)."
+        )
+
+
+def _member(entries: Entries, wanted: str) -> bytes:
+    name, chunks = next(entries, ("", iter(())))
+    if name != wanted:
+        raise Unreadable
+    return b"".join(chunks)
+
+
+def _table(entries: Entries, table: SavedTable) -> Iterable[bytes]:
+    name, chunks = next(entries, ("", iter(())))
+    if name != _TABLE + table.name:
+        raise Unreadable
+    return chunks
+
+
+def _prepare(tx: Connection, contents: Contents) -> None:
+    """Tables of the back-up's revision, empty, and nobody else in them."""
+    found = revision_of(tx)
+    if found is None:
+        upgrade(tx, contents.revision)
+    names = "consult, access_log"
+    tx.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
+    if any(tx.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")) for name in names.split(", ")):  # noqa: S608
+        raise BackupProblem(
+            problem="Hier staan al gegevens; terugzetten gaat alleen in een lege gegevensmap of een lege database. "
+            "Kies een andere (--data-dir, --database-url)."
+        )
+    if found not in (None, contents.revision):
+        raise BackupProblem(
+            problem="Deze database is al door een andere versie van transcribe gebruikt dan die van de reservekopie. "
+            "Kies een nieuwe map of een nieuwe database (--data-dir, --database-url)."
+        )
+
+
+def _bring_keys(tx: Connection, copy: Copy, keys_path: Path) -> list[UUID]:
+    """The keys that are left; the certificates of the others. Returns the consults that were erased since."""
+    for table, columns, rows in (("data_key", KEY_COLUMNS, copy.keys), ("certificate", PROOF_COLUMNS, copy.proofs)):
+        listed = ", ".join(columns)
+        tx.execute(text(f"CREATE TEMP TABLE copied_{table} ON COMMIT DROP AS SELECT {listed} FROM {table} LIMIT 0"))  # noqa: S608
+        copy_in(tx, f"copied_{table}", columns, [rows])
+    tx.execute(_ADD_KEYS)
+    erased = sorted(set(tx.scalars(_ADD_PROOFS)))
+    if missing := tx.scalar(_WITHOUT_KEY_OR_PROOF):
+        raise BackupProblem(
+            problem=f"Van {missing} consulten staat in {keys_path} geen sleutel en ook geen vernietigingsbewijs: deze "
+            "sleutelkopie hoort niet bij deze reservekopie. Wijs de goede aan met --keys."
+        )
+    for statement in _WITHOUT_KEY:
+        tx.execute(statement)
+    if erased:
+        tx.execute(_ERASED, {"erased": erased, "status": Status.ERASED.value})
+    return erased
+
+
+_ADD_KEYS = text("""
+    INSERT INTO data_key (consult_id, purpose, master, wrapped)
+    SELECT consult_id, purpose, master, wrapped FROM copied_data_key JOIN consult ON consult.id = consult_id
+""")
+_ADD_PROOFS = text("""
+    INSERT INTO certificate (id, consult_id, purpose, why, destroyed_at)
+    SELECT copied.id, consult_id, purpose, why, destroyed_at
+      FROM copied_certificate AS copied JOIN consult ON consult.id = consult_id
+     WHERE NOT EXISTS (SELECT FROM certificate WHERE certificate.id = copied.id)
+     ORDER BY destroyed_at, copied.id
+    RETURNING consult_id
+""")
+_WITHOUT_KEY_OR_PROOF = text(f"""
+    SELECT count(DISTINCT consult.id)
+      FROM consult CROSS JOIN (VALUES {", ".join(f"('{purpose.value}')" for purpose in KeyPurpose)}) AS own (purpose)
+     WHERE NOT EXISTS (SELECT FROM data_key k WHERE k.consult_id = consult.id AND k.purpose = own.purpose)
+       AND NOT EXISTS (SELECT FROM certificate c WHERE c.consult_id = consult.id AND c.purpose = own.purpose)
+""")  # noqa: S608
+_WITHOUT_KEY = (
+    text("""
+        UPDATE content SET blob = NULL WHERE blob IS NOT NULL AND NOT EXISTS
+            (SELECT FROM data_key k WHERE k.consult_id = content.consult_id AND k.purpose = content.purpose)
+    """),
+    text(f"""
+        DELETE FROM piece WHERE NOT EXISTS
+            (SELECT FROM data_key k WHERE k.consult_id = piece.consult_id AND k.purpose = '{KeyPurpose.SOURCE.value}')
+    """),  # noqa: S608
+    text(f"""
+        UPDATE consult SET patient_sealed = NULL WHERE patient_sealed IS NOT NULL AND NOT EXISTS
+            (SELECT FROM data_key k WHERE k.consult_id = consult.id AND k.purpose = '{KeyPurpose.RECORD.value}')
+    """),  # noqa: S608
+)
+_ERASED = text("""
+    UPDATE consult SET status = :status, reason = NULL, changed_at = now(), version = version + 1
+     WHERE id = ANY(:erased)
+""")
+
+
+def _continue_numbers(tx: Connection) -> None:
+    """Numbers that the database gives out go on after those that were brought in."""
+    for table in SAVED:
+        for column in table.columns:
+            if column.identity is not None:
+                newest = select(func.max(column))
+                sequence = func.pg_get_serial_sequence(table.name, column.name)
+                tx.execute(select(func.setval(sequence, newest.scalar_subquery())).where(newest.exists()))
+
+
+def _bring_sound(entries: Entries, blobs: Blobs, wanted: set[UUID], progress: Progress) -> tuple[int, int]:
+    sounds = sound_bytes = 0
+    for entry, chunks in entries:
+        kind, consult, name = entry.split("/")
+        consult_id = UUID(consult)
+        if consult_id not in wanted:
+            continue
+        if f"{kind}/" == _LAPSED:
+            blobs.delete(consult_id, name)
+            continue
+        with blobs.write(consult_id, name) as sink:
+            for chunk in chunks:
+                sink.write(chunk)
+                sound_bytes += len(chunk)
+        sounds += 1
+        progress("Geluid", sounds, sounds)
+    return sounds, sound_bytes
+
+
+def _log_head(tx: Connection) -> tuple[int, str]:
+    """Number and hash of the newest row of the access log."""
+    log = tables.access_log
+    newest = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).one_or_none()
+    return (newest.seq, newest.hash.hex()) if newest else (0, "")
+
+
+def system_event(actor: str, action: Action, consult_id: UUID | None = None, detail: str = "") -> AuditEvent:
+    """Of an administrator at the command line: a name, and the role of the machine itself."""
+    return AuditEvent(
+        at=datetime.now(UTC), actor=actor, role=Role.SYSTEEM, action=action, consult_id=consult_id, detail=detail
+    )
