@@ -1,16 +1,21 @@
 """Measure and print: word error rate, real-time factor, time to the draft, the drafter's time.
 
     python scripts/bench.py [--consults DIR] [--write]
+    python scripts/bench.py --blobs
 
 ``--consults``: a folder of Dutch consults in the schema of transcribe/demo/consults, rendered anew with espeak-ng
 (needs the extra ``train``). ``--write``: put the word error rates beside the model, where the demo's pages find them.
 Everything runs on the bundled demo model, here and now; nothing is remembered from an earlier run.
+``--blobs``: only how fast sealed sound is written and read, in a folder and in an object store (moto, which is slow
+itself: a lower bound).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import random
 import re
 import statistics
 import subprocess
@@ -18,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import jiwer
 
@@ -27,6 +33,9 @@ from transcribe.asr.transcript import Speaker, Utterance
 from transcribe.audio.decode import PyAvDecoder
 from transcribe.demo import CONSULTS
 from transcribe.settings import Settings
+from transcribe.store.blobs import open_blobs
+from transcribe.store.crypto import new_key
+from transcribe.store.sound import SealedAudioStore
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANNELS = (Speaker.HUISARTS, Speaker.PATIENT)
@@ -116,11 +125,44 @@ def draft_time() -> None:
     print(f"draft of {len(long.utterances)} utterances (30 min of talk): median {statistics.median(times):.2f} s")
 
 
+def blob_speed(megabytes: int = 40) -> None:
+    """Sealed sound to a store and back, in pieces of 1 MB as the use cases do, and jumps to a random place."""
+    sys.path.insert(0, str(ROOT))
+    from tests.object_server import run_object_server
+
+    sound = os.urandom(1 << 20)
+    with tempfile.TemporaryDirectory() as folder, run_object_server() as server:
+        os.environ.update(server.environment)
+        for title, location in (("folder", folder), ("S3 (moto)", server.address())):
+            store, consult, key = SealedAudioStore(open_blobs(location, Path(folder))), uuid4(), new_key()
+            began = time.perf_counter()
+            store.write(consult, "upload", key, (sound for _ in range(megabytes)))
+            written = time.perf_counter()
+            with store.open(consult, "upload", key) as file:
+                while file.read(1 << 20):
+                    pass
+                read = time.perf_counter()
+                jumps = []
+                for _ in range(30):
+                    began_jump = time.perf_counter()
+                    file.seek(random.randrange(megabytes << 20))
+                    file.read(1)
+                    jumps.append(time.perf_counter() - began_jump)
+            print(
+                f"sealed sound, {title}: write {megabytes / (written - began):.0f} MB/s, "
+                f"read {megabytes / (read - written):.0f} MB/s, jump median {1000 * statistics.median(jumps):.2f} ms"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--consults", type=Path, help="consults to render and hear as well")
     parser.add_argument("--write", action="store_true", help="put the figures beside the model")
+    parser.add_argument("--blobs", action="store_true", help="only the speed of the places for sound")
     args = parser.parse_args()
+    if args.blobs:
+        blob_speed()
+        return
     figures = {"wer_demo": f"{hear(CONSULTS, CONSULTS, 'demo consults as shipped'):.0%}".replace("%", " %")}
     if args.consults:
         with tempfile.TemporaryDirectory() as folder:

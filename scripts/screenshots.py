@@ -14,6 +14,7 @@ from rich.console import Console
 
 from transcribe.app import access_key, actor_of, listen, make_web, open_service
 from transcribe.demo import CONSULTS, play_consult
+from transcribe.serving import workers
 from transcribe.settings import Settings
 from transcribe.soep.note import Section
 from transcribe.store.folders import throwaway_data_dir
@@ -31,7 +32,11 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with throwaway_data_dir() as folder:
         settings = Settings.from_env(data_dir=folder, demo=True)
-        with open_service(settings) as service, sync_playwright() as playwright:
+        with (
+            open_service(settings) as service,
+            workers(settings, service.database_url),
+            sync_playwright() as playwright,
+        ):
             access = Access(access_key(folder))
             listener = listen("127.0.0.1", 0)
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -40,7 +45,6 @@ def main() -> None:
             )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()
-            service.worker.start()
             actor = actor_of(settings)
             consult = play_consult(service.workflow, actor, CONSULTS / "keelpijn.ogg", Console())
             version = service.workflow.consult(consult).version
@@ -74,7 +78,6 @@ def main() -> None:
             browser.close()
             server.should_exit = True
             thread.join(10)
-            service.worker.stop()
 
 
 def handle_flags(page: Page, address: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from tests.object_server import ObjectServer, run_object_server
 from transcribe.store.embedded import EmbeddedPostgres
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.migrate import migrate
@@ -70,3 +71,17 @@ def postgres_url(postgres_server: Callable[[str], Server]) -> Iterator[str]:
     """A fresh, migrated database on the wheel's PostgreSQL."""
     with postgres_server("").database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[ObjectServer]:
+    with run_object_server() as server:
+        yield server
+
+
+@pytest.fixture
+def object_store(object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """``s3://...`` of an empty place; its server, keys and region stand in the environment."""
+    for name, value in object_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return object_server.address()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transcribe import logs
+from transcribe.backup_cli import add_commands
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 
@@ -41,6 +43,18 @@ cli.add_typer(models_cli, name="models")
 cli.add_typer(eval_cli, name="eval")
 
 
+class Part(StrEnum):
+    WEB = "web"
+    WORKER = "worker"
+
+
+class LaneName(StrEnum):
+    """As ``consult.Lane``, which is too heavy to import for ``--help``."""
+
+    LIVE = "live"
+    BATCH = "batch"
+
+
 @cache
 def out() -> Console:
     from rich.console import Console
@@ -59,11 +73,15 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Map voor dat
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help=_("Eigen PostgreSQL-server (15 of nieuwer); leeg: ingebouwd."))
 ]
+BlobStore = Annotated[
+    str | None,
+    typer.Option("--blob-store", help=_("Waar het geluid staat: een map of s3://bucket/map; leeg: in de gegevensmap.")),
+]
 OsUser = Annotated[
     str | None, typer.Option("--os-user", help=_("Account voor de ingebouwde PostgreSQL als u root bent."))
 ]
 Name = Annotated[str | None, typer.Option("--name", help=_("Uw naam, zoals die bij een akkoord komt te staan."))]
-Role = Annotated[str | None, typer.Option("--role", help=_("huisarts, waarnemer, poh of assistente."))]
+UserRole = Annotated[str | None, typer.Option("--user-role", help=_("huisarts, waarnemer, poh of assistente."))]
 Model = Annotated[str | None, typer.Option("--model", help=_("Naam van het spraakmodel."))]
 Channels = Annotated[
     str, typer.Option("--channels", help=_("Wie op welk kanaal spreekt: links,rechts; één naam: alles samen."))
@@ -143,7 +161,7 @@ def demo(
     from transcribe.demo import run_demo
 
     with friendly():
-        quiet_logs()
+        logs.configure(level="warning")
         run_demo(
             check=check,
             consult=consult,
@@ -156,13 +174,23 @@ def demo(
         )
 
 
-@cli.command(help=_("Start de dienst op deze machine."))
+@cli.command(help=_("Start de dienst: alles op deze machine, of met --role één onderdeel ervan."))
 def serve(
+    part: Annotated[
+        Part | None, typer.Option("--role", help=_("Alleen dit onderdeel, met een eigen PostgreSQL-server."))
+    ] = None,
+    lane: Annotated[
+        LaneName, typer.Option("--lane", help=_("Voor --role worker: spreekuur (live) of partijen (batch)."))
+    ] = LaneName.LIVE,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help=_("Aantal verwerkers voor het spreekuur op deze machine."))
+    ] = 1,
     name: Name = None,
-    role: Role = None,
+    user_role: UserRole = None,
     model: Model = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    blob_store: BlobStore = None,
     os_user: OsUser = None,
     host: Annotated[
         str | None, typer.Option(help=_("Adres; alleen deze machine tenzij u een TLS-proxy heeft."))
@@ -170,37 +198,40 @@ def serve(
     port: Annotated[int | None, typer.Option(help=_("Poort."))] = None,
     browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = False,
 ) -> None:
-    from transcribe.app import access_key, actor_of, check_host, listen, make_web, open_service
-    from transcribe.app import serve as run
+    from transcribe.consult import Lane
+    from transcribe.serving import serve_machine, serve_web, serve_worker
     from transcribe.settings import Settings
-    from transcribe.web.access import Access
+    from transcribe.supervisor import end_with_parent
 
+    life = end_with_parent()
     with friendly():
-        quiet_logs()
         settings = Settings.from_env(
             user_name=name,
-            user_role=role,
+            user_role=user_role,
             model=model,
             data_dir=data_dir,
             database_url=database_url,
+            blob_store=blob_store,
             os_user=os_user,
             host=host,
             port=port,
         )
-        actor_of(settings)
-        check_host(settings)
-        listener = listen(settings.host, settings.port)
-        with open_service(settings) as service:
-            access = Access(access_key(settings.data_dir))
-            app = make_web(service, access)
-            address = f"http://{settings.host}:{listener.getsockname()[1]}"
-            if service.model is None:
-                err().print(_("Let op: er is geen spraakmodel. Zie: transcribe models list"), style="yellow")
-            service.worker.start()
-            try:
-                run(app, listener, ready=lambda: _ready(address, access.ticket(), browser=browser))
-            finally:
-                service.worker.stop()
+        logs.configure(settings.log_format, settings.log_level)
+        match part:
+            case None:
+                serve_machine(settings, live_workers=workers, browser=browser, warn=_no_model)
+            case Part.WEB:
+                # one that was started again must not open the browser once more
+                first = browser and life < 2
+                serve_web(
+                    settings, ready=lambda address, ticket: _ready(address, ticket, browser=first), warn=_no_model
+                )
+            case Part.WORKER:
+                raise typer.Exit(serve_worker(settings, Lane(lane.value)))
+
+
+def _no_model() -> None:
+    err().print(_("Let op: er is geen spraakmodel. Zie: transcribe models list"), style="yellow")
 
 
 def _ready(address: str, ticket: str, *, browser: bool) -> None:
@@ -228,32 +259,36 @@ def run(
     ] = False,
     channels: Channels = "huisarts,patient",
     name: Name = None,
-    role: Role = None,
+    user_role: UserRole = None,
     model: Model = None,
     demo: Annotated[bool, typer.Option("--demo", help=_("Demonstratie: het demomodel mag worden gebruikt."))] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    blob_store: BlobStore = None,
     os_user: OsUser = None,
 ) -> None:
     from transcribe.app import actor_of, open_service
     from transcribe.run import bring_in, consent_given
+    from transcribe.serving import workers
     from transcribe.settings import Settings
 
     with friendly():
-        quiet_logs()
+        logs.configure(level="warning")
         settings = Settings.from_env(
+            log_level="warning",  # of the worker: the progress bar tells the rest
             user_name=name,
-            user_role=role,
+            user_role=user_role,
             model=model,
             demo=demo or None,
             data_dir=data_dir,
             database_url=database_url,
+            blob_store=blob_store,
             os_user=os_user,
         )
         actor = actor_of(settings)
         layout = speakers(channels)
         given = consent_given(consent, informed_by, others_informed=others_informed)
-        with open_service(settings) as service:
+        with open_service(settings) as service, workers(settings, service.database_url, revive=service.revive):
             bring_in(service.workflow, actor, file, ref=ref, consent=given, layout=layout, out=out())
 
 
@@ -261,6 +296,7 @@ def run(
 def doctor(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    blob_store: BlobStore = None,
     os_user: OsUser = None,
     demo: Annotated[bool, typer.Option("--demo", help=_("Controleer voor de demonstratie."))] = False,
 ) -> None:
@@ -270,7 +306,9 @@ def doctor(
     from transcribe.settings import Settings
 
     with friendly():
-        settings = Settings.from_env(data_dir=data_dir, database_url=database_url, os_user=os_user, demo=demo or None)
+        settings = Settings.from_env(
+            data_dir=data_dir, database_url=database_url, blob_store=blob_store, os_user=os_user, demo=demo or None
+        )
         table = Table("", _("onderdeel"), _("bevinding"), _("wat te doen"))
         worst = Level.GOOD
         for finding in examine(settings):
@@ -280,6 +318,25 @@ def doctor(
         out().print(table)
         if worst is Level.WRONG:
             raise typer.Exit(EXIT_SETUP)
+
+
+@cli.command(help=_("Hoe staat de dienst ervoor? Kijkt alleen; exit-code 1 als er iets te doen is."))
+def status(
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    port: Annotated[int | None, typer.Option(help=_("Poort van de schermen."))] = None,
+    demo: Annotated[bool, typer.Option("--demo", help=_("Van de demonstratie."))] = False,
+) -> None:
+    from transcribe.settings import Settings
+    from transcribe.status import look, shown
+
+    with friendly():
+        logs.configure()
+        standing = look(Settings.from_env(data_dir=data_dir, database_url=database_url, port=port, demo=demo or None))
+        for part in shown(standing, _):
+            out().print(part)
+        if not standing.well:
+            raise typer.Exit(EXIT_FAILED)
 
 
 @models_cli.command("list", help=_("Welke modellen er zijn en welke geïnstalleerd zijn."))
@@ -412,10 +469,7 @@ def eval_audio(
             raise typer.Exit(EXIT_FAILED)
 
 
-def quiet_logs() -> None:
-    """Our own log lines and other libraries' warnings, on stderr, without content."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("transcribe").setLevel(logging.INFO)
+add_commands(cli, friendly, out)
 
 
 def main() -> None:

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcribe import policy
-from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
-from transcribe.consult import Actor
+from transcribe.consult import Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
+from transcribe.keeper import Keeper
 from transcribe.ports import Drafter, Transcriber
+from transcribe.recorder import Recorder
 from transcribe.settings import Settings
-from transcribe.worker import Worker
+from transcribe.steps import Steps
 from transcribe.workflow import Workflow
+from transcribe.writer import Writer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TEND_S = 60.0
 #: The file in a data folder that says which kind it is.
 KIND = "soort"
 
@@ -50,11 +54,18 @@ class WhenNeeded:
         self._made: Transcriber | None = None
 
     def transcribe(
-        self, pcm: Pcm, speakers: Sequence[Speaker], *, missing: Sequence[Span] = (), progress: Callable[[float], None]
+        self,
+        pcm: Pcm,
+        speakers: Sequence[Speaker],
+        *,
+        missing: Sequence[Span] = (),
+        heard: Sequence[HeardWindow] = (),
+        keep: Callable[[HeardWindow], None] = lambda _: None,
+        progress: Callable[[float], None],
     ) -> Transcript:
         if self._made is None:
             self._made = self._make()
-        return self._made.transcribe(pcm, speakers, missing=missing, progress=progress)
+        return self._made.transcribe(pcm, speakers, missing=missing, heard=heard, keep=keep, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +76,12 @@ class Service:
     database_url: str
     store: PostgresStore
     workflow: Workflow
-    worker: Worker
+    recorder: Recorder
+    steps: Steps
+    keeper: Keeper
     model: Installed | None
+    space: Callable[[], Space]
+    revive: Callable[[], None]  # starts our own database again when it died
 
 
 def no_network() -> None:
@@ -117,15 +132,19 @@ def make_drafter() -> Drafter:
 
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
-    """Database, keys, sound, model and use cases, for as long as the context lasts. The worker is not started."""
+    """Database, keys, sound, model and use cases, for as long as the context lasts. No worker is started."""
     no_network()
 
     from transcribe.audio.decode import PyAvDecoder
-    from transcribe.store.files import FileAudioStore
+    from transcribe.store import disk
+    from transcribe.store.blobs import open_blobs
     from transcribe.store.folders import make_data_dir
+    from transcribe.store.key_copies import KeyCopies
     from transcribe.store.keys import load_master_key
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
+    from transcribe.store.sound import SealedAudioStore
+    from transcribe.store.spool import FileSpool
 
     with ExitStack() as stack:
         make_data_dir(settings.data_dir)
@@ -139,30 +158,106 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 problem="de database is niet bereikbaar of weigert de toegang. Controleer adres, naam, gebruiker en "
                 "wachtwoord (--database-url), en of de server loopt."
             ) from error
-        store = PostgresStore(url, load_master_key(settings))
+        master_key = load_master_key(settings)
+        store = PostgresStore(url, master_key)
         stack.callback(store.close)
+        copies = KeyCopies(store, url, master_key)
+        stack.callback(copies.close)
         mark_mode(settings)
         model = choose_model(settings)
-        wake = threading.Event()
-        workflow = Workflow(
-            store=store,
-            audio=FileAudioStore(settings.data_dir / "audio"),
-            decoder=PyAvDecoder(),
-            transcriber=None
-            if model is None
-            else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
-            drafter=make_drafter(),
-            max_minutes=settings.max_minutes,
-            wake=wake.set,
-        )
+        audio = SealedAudioStore(open_blobs(settings.blob_store, settings.data_dir / "audio"))
+        spool = FileSpool(settings.data_dir / "spool")
+        decoder = PyAvDecoder()
+        writer = Writer(store, need=settings.asr_on)
+
+        def space() -> Space:
+            return disk.space(settings.data_dir)
+
         yield Service(
             settings=settings,
             database_url=url,
             store=store,
-            workflow=workflow,
-            worker=Worker(workflow, wake, revive=server.revive if server else lambda: None),
+            workflow=Workflow(
+                store=store,
+                audio=audio,
+                spool=spool,
+                decoder=decoder,
+                writer=writer,
+                space=space,
+                min_free_percent=settings.min_free_percent,
+                max_minutes=settings.max_minutes,
+                practice=settings.practice,
+            ),
+            recorder=Recorder(
+                store=store,
+                audio=audio,
+                spool=spool,
+                writer=writer,
+                space=space,
+                min_free_percent=settings.min_free_percent,
+                max_minutes=settings.max_minutes,
+            ),
+            steps=Steps(
+                store=store,
+                audio=audio,
+                decoder=decoder,
+                transcriber=None
+                if model is None
+                else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
+                drafter=make_drafter(),
+                writer=writer,
+                max_minutes=settings.max_minutes,
+            ),
+            keeper=Keeper(
+                store=store,
+                audio=audio,
+                spool=spool,
+                writer=writer,
+                unverified_days=settings.unverified_days,
+                forget_keys=copies.forget,
+            ),
             model=model,
+            space=space,
+            revive=server.revive if server else lambda: None,
         )
+
+
+def run_worker(settings: Settings, lane: Lane, *, ready: Callable[[], None] = lambda: None) -> int:
+    """Do jobs of one lane in this process until SIGTERM; returns its exit status. In the main thread.
+
+    ``EXIT`` (70) asks whoever supervises it to start it again at once: it lost its database, or had to stop hard.
+    """
+    from transcribe.store.lease import EXIT, Patience
+    from transcribe.store.worker import WorkerProcess
+
+    try:
+        with open_service(settings) as service:
+
+            def tend() -> None:
+                with service.store.alone("keeper") as ours:
+                    if ours:
+                        service.keeper.tend()
+
+            return WorkerProcess(
+                service.database_url,
+                service.steps,
+                lane=lane,
+                device=device_of(settings),
+                model=service.model.name if service.model else "",
+                tend=tend,
+                patience=Patience(stale_s=settings.stale_s),
+            ).run(ready=ready)
+    except StoreUnavailable:
+        return EXIT
+
+
+def device_of(settings: Settings) -> str:
+    """ "cpu" or "cuda"; "auto" looks whether there is a GPU."""
+    if settings.device != "auto":
+        return settings.device
+    import ctranslate2
+
+    return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,18 +310,30 @@ def access_key(folder: Path) -> str:
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
     from transcribe.web.application import create_app
+    from transcribe.web.watch import Watch
 
     settings = service.settings
     return create_app(
         workflow=service.workflow,
+        recorder=service.recorder,
         actor=actor_of(settings),
         access=access,
         demo=demo_info(service.model) if settings.demo else None,
         ui_language=settings.ui_language,
         max_upload_mb=settings.max_upload_mb,
         idle_minutes=settings.idle_minutes,
+        space=service.space,
+        min_free_percent=settings.min_free_percent,
         version=__version__,
         hosts=frozenset({settings.public_host} if settings.public_host else ()),
+        watched=Watch(
+            vitals=service.store.vitals,
+            space=service.space,
+            min_free_percent=settings.min_free_percent,
+            check_key=service.store.check_master_key,
+            metrics_token=settings.metrics_token,
+        ),
+        unverified_days=settings.unverified_days,
     )
 
 
@@ -303,8 +410,17 @@ def _kind(settings: Settings) -> str:
     return "demo" if settings.demo else "echt"
 
 
-def serve(app: FastAPI, listener: socket.socket, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGINT or SIGTERM. No access log: addresses of pages hold consult ids."""
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None] = lambda: None,
+    tend: Callable[[], object] = lambda: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. No access log: addresses of pages hold consult ids.
+
+    ``tend`` is called every minute: what only this process can do, because it has the recordings that are being made.
+    """
     import uvicorn
 
     # uvicorn hands a signal on when it has shut down; without a handler of ours SIGTERM would then end the process
@@ -312,12 +428,33 @@ def serve(app: FastAPI, listener: socket.socket, *, ready: Callable[[], None] = 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,  # sound does not compress, and it costs memory for each stream
     )
+    stopping = threading.Event()
+
+    def keep() -> None:
+        while not stopping.wait(TEND_S):
+            try:
+                tend()
+            except Exception as error:  # noqa: BLE001  (whatever it is, the next round tries again)
+                log.error("keeping failed (%s)", type(error).__name__)
+
+    threading.Thread(target=keep, name="keeper", daemon=True).start()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             ready()
 
-    Server(config).run(sockets=[listener])
+    try:
+        Server(config).run(sockets=[listener])
+    finally:
+        stopping.set()

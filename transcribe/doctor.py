@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import shutil
 import socket
 import stat
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
 from transcribe.errors import N_, TranscribeError
 from transcribe.settings import Settings
@@ -47,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _disk,
         _keys,
         _database,
+        _sound,
         _models,
         _decoder,
         _machine,
@@ -175,6 +178,34 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(level=Level.WRONG, part=part, found="ingebouwde PostgreSQL start niet", advice=str(error))
         return
     yield Finding(level=Level.GOOD, part=part, found=f"ingebouwde PostgreSQL {version_text} start en antwoordt")
+
+
+def _sound(settings: Settings) -> Iterator[Finding]:
+    from transcribe.store.blobs import open_blobs
+    from transcribe.store.folders import make_data_dir
+
+    part = "opslag van geluid"
+    probe, content = uuid4(), secrets.token_bytes(100_000)
+    try:
+        blobs = open_blobs(settings.blob_store, make_data_dir(settings.data_dir) / "audio")
+        try:
+            with blobs.write(probe, "probe") as target:
+                target.write(content)
+            with blobs.open(probe, "probe") as file:
+                same = file.read() == content
+        finally:
+            blobs.delete(probe)
+    except TranscribeError as error:
+        advice = "Controleer --blob-store en de AWS_-variabelen." if settings.blob_store else ""
+        yield Finding(level=Level.WRONG, part=part, found=str(error), advice=advice)
+        return
+    yield Finding(
+        level=Level.GOOD if same else Level.WRONG,
+        part=part,
+        found=f"{settings.blob_store or 'in de gegevensmap'}: schrijven, teruglezen en wissen "
+        f"{'lukt' if same else 'geeft iets anders terug dan er is geschreven'}",
+        advice="" if same else "Gebruik een andere opslag; deze is niet te vertrouwen.",
+    )
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -83,18 +83,16 @@ def bring_in(
     except BaseException:
         workflow.discard(actor, consult.id)  # whatever went wrong, nothing half-stored stays behind
         raise
-    consult = follow(workflow, consult.id, out, work=True)
+    consult = follow(workflow, consult.id, out)
     out.print("Het concept staat klaar. Controleer het in de browser (transcribe serve).")
     return consult
 
 
-def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) -> Consult:
-    """Show how far a consult is until its draft is there. ``work``: do the work here, else a worker does it.
+def follow(workflow: Workflow, consult_id: UUID, out: Console) -> Consult:
+    """Show how far a consult is until its draft is there; a worker process does the work.
 
     Raises ``NoSpeech``, ``Unusable`` or ``Stopped`` when the worker stopped.
     """
-    import threading
-
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -102,9 +100,6 @@ def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) ->
         TimeRemainingColumn(),
         console=out,
     )
-    worker = threading.Thread(target=_work, args=(workflow, consult_id), daemon=True) if work else None
-    if worker:
-        worker.start()
     with bar:
         task = bar.add_task("Uitschrijven", total=workflow.consult(consult_id).audio_s or RATE_HZ)
         away_s = 0.0
@@ -112,7 +107,7 @@ def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) ->
             try:
                 consult = workflow.consult(consult_id)
             except StoreUnavailable:
-                # the worker brings our own database back; until then there is only waiting
+                # the supervisor brings our own database back; until then there is only waiting
                 if away_s >= PATIENCE_S:
                     raise
                 away_s += POLL_S
@@ -131,11 +126,3 @@ def follow(workflow: Workflow, consult_id: UUID, out: Console, *, work: bool) ->
         assert consult.reason is not None
         raise Stopped(consult.reason)
     return consult
-
-
-def _work(workflow: Workflow, consult_id: UUID) -> None:
-    try:
-        workflow.process(consult_id)
-    except BaseException:
-        workflow.failed(consult_id)
-        raise

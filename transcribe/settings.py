@@ -18,6 +18,9 @@ class Settings(BaseModel):
     data_dir: Path
     #: A PostgreSQL server of your own; empty starts the embedded one under ``data_dir``.
     database_url: str = ""
+    #: Where sound is kept: empty is ``audio`` in ``data_dir``; else a folder, or ``s3://bucket/prefix`` on any
+    #: S3-compatible server (its address, keys and region: ``AWS_...`` variables, see ``store/objects.py``).
+    blob_store: str = ""
     #: Account that runs the embedded PostgreSQL when we are started as root (PostgreSQL refuses root).
     os_user: str = ""
     #: Where the PostgreSQL programs are; empty looks in the bundled wheel, Debian's folders and PATH.
@@ -42,12 +45,28 @@ class Settings(BaseModel):
     #: Who works at this machine, as it stands in approvals and in the access log.
     user_name: str = ""
     user_role: Role = Role.HUISARTS
+    #: Name of this practice where several share a queue: they take turns.
+    practice: str = Field(default="", pattern=r"^[\w .-]{0,60}$")
+    #: What a worker must have to transcribe: "" anything, "gpu", or the name of a model.
+    asr_on: str = Field(default="", pattern=r"^[\w.-]{0,60}$")
+    #: A consult that nobody verifies is erased after so many days without a change.
+    unverified_days: int = Field(default=14, ge=1)
+    #: With less than this part of the disk free no new recording is begun.
+    min_free_percent: float = Field(default=5.0, ge=0, le=90)
+    #: A worker that gave no sign of life for so long loses its work to another, in seconds.
+    stale_s: float = Field(default=15.0, ge=1)
     #: Longest recording that is accepted, in minutes.
     max_minutes: int = Field(default=120, ge=1)
     #: Largest file that is accepted, in megabytes.
     max_upload_mb: int = Field(default=4096, ge=1)
     #: Lock the screen after so many minutes without a request.
     idle_minutes: int = Field(default=30, ge=1)
+    #: "text" for people, "json" for a log collector.
+    log_format: Literal["text", "json"] = "text"
+    #: "info" tells what the service does, "warning" only what goes wrong.
+    log_level: Literal["info", "warning"] = "info"
+    #: What a monitoring system on another machine shows to read ``/metrics`` (Bearer); empty: this machine only.
+    metrics_token: str = Field(default="", repr=False, pattern=r"^(\S{20,})?$")
 
     @field_validator("user_role")
     @classmethod

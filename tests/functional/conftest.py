@@ -15,13 +15,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from transcribe.app import access_key, actor_of, listen, make_web, open_service
-from transcribe.consult import Actor, Role
+from transcribe.consult import Actor, Role, Space
+from transcribe.serving import workers
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
-from transcribe.testing import ScriptedDecoder, scripted_workflow
+from transcribe.testing import ScriptedDecoder, ScriptedWorker, scripted_service
 from transcribe.web.access import Access
 from transcribe.web.application import DemoInfo, create_app
-from transcribe.worker import Worker
 from transcribe.workflow import Workflow
 
 DEMO_CONSULTS = Path(__file__).parents[2] / "transcribe" / "demo" / "consults"
@@ -56,8 +56,7 @@ def real_service() -> Iterator[LiveServer]:
         settings = Settings.from_env(data_dir=data_dir, demo=True)
         with open_service(settings) as service:
             access = Access(access_key(data_dir))
-            with on_a_socket(make_web(service, access)) as url:
-                service.worker.start()
+            with on_a_socket(make_web(service, access)) as url, workers(settings, service.database_url):
                 yield LiveServer(
                     url=url,
                     ticket=access.ticket,
@@ -65,7 +64,6 @@ def real_service() -> Iterator[LiveServer]:
                     actor=actor_of(settings),
                     recording=DEMO_CONSULTS / "keelpijn.ogg",
                 )
-                service.worker.stop()
 
 
 @contextmanager
@@ -81,11 +79,12 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
 
 @contextmanager
 def service_on_fakes() -> Iterator[LiveServer]:
-    workflow, _, _ = scripted_workflow(decoder=ScriptedDecoder(seconds=12.0))
+    service = scripted_service(decoder=ScriptedDecoder(seconds=12.0))
     actor = Actor(name="Demo-huisarts", role=Role.HUISARTS)
     access = Access("sleutel-voor-de-browserproef")
     app = create_app(
-        workflow=workflow,
+        workflow=service.workflow,
+        recorder=service.recorder,
         actor=actor,
         access=access,
         demo=DemoInfo(model="proef", wer_demo="9 %", wer_open="87 %"),
@@ -93,14 +92,16 @@ def service_on_fakes() -> Iterator[LiveServer]:
         max_upload_mb=100,
         idle_minutes=30,
         version="0",
+        space=lambda: Space(total=100, free=50),
+        min_free_percent=5,
     )
-    worker = Worker(workflow, threading.Event(), poll_s=0.1)
+    worker = ScriptedWorker(service)
     worker.start()
     with on_a_socket(app) as url:
         yield LiveServer(
             url=url,
             ticket=access.ticket,
-            workflow=workflow,
+            workflow=service.workflow,
             actor=actor,
             recording=DEMO_CONSULTS / "keelpijn.ogg",
         )

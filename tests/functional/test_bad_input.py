@@ -31,7 +31,7 @@ from transcribe.errors import (
 )
 from transcribe.run import bring_in, consent_given
 from transcribe.settings import Settings
-from transcribe.testing import scripted_workflow
+from transcribe.testing import ScriptedWorker, scripted_service
 
 pytestmark = pytest.mark.slow
 
@@ -96,16 +96,21 @@ def half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
-def bring(workflow, path: Path, layout=(Speaker.HUISARTS, Speaker.PATIENT)):
-    return bring_in(
-        workflow,
-        GP,
-        path,
-        ref="P-1",
-        consent=consent_given("mondeling", "Dr. Test", others_informed=True),
-        layout=layout,
-        out=Console(file=io.StringIO()),
-    )
+def bring(service, path: Path, layout=(Speaker.HUISARTS, Speaker.PATIENT)):
+    worker = ScriptedWorker(service)
+    worker.start()
+    try:
+        return bring_in(
+            service.workflow,
+            GP,
+            path,
+            ref="P-1",
+            consent=consent_given("mondeling", "Dr. Test", others_informed=True),
+            layout=layout,
+            out=Console(file=io.StringIO()),
+        )
+    finally:
+        worker.stop()
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -113,9 +118,10 @@ def test_a_bad_file_ends_in_a_clear_sentence(name: str, tmp_path: Path) -> None:
     make, problem, words = BAD[name]
     path = tmp_path / name
     path.write_bytes(make())
-    workflow, store, audio = scripted_workflow(decoder=PyAvDecoder(), transcriber=transcriber())
+    service = scripted_service(decoder=PyAvDecoder(), transcriber=transcriber())
+    store, audio = service.store, service.audio
     with pytest.raises(problem) as told:
-        bring(workflow, path)
+        bring(service, path)
     assert words in str(told.value)
     (consult,) = store.consults()
     if problem is NoSpeech:
@@ -123,7 +129,7 @@ def test_a_bad_file_ends_in_a_clear_sentence(name: str, tmp_path: Path) -> None:
         assert (consult.status, consult.reason) == (Status.RECORDED, Reason.NO_SPEECH)
         assert store.transcript(consult.id) is None
         assert store.note(consult.id) is None
-        assert workflow.play(GP, consult.id, first=False).file.read(4)
+        assert service.workflow.play(GP, consult.id, first=False).file.read(4)
     else:
         assert consult.status is Status.DISCARDED
         assert audio.names(consult.id) == []
@@ -141,8 +147,9 @@ def test_a_recording_cut_in_half_is_used_as_far_as_it_goes(tmp_path: Path) -> No
                 target.mux(packet)
     path = tmp_path / "half.webm"
     path.write_bytes(half(remuxed.getvalue()))
-    workflow, store, _ = scripted_workflow(decoder=PyAvDecoder(), transcriber=transcriber())
-    consult = bring(workflow, path)
+    service = scripted_service(decoder=PyAvDecoder(), transcriber=transcriber())
+    store = service.store
+    consult = bring(service, path)
     assert (consult.status, consult.reason) == (Status.DRAFTED, Reason.DAMAGED)
     transcript = store.transcript(consult.id)
     assert transcript.utterances

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, inspect, text
 from transcribe.app import access_key, actor_of, listen, make_web, open_service
 from transcribe.demo import CONSULTS, play_consult
 from transcribe.demo.demo_gp import verify
+from transcribe.serving import workers
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.web.access import Access
@@ -57,12 +58,14 @@ def everything_in(url: str) -> str:
     return "\n".join(rows)
 
 
-def test_no_word_of_the_consult_is_left_in_the_clear(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_word_of_the_consult_is_left_in_the_clear(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     with throwaway_data_dir() as data_dir:
-        look_everywhere(data_dir, caplog)
+        look_everywhere(data_dir, caplog, capfd)
 
 
-def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings.from_env(data_dir=data_dir, demo=True)
     seen = io.StringIO()
@@ -79,13 +82,11 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
 
         listener = listen("127.0.0.1", 0)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with running(recording, listener):
-            service.worker.start()
+        with running(recording, listener), workers(settings, service.database_url):
             consult_id = play_consult(service.workflow, actor, CONSULTS / "keelpijn.ogg", Console(file=seen))
             said = [utterance.text for utterance in service.store.transcript(consult_id).utterances]
             while_open = everything_in(service.database_url) + files(data_dir)
             note = verify(service.workflow, actor, consult_id, address, access.ticket(), Console(file=io.StringIO()))
-            service.worker.stop()
         after = everything_in(service.database_url)
     canaries = spoken_words(said) | {line.strip() for line in note.splitlines() if len(line.split()) >= 4}
     assert len(canaries) > 20
@@ -97,6 +98,10 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
         "addresses": "\n".join(requests),
         "the progress output": seen.getvalue(),
     }
+    written = capfd.readouterr()
+    haystacks["what the worker process wrote"] = written.out + written.err
+    assert "job begins" in written.err
+    assert "uitschrijven" in after  # the rows of the queue are among what was read
     assert requests
     for where, haystack in haystacks.items():
         lower = haystack.lower()

@@ -31,7 +31,12 @@ LAYERS = {
     "transcribe.asr.guards": 2,
     "transcribe.ports": 3,
     "transcribe.workflow": 3,
-    "transcribe.worker": 3,
+    "transcribe.writer": 3,
+    "transcribe.steps": 3,
+    "transcribe.keeper": 3,
+    "transcribe.recorder": 3,
+    "transcribe.vitals": 1,
+    "transcribe.logs": 1,
     "transcribe.asr.transcribe": 3,
     "transcribe.asr.evaluate": 3,
     "transcribe.soep.bench": 3,
@@ -44,9 +49,14 @@ LAYERS = {
     "transcribe.testing": 4,
     "transcribe.web": 5,
     "transcribe.app": 6,
+    "transcribe.serving": 6,
+    "transcribe.status": 6,
+    "transcribe.supervisor": 1,
+    "transcribe.health": 3,
     "transcribe.run": 6,
     "transcribe.demo": 6,
     "transcribe.doctor": 6,
+    "transcribe.backup_cli": 6,
     "transcribe.__main__": 6,
 }
 
@@ -66,17 +76,30 @@ LIBRARIES = {
     "transcribe.asr.whisper": {"faster_whisper", "ctranslate2", "numpy"},
     "transcribe.asr.pull": {"huggingface_hub"},
     "transcribe.store.crypto": {"cryptography"},
+    "transcribe.store.objects": {"obstore"},
     "transcribe.store.keys": {"cryptography", "keyring"},
     "transcribe.store.embedded": {"psutil", "psycopg"},
     "transcribe.store.database": {"sqlalchemy"},
     "transcribe.store.codec": {"pydantic"},
     "transcribe.store.tables": {"sqlalchemy"},
+    "transcribe.store.vitals": {"sqlalchemy"},
+    "transcribe.store.sessions": {"sqlalchemy"},
+    "transcribe.store.jobs": {"sqlalchemy", "psycopg", "procrastinate"},
+    "transcribe.store.lease": {"psycopg"},
+    "transcribe.store.worker": {"psycopg", "procrastinate"},
     "transcribe.store.postgres": {"sqlalchemy"},
+    "transcribe.store.copying": {"sqlalchemy", "psycopg"},
+    "transcribe.store.key_copies": {"sqlalchemy"},
+    "transcribe.store.backup": {"sqlalchemy"},
+    "transcribe.store.upgrade": {"psycopg"},
+    "transcribe.backup_cli": {"typer", "rich"},
     "transcribe.store.migrations": {"sqlalchemy", "alembic"},
     "transcribe.store.migrate": {"sqlalchemy", "alembic"},
+    "transcribe.web.watch": {"fastapi", "starlette", "prometheus_client"},
     "transcribe.web": {"fastapi", "starlette", "jinja2", "markupsafe", "babel", "anyio"},
-    "transcribe.app": {"uvicorn", "fastapi"},
+    "transcribe.app": {"uvicorn", "fastapi", "ctranslate2"},
     "transcribe.run": {"rich"},
+    "transcribe.status": {"rich"},
     "transcribe.demo": {"rich", "httpx"},
     "transcribe.doctor": {"sqlalchemy", "psutil", "ctranslate2", "av"},
     "transcribe.__main__": {"typer", "rich", "pydantic"},
@@ -162,6 +185,20 @@ def test_imports_follow_the_table(name: str, path: Path) -> None:
                 assert longest(LAYERS, imported) != 4, f"{name} (web) imports adapter {imported}"
         else:
             assert top in longest(LIBRARIES, name), f"{name} imports {top}"
+
+
+def test_there_is_one_writer() -> None:
+    """ADR 3. Whoever else called ``Store.apply`` could forget the transition, the audit row or the job."""
+    callers = {
+        name
+        for name, path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "apply"
+        and "store" in ast.unparse(node.func.value)
+    }
+    assert callers == {"transcribe.writer"}
 
 
 def test_nothing_logs_or_prints_what_was_said() -> None:

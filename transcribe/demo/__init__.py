@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +20,7 @@ from transcribe.consult import Actor
 from transcribe.demo.demo_gp import StepFailed, verify
 from transcribe.errors import SetupProblem
 from transcribe.run import consent_given, file_chunks, follow
+from transcribe.serving import workers
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.web.pages import PRACTICE_ZONE
@@ -47,14 +48,19 @@ def run_demo(
     throw_away = check and data_dir is None
     with throwaway_data_dir() if throw_away else nullcontext(data_dir) as folder:
         settings = Settings.from_env(
-            data_dir=folder, database_url=database_url, os_user=os_user, demo=True, port=0 if check else port
+            data_dir=folder,
+            database_url=database_url,
+            os_user=os_user,
+            demo=True,
+            port=0 if check else port,
+            log_level="warning",
         )
         out.print(
             "[bold]Demonstratie.[/] Verzonnen consult, kunstmatige stemmen, demomodel. Alles blijft op deze machine."
         )
         out.print("De dienst start ...")
         check_host(settings)
-        with open_service(settings) as service:
+        with open_service(settings) as service, workers(settings, service.database_url, revive=service.revive):
             from transcribe.web.access import Access
 
             if service.model is None:
@@ -64,7 +70,6 @@ def run_demo(
             listener = listen(settings.host, settings.port, or_any=True)
             address = f"http://{settings.host}:{listener.getsockname()[1]}"
             app = make_web(service, access)
-            service.worker.start()
             failure: list[BaseException] = []
             ready, verified = threading.Event(), threading.Event()
 
@@ -83,12 +88,8 @@ def run_demo(
                     os.kill(os.getpid(), 2)  # as Ctrl-C: the server ends in its orderly way
 
             threading.Thread(target=job, name="demo", daemon=True).start()
-            try:
+            with suppress(KeyboardInterrupt):  # how the server says that it was asked to stop
                 serve(app, listener, ready=ready.set)
-            except KeyboardInterrupt:
-                pass  # how the server says that it was asked to stop
-            finally:
-                service.worker.stop()
             if failure:
                 raise failure[0]
             if check and not verified.is_set():
@@ -103,7 +104,7 @@ def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console
     out.print(f"Toestemming vastgelegd ({consent.text_id}).")
     workflow.receive(actor, consult.id, file_chunks(recording), (Speaker.HUISARTS, Speaker.PATIENT))
     out.print("Opname versleuteld bewaard.")
-    follow(workflow, consult.id, out, work=False)
+    follow(workflow, consult.id, out)
     return consult.id
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from transcribe.consult import Actor
-from transcribe.web import entry, errors, media, review, routes
+from transcribe.consult import Actor, Space
+from transcribe.recorder import Recorder
+from transcribe.web import entry, errors, ingest, media, review, routes, watch
 from transcribe.web.access import Access
 from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
 from transcribe.web.requests import Web
+from transcribe.web.watch import Watch
 from transcribe.workflow import Workflow
 
 __all__ = ["DemoInfo", "create_app"]
@@ -20,6 +23,7 @@ __all__ = ["DemoInfo", "create_app"]
 def create_app(
     *,
     workflow: Workflow,
+    recorder: Recorder,
     actor: Actor,
     access: Access,
     demo: DemoInfo | None,
@@ -27,21 +31,41 @@ def create_app(
     max_upload_mb: int,
     idle_minutes: int,
     version: str,
+    space: Callable[[], Space],
+    min_free_percent: float,
     hosts: frozenset[str] = frozenset(),
+    watched: Watch | None = None,
+    unverified_days: int = 14,
 ) -> FastAPI:
-    """``hosts``: names besides loopback under which this service is reached (a reverse proxy's)."""
+    """``hosts``: names besides loopback under which this service is reached (a reverse proxy's).
+
+    ``space``: of the disk that recordings go to, for the warning on every page when less than ``min_free_percent`` of
+    it is free. ``watched``: what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist.
+    ``unverified_days``: as in the settings, for the warning before.
+    """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = Web(
         workflow=workflow,
+        recorder=recorder,
         actor=actor,
         access=access,
-        pages=Pages(ui_language=ui_language, demo=demo, idle_minutes=idle_minutes, version=version),
+        pages=Pages(
+            ui_language=ui_language,
+            demo=demo,
+            idle_minutes=idle_minutes,
+            version=version,
+            space=space,
+            min_free_percent=min_free_percent,
+        ),
         max_upload_mb=max_upload_mb,
+        unverified_days=unverified_days,
         now=lambda: datetime.now(UTC),
     )
+    app.state.watch = watched
     app.include_router(entry.public)
-    for router in (entry.router, routes.router, review.router, media.router):
+    app.include_router(watch.router)
+    for router in (entry.router, routes.router, review.router, media.router, ingest.router, ingest.live):
         app.include_router(router)
     errors.register(app)
     app.add_middleware(Guard, access=access, idle_minutes=idle_minutes, hosts=hosts)

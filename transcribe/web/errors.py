@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +19,7 @@ from starlette.exceptions import HTTPException
 from consent import ConsentMissing, ConsentProblem
 from transcribe import errors
 from transcribe.errors import N_
+from transcribe.logs import place
 from transcribe.web import access
 from transcribe.web.pages import Pages
 
@@ -43,7 +42,9 @@ STATUS: dict[type[Exception], int] = {
     errors.Conflict: 409,
     errors.NotFound: 404,
     errors.Erased: 410,
+    errors.LeaseLost: 409,
     errors.DiskFull: 507,
+    errors.DiskLow: 507,
     errors.StoreUnavailable: 503,
     errors.Unreadable: 500,
     errors.AudioProblem: 422,
@@ -132,12 +133,6 @@ def is_htmx(request: Request) -> bool:
 
 def wants_json(request: Request) -> bool:
     return request.headers.get("accept", "").startswith("application/json")
-
-
-def place(error: BaseException) -> str:
-    """File and line where it was raised: all that may be told of an unexpected exception."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
 
 
 def _to_login(request: Request) -> Response | None:

@@ -5,24 +5,35 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transcribe.web.access import Access, ForgedRequest, Session, UnknownHost
-from transcribe.web.errors import answer, place
+from transcribe.errors import StoreUnavailable
+from transcribe.logs import place
+from transcribe.ports import Session
+from transcribe.web.access import Access, ForgedRequest, NotLoggedIn, UnknownHost
+from transcribe.web.errors import answer
 
 log = logging.getLogger(__name__)
 
 #: Open to everybody on this machine; everything else needs a session.
-OPEN = frozenset({"/start", "/login", "/health/live"})
+OPEN = frozenset({"/start", "/login", "/health/live", "/health/ready", "/metrics"})
 STATIC = "/static/"
 #: Pages that refresh themselves: they must not keep an unattended screen awake.
-PASSIVE = re.compile(r"/werklijst|/consult/[^/]+/(voortgang|stand/\d+)")
+PASSIVE = re.compile(r"/werklijst|/consult/[^/]+/(voortgang|opname/stand|stand/\d+)")
+#: The only address that takes a WebSocket: the sound of a recording.
+LIVE = re.compile(r"/consult/[^/]+/opname")
+#: While sound comes in somebody is at work: the session is kept awake, and asked for again, this often (seconds).
+LIVE_CHECK_S = 60.0
+#: Close codes of ours, as the client sees them.
+FORBIDDEN, LOG_IN, BROKEN, TRY_AGAIN = 1008, 4401, 1011, 1013
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -46,12 +57,12 @@ HEADERS = {
 }
 
 
-def cookie_name(request: Request) -> str:
+def cookie_name(request: HTTPConnection) -> str:
     """With the port: cookies are shared by all ports of a host, and a demo may run beside the real service."""
-    return f"transcribe-{request.url.port or (443 if request.url.scheme == 'https' else 80)}"
+    return f"transcribe-{request.url.port or (443 if request.url.scheme in ('https', 'wss') else 80)}"
 
 
-def host_name(request: Request) -> str:
+def host_name(request: HTTPConnection) -> str:
     """Without the port."""
     host = request.headers.get("host", "").lower()
     name, colon, port = host.rpartition(":")
@@ -69,7 +80,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})  # there are none yet
+            await self._live(scope, receive, send)
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -87,7 +98,7 @@ class Guard:
 
         request = Request(scope, receive)
         try:
-            self._check(request)
+            await run_in_threadpool(self._check, request)  # it asks the database
             await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
             log.info("a client went away")
@@ -99,6 +110,61 @@ class Guard:
                 raise RuntimeError(f"answer broken off, error {number}") from None
             await answer(request, error)(scope, receive, send_with_headers)
 
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: host, origin and session as for a page, and the session again for as long as it lasts."""
+        connection = HTTPConnection(scope)
+        accepted = False
+
+        async def noting(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        def session() -> Session:
+            return self._session(connection, passive=False)
+
+        checked = time.monotonic()
+
+        async def watched() -> Message:
+            nonlocal checked
+            message = await receive()
+            if message["type"] == "websocket.receive" and time.monotonic() - checked > LIVE_CHECK_S:
+                checked = time.monotonic()
+                try:
+                    await run_in_threadpool(session)
+                except StoreUnavailable:
+                    log.info("a recording goes on while the database is away")
+                except NotLoggedIn:
+                    await send({"type": "websocket.close", "code": LOG_IN})
+                    return {"type": "websocket.disconnect", "code": LOG_IN}
+            return message
+
+        try:
+            if host_name(connection) not in self._hosts:
+                raise UnknownHost
+            # a browser always names the origin of a WebSocket, and asks nobody before it connects
+            if "origin" not in connection.headers or LIVE.fullmatch(connection.url.path) is None:
+                raise ForgedRequest
+            check_origin(connection)
+            connection.state.session = await run_in_threadpool(session)
+            await self._app(scope, watched, noting)
+        except (UnknownHost, ForgedRequest):
+            await receive()
+            await send({"type": "websocket.close", "code": FORBIDDEN})
+        except (NotLoggedIn, StoreUnavailable) as refused:
+            # accepted first: a browser does not tell a page why it was refused
+            await receive()
+            await send({"type": "websocket.accept"})
+            code = LOG_IN if isinstance(refused, NotLoggedIn) else TRY_AGAIN
+            await send({"type": "websocket.close", "code": code})
+        except Exception as error:  # noqa: BLE001  (the outermost place: nothing a person said reaches the log)
+            log.error("error in a recording: %s at %s", type(error).__name__, place(error))
+            if accepted:
+                await send({"type": "websocket.close", "code": BROKEN})
+
+    def _session(self, request: HTTPConnection, *, passive: bool) -> Session:
+        return self._access.session(request.cookies.get(cookie_name(request), ""), idle=self._idle, passive=passive)
+
     def _check(self, request: Request) -> None:
         """Raises unless the request may go on to the routes."""
         if host_name(request) not in self._hosts:
@@ -108,15 +174,11 @@ class Guard:
         path = request.url.path
         session: Session | None = None
         if path not in OPEN and not path.startswith(STATIC):
-            session = self._access.session(
-                request.cookies.get(cookie_name(request), ""),
-                idle=self._idle,
-                passive=PASSIVE.fullmatch(path) is not None,
-            )
+            session = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
         request.state.session = session
 
 
-def check_origin(request: Request) -> None:
+def check_origin(request: HTTPConnection) -> None:
     """Raises ``ForgedRequest`` when a browser says that another site sent this."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from consent import ConsentMissing
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.errors import TranscribeError
+from transcribe.recorder import RUNNING
 from transcribe.web.errors import TooLarge
 from transcribe.web.requests import SessionDep, WebDep, checked
 from transcribe.web.views import LAYOUT_SPEAKERS, Layout
@@ -83,9 +84,11 @@ def _pieces(body: AsyncIterator[bytes], limit: int, max_mb: int) -> Iterator[byt
 def audio(request: Request, web: WebDep, session: SessionDep, consult_id: UUID) -> Response:
     """The recording as WAV, made while it is read; a Range gives any part of it."""
     listening = request.method == "GET" and consult_id not in session.heard
-    pcm = web.workflow.play(web.actor, consult_id, first=listening)
+    running = web.workflow.consult(consult_id).status in RUNNING
+    play = web.recorder.read if running else web.workflow.play
+    pcm = play(web.actor, consult_id, first=listening)
     if listening:
-        session.heard.add(consult_id)
+        web.access.heard(session, consult_id)
     wav = Wav(pcm.file, channels=pcm.channels)
     headers = {"Accept-Ranges": "bytes"}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import partial
@@ -16,7 +16,10 @@ import babel.dates
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
 
+from transcribe import policy
+from transcribe.consult import Space
 from transcribe.errors import N_, TranscribeError
 from transcribe.i18n import LANGUAGES, translations
 from transcribe.web.access import local_page
@@ -75,8 +78,19 @@ class StaticFiles:
 class Pages:
     """Renders templates in the reader's language."""
 
-    def __init__(self, *, ui_language: str, demo: DemoInfo | None, idle_minutes: int, version: str) -> None:
+    def __init__(
+        self,
+        *,
+        ui_language: str,
+        demo: DemoInfo | None,
+        idle_minutes: int,
+        version: str,
+        space: Callable[[], Space],
+        min_free_percent: float,
+    ) -> None:
         self._ui_language = ui_language
+        self._space = space
+        self._min_free_percent = min_free_percent
         self.static = StaticFiles(HERE / "static")
         self._environments = {language: self._environment(language) for language in LANGUAGES}
         for environment in self._environments.values():
@@ -102,10 +116,11 @@ class Pages:
         environment.filters["clock"] = clock_time
         environment.filters["at"] = partial(moment, language=language)
         environment.filters["hour"] = hour
+        environment.filters["day"] = partial(day, language=language)
         environment.filters["ago"] = partial(ago, language=language)
         return environment
 
-    def language(self, request: Request) -> str:
+    def language(self, request: HTTPConnection) -> str:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
         return chosen if chosen in LANGUAGES else self._ui_language
 
@@ -123,14 +138,17 @@ class Pages:
         context.setdefault("token", session.token if session else "")
         context["logged_in"] = session is not None
         context["path"] = local_page(request.url.path)
+        space = self._space()
+        low = session is not None and policy.low(space, self._min_free_percent)
+        context["disk_percent"] = policy.percent_free(space) if low else None
         html = self._environments[self.language(request)].get_template(template).render(context)
         return HTMLResponse(html, status_code=status_code, headers=dict(headers or {}))
 
-    def sentence(self, request: Request, text: str) -> str:
+    def sentence(self, request: HTTPConnection, text: str) -> str:
         """A marked Dutch sentence in the reader's language."""
         return translations(self.language(request)).gettext(text)
 
-    def explain(self, request: Request, error: TranscribeError) -> str:
+    def explain(self, request: HTTPConnection, error: TranscribeError) -> str:
         """The sentence of one of our errors; its parameters may be sentences or status words themselves."""
         params = {
             name: self.sentence(request, value) if isinstance(value, str) and value else value
@@ -159,6 +177,10 @@ def clock_time(seconds: float) -> str:
 
 def moment(when: datetime, *, language: str) -> str:
     return babel.dates.format_datetime(when.astimezone(PRACTICE_ZONE), "d MMM yyyy HH:mm", locale=language)
+
+
+def day(when: datetime, *, language: str) -> str:
+    return babel.dates.format_date(when.astimezone(PRACTICE_ZONE), "d MMMM", locale=language)
 
 
 def hour(when: datetime) -> str:

@@ -13,9 +13,12 @@ from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from transcribe.consult import Actor
+from transcribe import policy
+from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
-from transcribe.web.access import Access, ForgedRequest, Session
+from transcribe.ports import Session
+from transcribe.recorder import Recorder
+from transcribe.web.access import Access, ForgedRequest
 from transcribe.web.errors import BAD_FORM, is_htmx
 from transcribe.web.guard import SAFE
 from transcribe.web.pages import Pages
@@ -31,11 +34,18 @@ class Web:
     """Everything the routes work with."""
 
     workflow: Workflow
+    recorder: Recorder
     actor: Actor
     access: Access
     pages: Pages
     max_upload_mb: int
+    unverified_days: int
     now: Callable[[], datetime]
+
+    def erased_soon(self, consult: Consult) -> datetime | None:
+        """When this consult is erased unverified, if that is near enough to warn for."""
+        at = policy.expires(consult, self.unverified_days)
+        return at if at is not None and at - self.now() <= policy.WARNED_BEFORE else None
 
 
 class Fields(dict[str, str]):

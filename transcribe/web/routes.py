@@ -29,14 +29,20 @@ router = APIRouter(dependencies=[Depends(checked)])
 @router.get("/")
 def home(request: Request, web: WebDep) -> Response:
     return web.pages.render(
-        request, "worklist.html", list=worklist(web.workflow.consults()), now=web.now(), actor=web.actor
+        request,
+        "worklist.html",
+        list=worklist(web.workflow.consults(), web.erased_soon),
+        now=web.now(),
+        actor=web.actor,
     )
 
 
 @router.get("/werklijst")
 def refreshed_list(request: Request, web: WebDep) -> Response:
     """The list alone, for the page that keeps itself fresh."""
-    return web.pages.render(request, "_worklist.html", list=worklist(web.workflow.consults()), now=web.now())
+    return web.pages.render(
+        request, "_worklist.html", list=worklist(web.workflow.consults(), web.erased_soon), now=web.now()
+    )
 
 
 # --- consent -------------------------------------------------------------------------------------------------------
@@ -155,7 +161,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
     return web.pages.render(
         request,
         template,
-        head=consult_view(consult),
+        head=consult_view(consult, erased_at=web.erased_soon(consult)),
         consult=consult,
         rights=RIGHTS[web.actor.role],
         layouts=LAYOUT_TEXT,

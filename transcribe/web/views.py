@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -155,6 +155,7 @@ class ConsultView:
     label: str  # status in plain words, to be translated
     tone: str  # "wacht", "open", "bezig", "stopt", "klaar", "over": colour and sign beside the words
     reason: str
+    erased_at: datetime | None = None  # soon, if nobody verifies it
 
     @property
     def can_withdraw(self) -> bool:
@@ -169,7 +170,7 @@ class ConsultView:
         return Status.ERASED in TRANSITIONS[self.consult.status] and self.consult.status in WITH_NOTE
 
 
-def consult_view(consult: Consult) -> ConsultView:
+def consult_view(consult: Consult, *, erased_at: datetime | None = None) -> ConsultView:
     label = STATUS_TEXT[consult.status]
     if consult.reason in STOPPED_TEXT:
         label = STOPPED_TEXT[consult.reason]
@@ -184,7 +185,7 @@ def consult_view(consult: Consult) -> ConsultView:
     else:
         tone = "bezig" if processing(consult) else "open"
     reason = REASON_TEXT[consult.reason] if consult.reason else ""
-    return ConsultView(consult=consult, label=label, tone=tone, reason=reason)
+    return ConsultView(consult=consult, label=label, tone=tone, reason=reason, erased_at=erased_at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,11 +200,11 @@ class Worklist:
         return any(processing(view.consult) for view in self.busy)
 
 
-def worklist(consults: Iterable[Consult]) -> Worklist:
+def worklist(consults: Iterable[Consult], erased_soon: Callable[[Consult], datetime | None]) -> Worklist:
     """Newest first within each part; a draft that waits for a person's eyes stands at the top."""
     waiting, busy, done = [], [], []
     for consult in consults:
-        view = consult_view(consult)
+        view = consult_view(consult, erased_at=erased_soon(consult))
         if consult.status in {Status.DRAFTED, Status.APPROVED} or stopped(consult):
             waiting.append(view)
         elif consult.status is Status.DELIVERED or consult.status in OVER:
@@ -280,7 +281,7 @@ class ReviewView:
         return self.review.consult
 
 
-def review_view(review: Review, actor: Actor) -> ReviewView:
+def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = None) -> ReviewView:
     note, transcript = review.note, review.transcript
     utterances = utterance_views(review)
     by_index = {utterance.index: utterance for utterance in utterances}
@@ -306,7 +307,7 @@ def review_view(review: Review, actor: Actor) -> ReviewView:
     lines = [line for report in reports for section in report.sections for line in section.lines]
     return ReviewView(
         review=review,
-        head=consult_view(review.consult),
+        head=consult_view(review.consult, erased_at=erased_at),
         rights=RIGHTS[actor.role],
         reports=reports,
         flagged=[line for line in lines if line.flags],

@@ -1,0 +1,223 @@
+"""Readiness and figures over HTTP, on the figures of a real database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import create_engine, text
+from starlette.testclient import TestClient
+
+from transcribe.consult import Space
+from transcribe.store.keys import MasterKey
+from transcribe.store.postgres import PostgresStore
+from transcribe.web import watch
+from transcribe.web.watch import Watch
+
+TOKEN = "een-geheim-van-de-bewaking"
+ROOM = Space(total=1000, free=400)
+
+WORKER = text("""
+    INSERT INTO worker (id, host, pid, lane, device, model, queues, started_at, beat_at)
+    VALUES (:id, 'praktijk-1', 12, 'live', 'cuda', 'large-v3', '{asr.live,note.live}', now(),
+            now() - make_interval(secs => :silent_s))
+""")
+JOB = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES (:queue, 'concept', CAST(:status AS
+        procrastinate_job_status))
+""")
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[PostgresStore]:
+    found = PostgresStore(postgres_url, MasterKey.of(os.urandom(32)))
+    yield found
+    found.close()
+
+
+Make = Callable[..., Watch]
+
+
+@pytest.fixture
+def make(store: PostgresStore) -> Make:
+    parts = {
+        "vitals": store.vitals,
+        "space": lambda: ROOM,
+        "min_free_percent": 5,
+        "check_key": store.check_master_key,
+        "metrics_token": TOKEN,
+        "fresh_s": 0,
+    }
+    return lambda **other: Watch(**{**parts, **other})
+
+
+@pytest.fixture
+def given(make: Make) -> Watch:
+    return make()
+
+
+def client(given: Watch | None, *, host: str = "127.0.0.1") -> TestClient:
+    app = FastAPI()
+    app.state.watch = given
+    app.include_router(watch.router)
+    return TestClient(app, client=(host, 50000))
+
+
+def execute(url: str, *statements: tuple[object, dict[str, object]]) -> None:
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        for statement, values in statements:
+            tx.execute(statement, values)  # type: ignore[call-overload]
+    engine.dispose()
+
+
+def figures(found: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(found)
+        for sample in family.samples
+    }
+
+
+def figure(found: str, name: str, **labels: str) -> float:
+    return figures(found)[(name, frozenset(labels.items()))]
+
+
+def test_ready_when_nothing_is_wrong(given: Watch) -> None:
+    answer = client(given).get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "problems": []}
+
+
+def test_not_ready_names_every_problem(given: Watch, make: Make, postgres_url: str) -> None:
+    execute(postgres_url, (JOB, {"queue": "asr.live", "status": "todo"}))
+    answer = client(make(space=lambda: Space(total=100, free=1))).get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["no-worker", "disk-low"]
+    execute(postgres_url, (WORKER, {"id": uuid4(), "silent_s": 0}))
+    assert client(given).get("/health/ready").status_code == 200
+
+
+def test_a_silent_worker_is_no_worker(given: Watch, postgres_url: str) -> None:
+    execute(
+        postgres_url,
+        (JOB, {"queue": "asr.live", "status": "todo"}),
+        (WORKER, {"id": uuid4(), "silent_s": 3600}),
+    )
+    assert client(given).get("/health/ready").json()["problems"] == ["no-worker"]
+
+
+def test_a_database_that_is_away_is_a_code_and_no_fault(make: Make) -> None:
+    away = create_engine("postgresql+psycopg://niemand@127.0.0.1:1/niets")
+
+    def read() -> object:
+        from transcribe.store.database import translated
+
+        with translated(), away.connect():
+            raise AssertionError("nobody answers there")
+
+    given = make(vitals=read)
+    assert client(given).get("/health/ready").json()["problems"] == ["database"]
+    found = client(given).get("/metrics").text
+    assert figure(found, "transcribe_ready") == 0
+    assert figure(found, "transcribe_problem", code="database") == 1
+    assert figure(found, "transcribe_disk_free_bytes") == 400
+
+
+def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgres_url: str) -> None:
+    execute(
+        postgres_url,
+        (
+            text("""
+                WITH one AS (
+                    INSERT INTO consult (id, status, created_at, changed_at, version, channels, upload, missing_s,
+                                         progress_s, lost_s, lane, practice)
+                    VALUES (gen_random_uuid(), 'nieuw', now(), now(), 1, '{}', '', 0, 0, 0, 'live', '') RETURNING id
+                )
+                INSERT INTO data_key (consult_id, purpose, master, wrapped) SELECT id, 'bron', 'ander', '' FROM one
+            """),
+            {},
+        ),
+    )
+    assert client(given).get("/health/ready").json()["problems"] == ["master-key"]
+
+
+def test_the_figures_are_those_of_the_database(given: Watch, postgres_url: str) -> None:
+    execute(
+        postgres_url,
+        (WORKER, {"id": uuid4(), "silent_s": 0}),
+        (WORKER, {"id": uuid4(), "silent_s": 3600}),
+        (JOB, {"queue": "asr.live", "status": "todo"}),
+        (JOB, {"queue": "asr.live", "status": "todo"}),
+        (JOB, {"queue": "note.live", "status": "doing"}),
+        (
+            text("INSERT INTO measurement (at, stage, audio_s, work_s) VALUES (now(), 'uitschrijven', 100, 25)"),
+            {},
+        ),
+    )
+    found = client(given).get("/metrics").text
+    assert figure(found, "transcribe_ready") == 1
+    assert figure(found, "transcribe_queue_jobs", queue="asr.live", state="waiting") == 2
+    assert figure(found, "transcribe_queue_jobs", queue="note.live", state="running") == 1
+    assert figure(found, "transcribe_workers", lane="live", device="cuda", model="large-v3") == 1
+    assert figure(found, "transcribe_real_time_factor") == 0.25
+    assert figure(found, "transcribe_lost_seconds") == 0
+    assert figure(found, "transcribe_consults", status="concept") == 0
+    assert figure(found, "process_resident_memory_bytes") > 0
+
+
+def test_this_machine_reads_the_figures_without_a_token(given: Watch) -> None:
+    assert client(given).get("/metrics").status_code == 200
+    assert client(given, host="::1").get("/metrics").status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_a_request_through_a_proxy_needs_the_token(given: Watch, header: str) -> None:
+    assert client(given).get("/metrics", headers={header: "10.0.0.9"}).status_code == 401
+    both = {header: "10.0.0.9", "Authorization": f"Bearer {TOKEN}"}
+    assert client(given).get("/metrics", headers=both).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("", 401),
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer  {TOKEN}", 200),
+        (f"Basic {TOKEN}", 401),
+        (f"Bearer {TOKEN}x", 401),
+        ("Bearer ", 401),
+        ("Bearer ééé", 401),
+    ],
+)
+def test_another_machine_needs_the_token(given: Watch, authorization: str, status: int) -> None:
+    headers = {"Authorization": authorization.encode()}
+    assert client(given, host="10.0.0.9").get("/metrics", headers=headers).status_code == status
+
+
+def test_without_a_token_no_other_machine_gets_in(make: Make) -> None:
+    nobody = make(metrics_token="")
+    headers = {"Authorization": "Bearer "}
+    assert client(nobody, host="10.0.0.9").get("/metrics", headers=headers).status_code == 401
+
+
+def test_an_app_that_is_not_watched_has_no_such_pages() -> None:
+    assert client(None).get("/health/ready").status_code == 404
+    assert client(None).get("/metrics").status_code == 404
+
+
+def test_asking_often_does_not_ask_the_database_often(make: Make, store: PostgresStore) -> None:
+    asked = []
+
+    def read() -> object:
+        asked.append(1)
+        return store.vitals()
+
+    often = client(make(vitals=read, fresh_s=3600))
+    for path in ("/health/ready", "/metrics", "/health/ready"):
+        assert often.get(path).status_code == 200
+    assert len(asked) == 1

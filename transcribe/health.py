@@ -1,0 +1,87 @@
+"""Is this service well? A pure rule over numbers, for ``/health/ready`` and for ``transcribe status``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from transcribe import policy
+from transcribe.consult import Space
+from transcribe.errors import N_, SetupProblem, TranscribeError
+from transcribe.vitals import STALE_S, Vitals, WorkerVitals
+
+
+class Problem(StrEnum):
+    """The values are codes for machines; the sentences are in ``PROBLEM_TEXT``."""
+
+    DATABASE = "database"
+    MASTER_KEY = "master-key"
+    NO_WORKER = "no-worker"
+    NO_MODEL = "no-model"
+    DISK_LOW = "disk-low"
+    LOST_SOUND = "lost-sound"
+
+
+PROBLEM_TEXT: dict[Problem, str] = {
+    Problem.DATABASE: N_("De database is niet bereikbaar."),
+    Problem.MASTER_KEY: N_("De hoofdsleutel past niet bij de database. Zet de goede terug uit uw back-up."),
+    Problem.NO_WORKER: N_("Er wacht werk waar geen verwerker voor is. Start er een (transcribe serve)."),
+    Problem.NO_MODEL: N_("Er wacht werk en geen verwerker heeft een spraakmodel (transcribe models list)."),
+    Problem.DISK_LOW: N_("De schijf is bijna vol: er begint geen nieuwe opname. Maak ruimte vrij."),
+    Problem.LOST_SOUND: N_("Bewaard geluid is niet terug te lezen. Bel de ondersteuning voordat u iets wist."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """``vitals`` and ``space`` are None when they could not be read."""
+
+    vitals: Vitals | None
+    space: Space | None
+    problems: tuple[Problem, ...]
+
+
+def examine(
+    read: Callable[[], Vitals],
+    space: Callable[[], Space],
+    *,
+    min_free_percent: float,
+    check_key: Callable[[], None] = lambda: None,
+) -> Examined:
+    """``check_key`` raises ``SetupProblem`` when the master key is not the database's. Never raises itself."""
+    found: list[Problem] = []
+    vitals = None
+    try:
+        vitals = read()
+        check_key()
+    except SetupProblem:
+        found.append(Problem.MASTER_KEY)
+    except TranscribeError:
+        found.append(Problem.DATABASE)
+    room = None
+    try:
+        room = space()
+    except OSError:
+        found.append(Problem.DISK_LOW)  # a disk that does not answer takes no recording either
+    if vitals is not None:
+        found += problems_of(vitals)
+    if room is not None and policy.low(room, min_free_percent):
+        found.append(Problem.DISK_LOW)
+    return Examined(vitals=vitals, space=room, problems=tuple(found))
+
+
+def problems_of(vitals: Vitals) -> list[Problem]:
+    found = []
+    if vitals.unserved:
+        found.append(Problem.NO_WORKER)
+    workers = alive(vitals)
+    if workers and any(queue.waiting for queue in vitals.queues) and not any(worker.model for worker in workers):
+        found.append(Problem.NO_MODEL)
+    if vitals.lost_s > 0:
+        found.append(Problem.LOST_SOUND)
+    return found
+
+
+def alive(vitals: Vitals) -> list[WorkerVitals]:
+    return [worker for worker in vitals.workers if worker.beat_s < STALE_S]

@@ -1,0 +1,194 @@
+"""How the service of these settings is, for a person at the machine. Reads; starts, stops and changes nothing."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from transcribe import policy
+from transcribe.consult import STOPPING, Action, Space, Status
+from transcribe.errors import SetupProblem, StoreUnavailable
+from transcribe.health import PROBLEM_TEXT, Examined, Problem, alive, examine
+from transcribe.serving import address_of
+from transcribe.settings import Settings
+from transcribe.vitals import Vitals
+from transcribe.web.views import STOPPED_TEXT
+
+if TYPE_CHECKING:
+    from transcribe.store.keys import MasterKey
+
+#: Of a web that runs, on this machine.
+ANSWER_S = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """``web`` is None when it is not to be expected on this machine."""
+
+    address: str
+    web: bool | None
+    stopped: bool  # our own database does not run
+    found: Examined
+    oldest_draft: timedelta | None  # how long the oldest draft waits for a person
+    backed_up: timedelta | None  # how long ago; None: never, or not known
+    copies: tuple[str, ...] = ()  # what is wrong with copies of the keys
+
+    @property
+    def well(self) -> bool:
+        return self.web is not False and not self.found.problems
+
+
+def look(settings: Settings) -> Standing:
+    """Raises ``SetupProblem`` when there is nothing to look at."""
+    from transcribe.store import disk
+    from transcribe.store.embedded import EmbeddedPostgres
+
+    if not settings.data_dir.is_dir():
+        raise SetupProblem(problem=f"de map {settings.data_dir} is er niet; noem de goede met --data-dir.")
+    web = _answers(settings)
+    url = settings.database_url or EmbeddedPostgres(settings.data_dir).running()
+    since: list[datetime] = []
+    backed_up: list[datetime] = []
+    copies: list[str] = []
+
+    def read() -> Vitals:
+        from transcribe.store.key_copies import KeyCopies
+        from transcribe.store.postgres import PostgresStore
+
+        if url is None:
+            raise StoreUnavailable
+        master_key = _master_key(settings)
+        with (
+            closing(PostgresStore(url, master_key)) as store,
+            closing(KeyCopies(store, url, master_key)) as places,
+        ):
+            copies.extend(trouble for place in places.places() if (trouble := place.trouble()) is not None)
+            oldest = store.older((Status.DRAFTED,), datetime.now(UTC), limit=1)
+            since.extend(store.consult(consult_id).changed_at for consult_id in oldest)
+            if (last := store.last(Action.BACKED_UP)) is not None:
+                backed_up.append(last)
+            return store.vitals()
+
+    def space() -> Space:
+        return disk.space(settings.data_dir)
+
+    return Standing(
+        address=address_of(settings, port=settings.port),
+        # of many machines this one may have no web at all
+        web=web if web or not settings.database_url else None,
+        stopped=url is None,
+        found=examine(read, space, min_free_percent=settings.min_free_percent),
+        oldest_draft=datetime.now(UTC) - since[0] if since else None,
+        backed_up=datetime.now(UTC) - backed_up[0] if backed_up else None,
+        copies=tuple(copies),
+    )
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    from transcribe.store.keys import load_master_key
+
+    if settings.master_key == "file" and not (settings.data_dir / "keys" / "master.key").is_file():
+        raise SetupProblem(problem="de hoofdsleutel is er niet.")  # loading it would make one
+    return load_master_key(settings)
+
+
+def _answers(settings: Settings) -> bool:
+    """Asked at the socket itself, whatever proxy stands before it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  (not listened on)
+    connection = http.client.HTTPConnection(host, settings.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/health/live", headers={"Host": "localhost"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+# --- for people ----------------------------------------------------------------------------------------------------
+
+Say = Callable[[str], str]  # a marked sentence in the reader's language
+
+
+def shown(standing: Standing, _: Say) -> Iterator[RenderableType]:
+    """What is printed: the facts, the workers, and what has to be done."""
+    table = Table(show_header=False)
+    for name, value, good in _facts(standing, _):
+        table.add_row(name, Text(value, style={True: "green", False: "red", None: ""}[good]))
+    yield table
+    if standing.found.vitals is not None and standing.found.vitals.workers:
+        yield _workers(standing.found.vitals, _)
+    for problem in standing.found.problems:
+        if problem is not Problem.DATABASE or not standing.stopped:
+            yield Text(_(PROBLEM_TEXT[problem]), style="red")
+    if standing.web is False or standing.stopped:
+        yield Text(_("De dienst loopt niet. Start hem: transcribe serve."), style="red")
+    for trouble in standing.copies:
+        yield Text(trouble, style="yellow")
+
+
+def _facts(standing: Standing, _: Say) -> Iterator[tuple[str, str, bool | None]]:
+    """Name, value, and whether that is good (None: neither)."""
+    found = standing.found
+    vitals, space = found.vitals, found.space
+    if standing.web is not None:
+        answers = _("antwoordt op {address}") if standing.web else _("antwoordt niet op {address}")
+        yield _("schermen"), answers.format(address=standing.address), standing.web
+    if standing.stopped:
+        yield _("database"), _("loopt niet"), False
+    else:
+        away = Problem.DATABASE in found.problems
+        yield _("database"), _("niet bereikbaar") if away else _("loopt"), not away
+    if space is not None:
+        free = _("{percent} % vrij ({gigabytes} GB)").format(
+            percent=policy.percent_free(space), gigabytes=f"{space.free / 1e9:.0f}"
+        )
+        yield _("schijf"), free, Problem.DISK_LOW not in found.problems
+    if vitals is None:
+        return
+    for queue in vitals.queues:
+        waits = _("{waiting} wacht, {running} bezig, oudste {age}").format(
+            waiting=queue.waiting, running=queue.running, age=_age(queue.oldest_s, _)
+        )
+        yield _("wachtrij {name}").format(name=queue.name), waits, None if queue.name not in vitals.unserved else False
+    drafts = str(vitals.consults.get(Status.DRAFTED, 0))
+    if standing.oldest_draft is not None:
+        drafts += _(", de oudste {age}").format(age=_age(standing.oldest_draft.total_seconds(), _))
+    yield _("wacht op controle"), drafts, None
+    for reason, count in vitals.stopped.items():
+        if reason in STOPPING:
+            yield _("gestopt: {reason}").format(reason=_(STOPPED_TEXT[reason])), str(count), False
+    if (factor := vitals.real_time_factor) is not None:
+        seconds = _("{factor} s per seconde geluid (laatste dag)").format(factor=f"{factor:.2f}")
+        yield _("snelheid"), seconds, None
+    last = _("nog nooit")
+    if standing.backed_up is not None:
+        last = _("{age} geleden").format(age=_age(standing.backed_up.total_seconds(), _))
+    yield _("laatste back-up"), last, None
+    yield _("verloren geluid"), f"{vitals.lost_s:.0f} s", vitals.lost_s == 0
+    if vitals.uncleared:
+        yield _("wissen nog niet afgerond"), str(vitals.uncleared), None
+
+
+def _workers(vitals: Vitals, _: Say) -> Table:
+    table = Table(_("verwerker"), _("voor"), _("apparaat"), _("model"), _("leeft"))
+    living = alive(vitals)
+    for worker in vitals.workers:
+        beat = _("ja") if worker in living else _("al {age} niets gehoord").format(age=_age(worker.beat_s, _))
+        table.add_row(f"{worker.host} {worker.pid}", worker.lane.value, worker.device, worker.model or "-", beat)
+    return table
+
+
+def _age(seconds: float, _: Say) -> str:
+    for size, text in ((86_400, _("{n} d")), (3600, _("{n} u")), (60, _("{n} min"))):
+        if seconds >= size:
+            return text.format(n=int(seconds // size))
+    return _("{n} s").format(n=int(seconds))

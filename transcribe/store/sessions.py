@@ -1,0 +1,81 @@
+"""Log-in sessions on PostgreSQL: the web may be killed and start again, on any machine, and nobody logs in anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import Connection, Uuid, cast, create_engine, delete, func, insert, select, update
+
+from transcribe.ports import Session
+from transcribe.store import tables
+from transcribe.store.database import database_url, translated
+
+#: Every request waits for these queries: a server that does not answer must become an error soon.
+_CONNECT = {
+    "connect_timeout": 5,
+    "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0",
+}
+
+
+class PostgresSessions:
+    """See ``ports.Sessions``. All methods raise ``StoreUnavailable`` when the database is away. Ends with its block."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(
+            database_url(url), pool_pre_ping=True, hide_parameters=True, connect_args=_CONNECT, pool_timeout=5
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.dispose()
+
+    def add(self, session: Session) -> None:
+        row = {
+            "digest": session.digest,
+            "token": session.token,
+            "last_seen": session.last_seen,
+            "heard": sorted(session.heard),
+        }
+        with self._begin() as tx:
+            tx.execute(insert(tables.session).values(row))
+
+    def find(self, digest: bytes) -> Session | None:
+        with self._begin() as tx:
+            row = tx.execute(select(tables.session).where(tables.session.c.digest == digest)).one_or_none()
+        if row is None:
+            return None
+        return Session(digest=row.digest, token=row.token, last_seen=row.last_seen, heard=frozenset(row.heard))
+
+    def seen(self, digest: bytes, at: datetime) -> None:
+        session = tables.session
+        with self._begin() as tx:
+            tx.execute(update(session).where(session.c.digest == digest).values(last_seen=at))
+
+    def heard(self, digest: bytes, consult_id: UUID) -> None:
+        session = tables.session
+        unknown = (session.c.digest == digest) & ~session.c.heard.contains([consult_id])
+        one_more = func.array_append(session.c.heard, cast(consult_id, Uuid))
+        with self._begin() as tx:
+            tx.execute(update(session).where(unknown).values(heard=one_more))
+
+    def remove(self, digest: bytes) -> None:
+        with self._begin() as tx:
+            tx.execute(delete(tables.session).where(tables.session.c.digest == digest))
+
+    def forget(self, before: datetime) -> None:
+        with self._begin() as tx:
+            tx.execute(delete(tables.session).where(tables.session.c.last_seen < before))
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with translated(), self._engine.begin() as tx:
+            yield tx

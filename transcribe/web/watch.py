@@ -1,0 +1,177 @@
+"""For machines that watch this one: is it ready, and its figures. Numbers and codes, never anything of a patient."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
+
+from transcribe.consult import Reason, Space, Status
+from transcribe.health import Examined, alive, examine
+from transcribe.vitals import Vitals
+
+router = APIRouter()
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+#: What a proxy adds: a request with one of these comes from elsewhere, whatever its address says.
+FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+
+
+class Watch:
+    """What is watched. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        vitals: Callable[[], Vitals],
+        space: Callable[[], Space],
+        min_free_percent: float,
+        check_key: Callable[[], None] = lambda: None,
+        metrics_token: str = "",
+        fresh_s: float = 1.0,
+    ) -> None:
+        """``vitals`` to ``check_key``: as in ``health.examine``, which is done once in ``fresh_s`` seconds.
+
+        Whoever may ask without a log-in must not keep the database busy, nor all our threads when that is stuck.
+        """
+        self.metrics_token = metrics_token
+        self._examine = partial(examine, vitals, space, min_free_percent=min_free_percent, check_key=check_key)
+        self._fresh_s = fresh_s
+        self._lock = threading.Lock()
+        self._found: Examined | None = None
+        self._found_at = 0.0  # monotonic
+
+    def examine(self) -> Examined:
+        with self._lock:
+            if self._found is None or time.monotonic() - self._found_at >= self._fresh_s:
+                self._found = self._examine()
+                self._found_at = time.monotonic()
+            return self._found
+
+
+def watch_of(request: Request) -> Watch:
+    watch: Watch | None = request.app.state.watch
+    if watch is None:
+        raise HTTPException(404)
+    return watch
+
+
+@router.get("/health/ready")
+def ready(request: Request) -> Response:
+    """200 when work that comes in will be done, else 503 with codes (``health.Problem``)."""
+    problems = [problem.value for problem in watch_of(request).examine().problems]
+    return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Open on this machine; from elsewhere with the token of the settings."""
+    watch = watch_of(request)
+    if not _from_here(request) and not _has_token(request, watch.metrics_token):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    registry.register(ServiceCollector(watch))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _from_here(request: Request) -> bool:
+    host = request.client.host if request.client else ""
+    return host in LOOPBACK and not any(name in request.headers for name in FORWARDED)
+
+
+def _has_token(request: Request, token: str) -> bool:
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    # bytes: compare_digest takes no other strings than ASCII
+    return bool(token) and kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+class ServiceCollector(Collector):
+    """The figures, read when they are asked for: no second copy of the truth."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._watch.examine()
+        ready = not found.problems
+        yield GaugeMetricFamily("transcribe_ready", "1 when work that comes in will be done.", value=ready)
+        yield _labelled(
+            "transcribe_problem", "1 for each problem.", ["code"], [([one.value], 1) for one in found.problems]
+        )
+        if found.space is not None:
+            yield GaugeMetricFamily("transcribe_disk_free_bytes", "Free, where recordings go.", value=found.space.free)
+            yield GaugeMetricFamily("transcribe_disk_size_bytes", "Of that disk.", value=found.space.total)
+        if found.vitals is not None:
+            yield from _of(found.vitals)
+
+
+def _of(vitals: Vitals) -> Iterator[Metric]:
+    waiting = [([queue.name, "waiting"], queue.waiting) for queue in vitals.queues]
+    running = [([queue.name, "running"], queue.running) for queue in vitals.queues]
+    yield _labelled("transcribe_queue_jobs", "Jobs by queue and state.", ["queue", "state"], [*waiting, *running])
+    yield _labelled(
+        "transcribe_queue_oldest_seconds",
+        "How long the oldest waiting job waits.",
+        ["queue"],
+        [([queue.name], queue.oldest_s) for queue in vitals.queues],
+    )
+    kinds: dict[tuple[str, str, str], int] = {}
+    for worker in alive(vitals):
+        kind = (worker.lane.value, worker.device, worker.model)
+        kinds[kind] = kinds.get(kind, 0) + 1
+    yield _labelled(
+        "transcribe_workers",
+        "Living worker processes.",
+        ["lane", "device", "model"],
+        [(list(kind), n) for kind, n in kinds.items()],
+    )
+    yield _labelled(
+        "transcribe_consults",
+        "Consults by status.",
+        ["status"],
+        [([status.value], vitals.consults.get(status, 0)) for status in Status],
+    )
+    yield _labelled(
+        "transcribe_consults_stopped",
+        "Consults with a reason, by reason.",
+        ["reason"],
+        [([reason.value], vitals.stopped.get(reason, 0)) for reason in Reason],
+    )
+    if (factor := vitals.real_time_factor) is not None:
+        yield GaugeMetricFamily(
+            "transcribe_real_time_factor", "Seconds of work for a second of sound, over a day.", value=factor
+        )
+    yield GaugeMetricFamily(
+        "transcribe_acknowledged_seconds", "Sound taken in, of consults that are still here.", value=vitals.recorded_s
+    )
+    yield GaugeMetricFamily(
+        "transcribe_lost_seconds", "Of that: not readable any more. Must be 0.", value=vitals.lost_s
+    )
+    yield GaugeMetricFamily(
+        "transcribe_erasures_uncleared",
+        "Destroyed keys whose files or copies still have to go.",
+        value=vitals.uncleared,
+    )
+    for name, value in vitals.extra.items():
+        yield GaugeMetricFamily(f"transcribe_{name}", "See docs/operations.md.", value=value)
+
+
+def _labelled(
+    name: str, text: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
