@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test test-fast check fix docs screenshots bench constraints clean system-packages
+.PHONY: help env demo test test-fast check fix docs screenshots bench bench-queue chaos constraints clean system-packages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,12 @@ screenshots: .venv/.ready-dev ## pictures of the pages for docs/
 
 bench: .venv/.ready-dev ## measure: word error rate, speed, the draft
 	$(BIN)/python scripts/bench.py
+
+bench-queue: .venv/.ready-dev ## measure: the queue by itself, three times 10,000 consults
+	$(BIN)/python scripts/bench_queue.py
+
+chaos: .venv/.ready-dev ## 200 rounds of recording while things are killed, stopped, frozen and filled up
+	$(BIN)/python scripts/chaos.py --rounds 200
 
 constraints: .venv/.ready-dev ## resolve all versions anew
 	$(BIN)/python -m pip install --quiet uv

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,8 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write what came of it as JSON")
     args = parser.parse_args()
 
-    print(f"seed {args.seed}")
+    print(f"seed {args.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order: what we started ends with us
     end = time.monotonic() + 60 * args.minutes
     with harness(args.seed, away_s=10.0 if args.short else 60.0) as chaos:
         faults = []

@@ -30,6 +30,7 @@ from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
 
 HOOKS = Path(__file__).with_name("chaos_hooks")
+ROOT = Path(__file__).parents[1]
 LIVE_WORKERS = 2
 #: As ``Settings.stale_s``.
 STALE_S = 3.0
@@ -165,7 +166,7 @@ class Service:
             "TRANSCRIBE_DATA_DIR": str(self.data_dir),
             "TRANSCRIBE_STALE_S": str(STALE_S),
             "TRANSCRIBE_LOG_FORMAT": "json",
-            "PYTHONPATH": str(HOOKS),
+            "PYTHONPATH": f"{HOOKS}{os.pathsep}{ROOT}",
             "OMP_NUM_THREADS": "1",  # three workers recognise at once, on whatever machine this is
         }
         self.starts += 1

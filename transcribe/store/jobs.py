@@ -37,9 +37,17 @@ def note_queues(lane: Lane) -> list[str]:
     return [f"note.{lane.value}"]
 
 
-def lock_of(consult_id: UUID) -> str:
-    """At most one job of a consult runs at any moment."""
-    return str(consult_id)
+def lock_of(consult_id: UUID, stage: Stage) -> str:
+    """At most one job of a stage of a consult runs at any moment.
+
+    A consult is in one stage at a time; a lock of the whole consult would keep its draft waiting until the queue has
+    heard that its transcript is done.
+    """
+    return f"{consult_id}/{stage.value}"
+
+
+def locks_of(consult_id: UUID) -> list[str]:
+    return [lock_of(consult_id, stage) for stage in Stage]
 
 
 # Never opened: every query runs on the connection of a transaction of ours.
@@ -50,7 +58,7 @@ def enqueue(tx: Connection, job: Job) -> None:
     _app.configure_task(
         job.stage.value,
         queue=queue_of(job),
-        lock=lock_of(job.consult_id),
+        lock=lock_of(job.consult_id, job.stage),
         priority=-_turn(tx, job) if job.stage is Stage.TRANSCRIBE else 0,
         connection=_driver(tx),
     ).defer(consult_id=str(job.consult_id))
@@ -59,11 +67,20 @@ def enqueue(tx: Connection, job: Job) -> None:
 def cancel(tx: Connection, consult_id: UUID) -> None:
     """Waiting jobs will not start; the worker of a running one is told, and has a second to stop by itself."""
     found = tx.scalars(
-        text("SELECT id FROM procrastinate_jobs WHERE lock = :lock AND status IN ('todo', 'doing') ORDER BY id"),
-        {"lock": lock_of(consult_id)},
+        text("SELECT id FROM procrastinate_jobs WHERE lock = ANY(:locks) AND status IN ('todo', 'doing') ORDER BY id"),
+        {"locks": locks_of(consult_id)},
     ).all()
     for job_id in found:
         _app.job_manager.cancel_job_by_id(job_id, abort=True, connection=_driver(tx))
+
+
+def without(consult: str) -> str:
+    """SQL: the consult of this expression has no job. The locks of ``locks_of``, as the database writes them."""
+    locks = ", ".join(f"{consult}::text || '/{stage.value}'" for stage in Stage)
+    return (
+        "NOT EXISTS (SELECT 1 FROM procrastinate_jobs"  # noqa: S608  (all of it is ours)
+        f" WHERE lock IN ({locks}) AND status IN ('todo', 'doing'))"
+    )
 
 
 def fence(tx: Connection, lease: Lease) -> None:

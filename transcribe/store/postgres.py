@@ -207,7 +207,13 @@ class PostgresStore:
             tx.execute(
                 delete(tables.measurement).where(tables.measurement.c.at < func.now() - text("interval '8 days'"))
             )
-            return vitals.prune_jobs(tx, jobs_before)
+        pruned = 0
+        while True:  # a piece at a time: one statement for a backlog of weeks would run into its time-out
+            with self._begin() as tx:
+                found = vitals.prune_jobs(tx, jobs_before)
+            pruned += found
+            if found < vitals.PRUNED_AT_ONCE:
+                return pruned
 
     @contextmanager
     def alone(self, task: str) -> Iterator[bool]:
@@ -316,17 +322,12 @@ class PostgresStore:
         return Kept(decoded=decoded, windows=tuple(windows))
 
     def idle(self) -> list[UUID]:
-        without_job = text("""
-            NOT EXISTS (
-                SELECT 1 FROM procrastinate_jobs WHERE lock = consult.id::text AND status IN ('todo', 'doing')
-            )
-        """)
         consult = tables.consult
         query = (
             select(consult.c.id)
             .where(consult.c.status.in_([status.value for status in policy.STAGES]))
             .where(consult.c.reason.is_(None) | consult.c.reason.not_in([reason.value for reason in STOPPING]))
-            .where(without_job)
+            .where(text(jobs.without("consult.id")))
             .order_by(consult.c.created_at)
             .limit(1000)
         )
@@ -405,8 +406,9 @@ class PostgresStore:
         """Raises ``SetupProblem`` when there are data keys that another master key wrapped."""
         wrapped_with = tables.data_key.c.master
         with self._begin() as tx:
-            other = tx.scalar(select(wrapped_with).where(wrapped_with != self._master_key.id).limit(1))
-        if other is not None:
+            # both ends of the index: not a look at every key
+            ends = tx.execute(select(func.min(wrapped_with), func.max(wrapped_with))).one()
+        for other in {name for name in ends if name not in (None, self._master_key.id)}:
             raise SetupProblem(
                 problem=f"de hoofdsleutel ({self._master_key.id}) hoort niet bij deze database ({other}). Zet de "
                 "juiste hoofdsleutel terug uit uw back-up; zonder die sleutel is niets te lezen."
@@ -482,6 +484,8 @@ class PostgresStore:
 
     def _put_note(self, tx: Connection, change: Change, keys: Mapping[KeyPurpose, bytes]) -> None:
         consult_id, approval = change.consult.id, change.approval
+        if change.note is None and approval is None:
+            return
         for_record = approval is not None or KeyPurpose.SOURCE not in keys
         if change.note is not None:
             purpose = KeyPurpose.RECORD if for_record else KeyPurpose.SOURCE

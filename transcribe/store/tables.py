@@ -69,6 +69,7 @@ data_key = Table(
     Column("purpose", Text, primary_key=True),
     Column("master", Text, nullable=False),  # fingerprint of the master key that wrapped it
     Column("wrapped", LargeBinary, nullable=False),
+    Index("data_key_master", "master"),
 )
 
 content = Table(

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, text
 from transcribe.consult import Lane, Reason, Status
 from transcribe.vitals import Queue, Vitals, WorkerVitals
 
+PRUNED_AT_ONCE = 10_000
+
 _QUEUES = text("""
     SELECT queue_name,
            count(*) FILTER (WHERE status = 'todo') AS waiting,
@@ -79,11 +81,13 @@ def prune_jobs(tx: Connection, before: datetime) -> int:
     """Finished jobs go, their events with them, and processes that the queue's library still counts as workers."""
     gone = tx.execute(
         text("""
-            DELETE FROM procrastinate_jobs AS job
-             WHERE status NOT IN ('todo', 'doing')
-               AND NOT EXISTS (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at >= :before)
+            DELETE FROM procrastinate_jobs WHERE id IN (
+                SELECT id FROM procrastinate_jobs AS job
+                 WHERE status NOT IN ('todo', 'doing')
+                   AND NOT EXISTS (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at >= :before)
+                 LIMIT :most)
         """),
-        {"before": before},
+        {"before": before, "most": PRUNED_AT_ONCE},
     )
     tx.execute(text("DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - interval '1 hour'"))
     return gone.rowcount

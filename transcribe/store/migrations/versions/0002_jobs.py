@@ -20,6 +20,12 @@ def upgrade() -> None:
     op.execute("CREATE INDEX transcribe_jobs_doing ON procrastinate_jobs (id) WHERE status = 'doing'")
     op.execute("CREATE INDEX transcribe_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')")
 
+    # its plans are as good as its statistics, and it fills and empties within minutes
+    op.execute(
+        "ALTER TABLE procrastinate_jobs SET (autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500)"
+    )
+    op.create_index("data_key_master", "data_key", ["master"])  # at every start, and when health is asked for
+
     op.add_column("consult", sa.Column("lost_s", sa.Float, nullable=False, server_default="0"))
     op.add_column("consult", sa.Column("lane", sa.Text, nullable=False, server_default="live"))
     op.add_column("consult", sa.Column("practice", sa.Text, nullable=False, server_default=""))
