@@ -546,18 +546,20 @@ def harness(seed: str, *, away_s: float = 60.0, withdrawn_within_s: float = WITH
     kept = folder.with_name(f"{folder.name}-kept")
     service = Service(folder)
     whole = False
-    with own_disk(service.disk) as mounted:
-        try:
-            service.start()
-            found = Harness(service, seed, mounted, kept, away_s=away_s, withdrawn_within_s=withdrawn_within_s)
-            with closing(found):
-                yield found
-            whole = not any(one.violations for one in found.told)
-        finally:
-            service.clear_away()
-            if not whole:
-                shutil.copytree(folder, kept, ignore=shutil.ignore_patterns("programs-*", "socket", "ballast"))
-    shutil.rmtree(folder)
+    try:
+        with own_disk(service.disk) as mounted:
+            try:
+                service.start()
+                found = Harness(service, seed, mounted, kept, away_s=away_s, withdrawn_within_s=withdrawn_within_s)
+                with closing(found):
+                    yield found
+                whole = not any(one.violations for one in found.told)
+            finally:
+                service.clear_away()
+                if not whole:
+                    shutil.copytree(folder, kept, ignore=shutil.ignore_patterns("programs-*", "socket", "ballast"))
+    finally:
+        shutil.rmtree(folder)
 
 
 def order(faults: Sequence[Fault], rounds: int, seed: str) -> list[Fault]:

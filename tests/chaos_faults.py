@@ -96,11 +96,16 @@ class Scene:
         self.measured("web answers again", time.monotonic() - began)
 
     def taken_over(self, attempt: Attempt | None, since: float, what: str) -> str:
-        """Waits for the next attempt at that job and measures how long it took."""
+        """Waits for the next attempt at that job and measures how long it took.
+
+        Two figures: until the job was free for others, and until one of them, which may be busy, began it.
+        """
         if attempt is None or attempt.ended is not None:
             return "not in a job"
         next_one = until(lambda: self.service.diary.after(attempt), f"job {attempt.job} is not taken over", PATIENCE_S)
-        self.measured(what, next_one.began - since)
+        self.measured(f"{what}: begun", next_one.began - since)
+        if attempt.job in self.service.diary.put_back:
+            self.measured(f"{what}: free", self.service.diary.put_back[attempt.job] - since)
         return f"job {attempt.job} taken over in {next_one.began - since:.2f} s"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from transcribe.store.sound import SealedAudioStore
 HOOKS = Path(__file__).with_name("chaos_hooks")
 ROOT = Path(__file__).parents[1]
 LIVE_WORKERS = 2
+PUT_BACK = re.compile(r"job (\d+): its worker is gone")
 #: As ``Settings.stale_s``.
 STALE_S = 3.0
 #: Of the whole service, from nothing to three workers; far more than it takes.
@@ -88,6 +90,7 @@ class Diary:
         self.attempts: list[Attempt] = []
         self.doubled: list[str] = []
         self.said: list[tuple[str, int]] = []  # all events of processes: what, pid
+        self.put_back: dict[int, float] = {}  # jobs whose worker was found to be gone, and when (the last time)
         self.frozen: set[int] = set()  # processes that could not know: stopped by us for longer than their lease lasts
 
     def hear(self, line: bytes) -> None:
@@ -99,7 +102,9 @@ class Diary:
             return
         with self._lock:
             self.said.append((what, pid))
-            if what == "job begins":
+            if found := PUT_BACK.match(what):
+                self.put_back[int(found[1])] = now
+            elif what == "job begins":
                 self._begins(Attempt(job=said["job"], number=said["attempt"], stage=said["stage"], pid=pid, began=now))
             elif what == "job ends":
                 for one in self.attempts:

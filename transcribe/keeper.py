@@ -10,6 +10,7 @@ certificate is completed (``cleared_at``). A crash in between leaves it incomple
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 #: Finished jobs are kept for whoever looks into a fault.
 KEEP_JOBS = timedelta(days=7)
 EXPIRED = "bewaartermijn"
+#: A clock that is set by more than this is not believed for a while.
+JUMP_S = 600.0
+DISTRUST_S = 3600.0
 
 
 class Keeper:
@@ -40,6 +44,7 @@ class Keeper:
         unverified_days: int = 14,
         forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
         keep_jobs: timedelta = KEEP_JOBS,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._audio = audio
@@ -48,6 +53,9 @@ class Keeper:
         self._unverified = timedelta(days=unverified_days)
         self._forget_keys = forget_keys
         self._keep_jobs = keep_jobs
+        self._elapsed = elapsed
+        self._offset_s = writer.clock().timestamp() - elapsed()
+        self._trusted_from_s = elapsed()
         self._emptied: set[UUID] = set()  # certificates that wait for a copy of a key, and whose sound we removed
 
     def tend(self) -> None:
@@ -59,9 +67,23 @@ class Keeper:
                 log.warning("keeping: %s failed (%s)", task.__name__, type(problem).__name__)
 
     def expire(self) -> int:
-        """Erase consults that nobody verified in time. Returns how many."""
+        """Erase consults that nobody verified in time. Returns how many.
+
+        Not while the clock may be wrong: one that jumps weeks ahead would erase everything that waits for a doctor.
+        """
         now = self._writer.clock()
+        if self._clock_was_set():
+            return 0
         return sum(self._expire(one) for one in self._store.older(tuple(policy.UNVERIFIED), now - self._unverified))
+
+    def _clock_was_set(self) -> bool:
+        """Has it been off the clock that only runs forward, within the last hour? Also after a machine's sleep."""
+        elapsed_s = self._elapsed()
+        offset_s = self._writer.clock().timestamp() - elapsed_s
+        if abs(offset_s - self._offset_s) > JUMP_S:
+            log.warning("the clock was set: nothing expires for an hour")
+            self._offset_s, self._trusted_from_s = offset_s, elapsed_s + DISTRUST_S
+        return elapsed_s < self._trusted_from_s
 
     def _expire(self, consult_id: UUID) -> bool:
         consult = self._store.consult(consult_id)

@@ -17,7 +17,7 @@ from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Stage, Status
-from transcribe.errors import AudioProblem, Conflict, Erased, NoSpeech, NotFound
+from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound
 from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
 from transcribe.soep.check import missed
 from transcribe.writer import PCM, SYSTEM, Writer
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: Attempts after which a person must look: a recording that takes its worker down each time must not do so for ever.
 MOST_ATTEMPTS = 10
+#: Attempts that a decoder may break off before the recording is taken for unreadable.
+DECODER_TRIES = 3
 
 
 class Interrupted(Exception):
@@ -101,6 +103,11 @@ class Steps:
                 )
         except NoSpeech:
             return self._stop(consult, Reason.NO_SPEECH, lease)
+        except DecoderFailed:
+            # its process ended: killed, or by this very recording, which shows when it does so each time
+            if lease.attempt < DECODER_TRIES - 1:
+                raise Interrupted from None
+            return self._stop(consult, Reason.UNREADABLE, lease)
         except AudioProblem:
             return self._stop(consult, Reason.UNREADABLE, lease)
         self._writer.apply(

@@ -575,9 +575,10 @@ def scripted_service(
     transcriber: Transcriber | None = None,
     drafter: Drafter | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    elapsed: Callable[[], float] | None = None,
     space: Callable[[], Space] = lambda: Space(total=100, free=50),
 ) -> Scripted:
-    """A service on fakes; anything given takes a fake's place."""
+    """A service on fakes; anything given takes a fake's place. ``elapsed``: the clock that only runs forward."""
     store = store or MemoryStore()
     audio = audio or MemoryAudioStore()
     decoder = decoder or ScriptedDecoder()
@@ -598,7 +599,9 @@ def scripted_service(
             drafter=drafter or ScriptedDrafter(DRAFT),
             writer=writer,
         ),
-        keeper=Keeper(store=store, audio=audio, spool=spool, writer=writer),
+        keeper=Keeper(
+            store=store, audio=audio, spool=spool, writer=writer, elapsed=elapsed or (lambda: clock().timestamp())
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from transcribe.audio.pcm import Span
 from transcribe.consult import Action, Actor, KeyPurpose, Lease, Reason, Role, Space, Stage, Status
 from transcribe.errors import (
     Conflict,
+    DecoderFailed,
     DiskLow,
     EmptyFile,
     Erased,
@@ -325,6 +326,18 @@ def test_a_recording_that_takes_its_worker_down_every_time_is_left_to_a_person()
     assert service.work() == 0
 
 
+def test_a_decoder_that_was_killed_is_given_another_chance_and_not_for_ever() -> None:
+    service = scripted_service(decoder=ScriptedDecoder(decode_problem=DecoderFailed()))
+    consult = recorded(service.workflow)
+    for _ in range(2):
+        job, lease = taken(service)
+        with pytest.raises(Interrupted):
+            service.steps.do(job.stage, consult.id, lease)
+        service.store.take_over(lease)
+    service.work()
+    assert service.workflow.consult(consult.id).reason is Reason.UNREADABLE
+
+
 def test_a_job_that_is_no_longer_needed_does_nothing() -> None:
     service = scripted_service()
     consult = drafted(service)
@@ -374,6 +387,27 @@ def test_a_consult_that_nobody_verifies_is_erased_in_time_and_not_before() -> No
     assert service.audio.names(consult.id) == []
     with pytest.raises(Erased):
         service.store.transcript(consult.id)
+
+
+def test_a_clock_that_was_set_erases_nothing_for_an_hour() -> None:
+    now, ran_s = [datetime(2026, 11, 22, 7, 0, tzinfo=UTC)], [0.0]
+    service = scripted_service(clock=lambda: now[0], elapsed=lambda: ran_s[0])
+    consult = drafted(service)
+    now[0] += timedelta(days=30)
+    for _ in range(2):
+        ran_s[0] += 1790
+        now[0] += timedelta(seconds=1790)
+        service.keeper.tend()
+        assert service.workflow.consult(consult.id).status is Status.DRAFTED
+    now[0] -= timedelta(days=30)  # somebody put it right
+    ran_s[0] += 7200
+    now[0] += timedelta(seconds=7200)
+    service.keeper.tend()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+    ran_s[0] += 15 * 86_400
+    now[0] += timedelta(days=15)
+    service.keeper.tend()
+    assert service.workflow.consult(consult.id).status is Status.DISCARDED
 
 
 def test_an_approved_note_is_not_erased_by_the_keeper() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -15,7 +15,13 @@ _DISK_FULL = "53100"  # SQLSTATE
 #: This process, in the name of each of its sessions: when it is taken for dead all of them are ended together, so that
 #: it keeps no lock in a transaction that it froze in.
 PROCESS = uuid4()
-SESSION_NAME = f"transcribe {PROCESS}"
+
+
+def session_name(process: UUID) -> str:
+    return f"transcribe {process}"
+
+
+SESSION_NAME = session_name(PROCESS)
 
 
 def database_url(given: str) -> URL:

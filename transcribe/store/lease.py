@@ -17,12 +17,14 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from transcribe.consult import Lane
-from transcribe.store.database import PROCESS, SESSION_NAME
+from transcribe.store.database import PROCESS, SESSION_NAME, session_name
 from transcribe.store.jobs import SERVE_TURN
 
 log = logging.getLogger(__name__)
@@ -63,10 +65,10 @@ _SWEEP = f"""
                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                   AND (classid::bigint << 32 | objid::bigint) = {_SPACE} + job.id)
            AND (SELECT max(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'started')
-               < now() - make_interval(secs => %(fresh_s)s)
+               NOT BETWEEN now() - make_interval(secs => %(fresh_s)s) AND now()
            FOR UPDATE OF job SKIP LOCKED
     )
-    SELECT id, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL),
+    SELECT id, procrastinate_retry_job_v2(id, to_timestamp(0), NULL, NULL, NULL),
            -- a retried job is not announced by the library
            pg_notify('procrastinate_queue_v1#' || queue_name,
                      json_build_object('type', 'job_inserted', 'job_id', id)::text)
@@ -75,9 +77,7 @@ _SWEEP = f"""
 
 #: All its sessions: it may have frozen in the middle of a transaction, holding the very row that is to be taken over.
 _END_FROZEN = """
-    SELECT pg_terminate_backend(session.pid) FROM worker
-      JOIN pg_stat_activity AS session ON session.application_name = 'transcribe ' || worker.id
-     WHERE worker.beat_at < now() - make_interval(secs => %(stale_s)s) AND worker.id <> %(id)s
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY(%(names)s)
 """
 
 _BEGIN = """
@@ -122,6 +122,8 @@ class Leases:
         self._patience = patience
         self._lock = threading.Lock()  # of the connection
         self._running: dict[int, _Running] = {}
+        #: of the other workers: their last sign of life, and since when we see it
+        self._seen: dict[UUID, tuple[datetime, float]] = {}
         self._running_lock = threading.Lock()
         self._answered = time.monotonic()
         self._closed = threading.Event()
@@ -188,6 +190,11 @@ class Leases:
             one.progress_at = time.monotonic()
             return one.abort_at is not None
 
+    def aborting(self, job_id: int) -> bool:
+        """Was its consult ended by a person?"""
+        with self._running_lock:
+            return self._running[job_id].abort_at is not None
+
     def exit(self, why: str) -> None:
         log.error("worker ends itself: %s", why)
         logging.shutdown()
@@ -205,10 +212,23 @@ class Leases:
     def _watch(self) -> None:
         while not self._closed.wait(TICK_S):
             self._query("UPDATE worker SET beat_at = now() WHERE id = %(id)s", {"id": self.id})
-            self._query(_END_FROZEN, {"id": self.id, "stale_s": self._patience.stale_s})
+            self._end_frozen()
             for job_id, *_ in self._query(_SWEEP, {"fresh_s": FRESH_S}):
                 log.warning("job %s: its worker is gone, it is taken over", job_id)
             self._look_after_ours()
+
+    def _end_frozen(self) -> None:
+        """By our own clock that only runs forward: somebody may set the database's."""
+        now = time.monotonic()
+        beats = self._query("SELECT id, beat_at FROM worker WHERE id <> %(id)s", {"id": self.id})
+        self._seen = {
+            worker: self._seen[worker] if self._seen.get(worker, (None,))[0] == beat else (beat, now)
+            for worker, beat in beats
+        }
+        stale_s = self._patience.stale_s
+        frozen = [session_name(worker) for worker, (_, since) in self._seen.items() if now - since > stale_s]
+        if frozen:
+            self._query(_END_FROZEN, {"names": frozen})
 
     def _look_after_ours(self) -> None:
         with self._running_lock:

@@ -12,16 +12,18 @@ import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.worker import Worker
 
 from transcribe.consult import Lane, Lease, Stage
-from transcribe.errors import LeaseLost, StoreUnavailable
+from transcribe.errors import DiskFull, LeaseLost, StoreUnavailable
 from transcribe.steps import Interrupted, Steps
 from transcribe.store.database import SESSION_NAME, database_url
 from transcribe.store.jobs import asr_queues, note_queues
@@ -31,8 +33,10 @@ log = logging.getLogger(__name__)
 
 #: Jobs are announced; this is for an announcement that was missed, and for retries, which have none.
 POLL_S = 1.0
-#: A task that a database in trouble broke off is tried again after this.
+#: A task that a database or a disk in trouble broke off is tried again after this, then twice this, ...
 AGAIN_S = 2
+#: Long ago by any clock: a clock that was ahead for a moment must not make a job wait for hours.
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 #: Longer than any outage we mean to live through; leases end the process long before.
 PATIENT_S = 86_400.0
 TEND_S = 60.0
@@ -41,11 +45,11 @@ TEND_S = 60.0
 class _Again(BaseRetryStrategy):
     """Which ends of a task say nothing of the consult."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:  # noqa: ARG002
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         if isinstance(exception, Interrupted):
-            return RetryDecision(retry_in={"seconds": 0})
-        if isinstance(exception, StoreUnavailable):
-            return RetryDecision(retry_in={"seconds": AGAIN_S})
+            return RetryDecision(retry_at=AT_ONCE)
+        if isinstance(exception, StoreUnavailable | DiskFull):
+            return RetryDecision(retry_in={"seconds": AGAIN_S * 2**job.attempts})
         return None
 
 
@@ -158,8 +162,12 @@ class WorkerProcess:
 
             try:
                 self._steps.do(stage, UUID(consult_id), lease, stop=stop)
-            except (Interrupted, StoreUnavailable):
+            except Interrupted:
+                if self._leases.aborting(job_id):
+                    raise JobAborted from None
                 raise
+            except (StoreUnavailable, DiskFull):
+                raise  # says nothing of the consult
             except LeaseLost:
                 self._leases.exit("a job was taken over")
             except Exception as error:  # noqa: BLE001  (one consult must not stop the others; it is marked, not hidden)
