@@ -258,6 +258,9 @@ def run(
         bool, typer.Option("--others-informed", help=_("Iedereen in de kamer weet het en stemt in."))
     ] = False,
     channels: Channels = "huisarts,patient",
+    lane: Annotated[
+        LaneName, typer.Option("--lane", help=_("live: u wacht erop; batch: achter alles aan waarop iemand wacht."))
+    ] = LaneName.LIVE,
     name: Name = None,
     user_role: UserRole = None,
     model: Model = None,
@@ -268,6 +271,7 @@ def run(
     os_user: OsUser = None,
 ) -> None:
     from transcribe.app import actor_of, open_service
+    from transcribe.consult import Lane
     from transcribe.run import bring_in, consent_given
     from transcribe.serving import workers
     from transcribe.settings import Settings
@@ -288,8 +292,12 @@ def run(
         actor = actor_of(settings)
         layout = speakers(channels)
         given = consent_given(consent, informed_by, others_informed=others_informed)
-        with open_service(settings) as service, workers(settings, service.database_url, revive=service.revive):
-            bring_in(service.workflow, actor, file, ref=ref, consent=given, layout=layout, out=out())
+        chosen = Lane(lane.value)
+        with (
+            open_service(settings) as service,
+            workers(settings, service.database_url, [chosen], revive=service.revive),
+        ):
+            bring_in(service.workflow, actor, file, ref=ref, consent=given, layout=layout, out=out(), lane=chosen)
 
 
 @cli.command(help=_("Controleer alles wat een installatie nodig heeft en zeg wat er te doen is."))

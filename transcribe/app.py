@@ -215,6 +215,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 writer=writer,
                 unverified_days=settings.unverified_days,
                 forget_keys=copies.forget,
+                scrub=store.scrub,
             ),
             model=model,
             space=space,

@@ -86,6 +86,7 @@ def add_commands(
                     blobs=here.blobs,
                     master_key=here.master_key,
                     actor=_who(settings),
+                    demo=settings.demo,
                     progress=progress,
                 )
             size = file.stat().st_size
@@ -97,10 +98,11 @@ def add_commands(
     @backup.command("verify", help=_("Lees een reservekopie en haar sleutelkopie helemaal na."))
     def check(file: File, keys: Keys = None, data_dir: DataDir = None) -> None:
         from transcribe.store.backup import verify
+        from transcribe.store.keys import load_master_key
 
         with friendly():
             began = time.monotonic()
-            master_key = _master_key(_settings(data_dir))
+            master_key = load_master_key(_settings(data_dir), make=False)
             with _bar(out()) as progress:
                 done = verify(file, _keys(file, keys), master_key=master_key, progress=progress)
             _say(
@@ -123,12 +125,13 @@ def add_commands(
         from transcribe.app import check_mode, mark_mode
         from transcribe.store.backup import restore
         from transcribe.store.blobs import open_blobs
+        from transcribe.store.keys import load_master_key
 
         with friendly():
             began = time.monotonic()
             settings = _settings(data_dir, database_url, blob_store, os_user)
             check_mode(settings)
-            master_key = _master_key(settings)
+            master_key = load_master_key(settings, make=False)
             with _database(settings) as url, _bar(out()) as progress:
                 done = restore(
                     file,
@@ -137,14 +140,20 @@ def add_commands(
                     blobs=open_blobs(settings.blob_store, settings.data_dir / "audio"),
                     master_key=master_key,
                     actor=_who(settings),
+                    demo=settings.demo,
                     progress=progress,
                 )
             mark_mode(settings)
             _say(out(), _("Teruggezet: {what}, {size:.1f} MB in {seconds:.1f} s."), done, file.stat().st_size, began)
             if done.erased:
-                out().print(
-                    _("{count} consulten zijn na de reservekopie gewist en blijven gewist.").format(count=done.erased)
-                )
+                erased = _("Na de reservekopie gewist en dus weer gewist: {what}.")
+                out().print(erased.format(what=_consults(done.erased)))
+            if done.unfinished:
+                unfinished = _("Van een opname die nog liep staat geen geluid in de reservekopie: {what}. Neem opnieuw op.")
+                out().print(unfinished.format(what=_consults(done.unfinished)))
+            if done.keys_at is not None:
+                age = _("De sleutelkopie is van {at} (UTC). Wat daarna is gewist, is nu terug: wis dat opnieuw.")
+                out().print(age.format(at=f"{done.keys_at:%d-%m-%Y %H:%M}"))
             out().print(
                 _("Maak nu een nieuwe reservekopie naar elke schijf: dan worden hun sleutelkopieën weer bijgehouden.")
             )
@@ -222,11 +231,12 @@ def _installation(settings: Settings) -> Iterator[_Installation]:
     """What there is, without a model or a worker."""
     from transcribe.app import check_mode
     from transcribe.store.blobs import open_blobs
+    from transcribe.store.keys import load_master_key
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
 
     check_mode(settings)
-    master_key = _master_key(settings)
+    master_key = load_master_key(settings, make=False)
     with _database(settings) as url, ExitStack() as stack:
         migrate(url)
         store = PostgresStore(url, master_key)
@@ -256,20 +266,6 @@ def _database(settings: Settings) -> Iterator[str]:
     else:
         with embedded_server(settings) as server:
             yield server.url
-
-
-def _master_key(settings: Settings) -> MasterKey:
-    """Only one that is there: these commands must never make a new one, which would fit nothing."""
-    from transcribe.errors import SetupProblem
-    from transcribe.store.keys import load_master_key
-
-    path = settings.data_dir / "keys" / "master.key"
-    if settings.master_key == "file" and not path.exists():
-        raise SetupProblem(
-            problem=f"de hoofdsleutel ontbreekt. Zet haar eerst terug ({path}, alleen leesbaar voor u: chmod 600), of "
-            "wijs haar aan met TRANSCRIBE_MASTER_KEY_FROM."
-        )
-    return load_master_key(settings)
 
 
 def _settings(
@@ -311,5 +307,10 @@ def _bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _say(console: Console, sentence: str, done: Done, size: int, began: float) -> None:
-    what = _("{consults} consulten, {sounds} opnamen").format(consults=done.contents.consults, sounds=done.sounds)
+    sounds = _("1 opname") if done.sounds == 1 else _("{count} opnamen").format(count=done.sounds)
+    what = f"{_consults(done.contents.consults)}, {sounds}"
     console.print(sentence.format(what=what, size=size / 1e6, seconds=time.monotonic() - began))
+
+
+def _consults(count: int) -> str:
+    return _("1 consult") if count == 1 else _("{count} consulten").format(count=count)

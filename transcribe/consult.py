@@ -141,6 +141,8 @@ class Consult:
     audio_s: float | None = None  # length of the decoded recording
     missing_s: float = 0.0  # seconds that could not be decoded
     progress_s: float = 0.0  # how far the recogniser is
+    stumbles: int = 0  # attempts at the present step whose worker was gone
+    expires_at: datetime | None = None  # erased then, if nobody touches it; None: not noticed yet
     lost_s: float = 0.0  # acknowledged sound that could not be read back: must be 0
     lane: Lane = Lane.LIVE
     practice: str = ""

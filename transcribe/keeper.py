@@ -32,7 +32,9 @@ DISTRUST_S = 3600.0
 
 
 class Keeper:
-    """``forget_keys`` takes destroyed keys out of the copies and returns the certificates of those that are in none."""
+    """``forget_keys`` takes destroyed keys out of the copies and returns the certificates of those that are in none;
+    ``scrub`` takes them out of the database's own files.
+    """
 
     def __init__(
         self,
@@ -44,15 +46,17 @@ class Keeper:
         unverified_days: int = 14,
         forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
         keep_jobs: timedelta = KEEP_JOBS,
+        scrub: Callable[[], None] = lambda: None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._audio = audio
         self._spool = spool
         self._writer = writer
-        self._unverified = timedelta(days=unverified_days)
+        self._unverified_days = unverified_days
         self._forget_keys = forget_keys
         self._keep_jobs = keep_jobs
+        self._scrub = scrub
         self._elapsed = elapsed
         self._offset_s = writer.clock().timestamp() - elapsed()
         self._trusted_from_s = elapsed()
@@ -71,10 +75,12 @@ class Keeper:
 
         Not while the clock may be wrong: one that jumps weeks ahead would erase everything that waits for a doctor.
         """
-        now = self._writer.clock()
         if self._clock_was_set():
             return 0
-        return sum(self._expire(one) for one in self._store.older(tuple(policy.UNVERIFIED), now - self._unverified))
+        statuses = tuple(policy.UNVERIFIED)
+        # people are warned first, and for three days, whatever any clock said before
+        self._store.notice(statuses, untouched=policy.untouched(self._unverified_days), warned=policy.WARNED_BEFORE)
+        return sum(self._expire(one) for one in self._store.expired(statuses))
 
     def _clock_was_set(self) -> bool:
         """Has it been off the clock that only runs forward, within the last hour? Also after a machine's sleep."""
@@ -87,8 +93,8 @@ class Keeper:
 
     def _expire(self, consult_id: UUID) -> bool:
         consult = self._store.consult(consult_id)
-        if consult.changed_at > self._writer.clock() - self._unverified or consult.status not in policy.UNVERIFIED:
-            return False
+        if consult.expires_at is None or consult.status not in policy.UNVERIFIED:
+            return False  # somebody was at it just now
         try:
             self._writer.apply(
                 SYSTEM,
@@ -114,6 +120,8 @@ class Keeper:
             for proof in gone:
                 if proof.id in self._emptied:
                     self._remove_sound(proof)  # what came in while it waited
+            if gone:
+                self._scrub()
             self._store.clear(gone, self._writer.clock())
             cleared += len(gone)
             waiting += len(proofs) - len(gone)

@@ -79,7 +79,12 @@ def expires(consult: Consult, unverified_days: int) -> datetime | None:
     """When an unverified consult is erased if nobody touches it; None for one that is not."""
     if consult.status not in UNVERIFIED:
         return None
-    return consult.changed_at + timedelta(days=unverified_days)
+    return consult.expires_at or consult.changed_at + untouched(unverified_days) + WARNED_BEFORE
+
+
+def untouched(unverified_days: int) -> timedelta:
+    """So long after its last change a consult is given the moment at which it expires, and people are warned."""
+    return max(timedelta(days=unverified_days) - WARNED_BEFORE, timedelta(0))
 
 
 def check_space(space: Space, min_free_percent: float) -> None:

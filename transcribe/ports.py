@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
@@ -114,6 +114,16 @@ class Store(Protocol):
 
     def older(self, statuses: Sequence[Status], before: datetime, *, limit: int = 1000) -> list[UUID]:
         """Consults in one of these statuses since before that moment (``changed_at``), oldest first."""
+        ...
+
+    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
+        """Give consults in these statuses that nobody changed for so long the moment at which they expire, ``warned``
+        from now. By the clock of the store. Any change takes it away again. Returns how many.
+        """
+        ...
+
+    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
+        """Those in these statuses whose moment has come."""
         ...
 
     def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from consent import Consent, ConsentProblem, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
-from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Reason, Status
+from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Lane, Reason, Status
 from transcribe.errors import AudioProblem, NoSpeech, SetupProblem, StoreUnavailable
 from transcribe.workflow import Workflow
 
@@ -74,9 +74,10 @@ def bring_in(
     consent: Consent,
     layout: tuple[Speaker, ...],
     out: Console,
+    lane: Lane = Lane.LIVE,
 ) -> Consult:
     """Consent, recording, draft. Raises what the rules raise; the file itself is only read."""
-    consult = workflow.create(actor, ref)
+    consult = workflow.create(actor, ref, lane)
     try:
         workflow.record_consent(actor, consult.id, consent)
         workflow.receive(actor, consult.id, file_chunks(file), layout)

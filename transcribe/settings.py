@@ -49,7 +49,8 @@ class Settings(BaseModel):
     practice: str = Field(default="", pattern=r"^[\w .-]{0,60}$")
     #: What a worker must have to transcribe: "" anything, "gpu", or the name of a model.
     asr_on: str = Field(default="", pattern=r"^[\w.-]{0,60}$")
-    #: A consult that nobody verifies is erased after so many days without a change.
+    #: A consult that nobody verifies is erased after so many days without a change, and never less than three days
+    #: after the warning.
     unverified_days: int = Field(default=14, ge=1)
     #: With less than this part of the disk free no new recording is begun.
     min_free_percent: float = Field(default=5.0, ge=0, le=90)

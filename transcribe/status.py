@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -21,9 +20,6 @@ from transcribe.serving import address_of
 from transcribe.settings import Settings
 from transcribe.vitals import Vitals
 from transcribe.web.views import STOPPED_TEXT
-
-if TYPE_CHECKING:
-    from transcribe.store.keys import MasterKey
 
 #: Of a web that runs, on this machine.
 ANSWER_S = 3.0
@@ -61,11 +57,12 @@ def look(settings: Settings) -> Standing:
 
     def read() -> Vitals:
         from transcribe.store.key_copies import KeyCopies
+        from transcribe.store.keys import load_master_key
         from transcribe.store.postgres import PostgresStore
 
         if url is None:
             raise StoreUnavailable
-        master_key = _master_key(settings)
+        master_key = load_master_key(settings, make=False)
         with (
             closing(PostgresStore(url, master_key)) as store,
             closing(KeyCopies(store, url, master_key)) as places,
@@ -90,14 +87,6 @@ def look(settings: Settings) -> Standing:
         backed_up=datetime.now(UTC) - backed_up[0] if backed_up else None,
         copies=tuple(copies),
     )
-
-
-def _master_key(settings: Settings) -> MasterKey:
-    from transcribe.store.keys import load_master_key
-
-    if settings.master_key == "file" and not (settings.data_dir / "keys" / "master.key").is_file():
-        raise SetupProblem(problem="de hoofdsleutel is er niet.")  # loading it would make one
-    return load_master_key(settings)
 
 
 def _answers(settings: Settings) -> bool:

@@ -20,18 +20,24 @@ from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Rea
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound
 from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
 from transcribe.soep.check import missed
+from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
 
 log = logging.getLogger(__name__)
 
-#: Attempts after which a person must look: a recording that takes its worker down each time must not do so for ever.
-MOST_ATTEMPTS = 10
+#: Workers that may be gone in the middle of a step before a person must look: a recording that takes its worker down
+#: each time must not do so for ever.
+MOST_STUMBLES = 10
 #: Attempts that a decoder may break off before the recording is taken for unreadable.
 DECODER_TRIES = 3
 
 
 class Interrupted(Exception):
     """The worker was asked to stop in the middle of a step: the job goes back into the queue."""
+
+
+class NotForUs(Exception):
+    """Another worker has what this job needs: it goes back into the queue for a moment."""
 
 
 class Steps:
@@ -60,14 +66,15 @@ class Steps:
         """One attempt at one job. Fine when the consult needs it no more.
 
         A withdrawal in the middle ends the work quietly: what it made goes with the destroyed key. ``stop`` is asked
-        after each piece of sound. Raises ``Interrupted``, ``LeaseLost``, ``StoreUnavailable``: all three say nothing of
-        the consult, which is done again by a later attempt. Whatever else happens is the consult's: it is marked.
+        after each piece of sound. Raises ``Interrupted``, ``NotForUs``, ``LeaseLost``, ``StoreUnavailable``,
+        ``DiskFull``: none of them says anything of the consult, which is done again by a later attempt. Whatever else
+        happens is the consult's: it is marked.
         """
         try:
             consult = self._store.consult(consult_id)
             if policy.stage_of(consult) is not stage:
                 return
-            if lease.attempt >= MOST_ATTEMPTS:
+            if consult.stumbles >= MOST_STUMBLES:
                 self._stop(consult, Reason.FAILED, lease)
             elif stage is Stage.TRANSCRIBE:
                 self._transcribe(consult, lease, stop)
@@ -85,6 +92,8 @@ class Steps:
     def _transcribe(self, consult: Consult, lease: Lease, stop: Callable[[], bool]) -> None:
         require(self._store.consent(consult.id), Purpose.TRANSCRIPTION)
         if self._transcriber is None:
+            if any(worker.model and worker.beat_s < STALE_S for worker in self._store.vitals().workers):
+                raise NotForUs
             return self._stop(consult, Reason.NO_MODEL, lease)
         began = time.monotonic()
         key = self._store.data_key(consult.id, KeyPurpose.SOURCE)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from secrets import token_bytes
 from threading import Event, RLock, Thread
@@ -43,7 +43,7 @@ from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.steps import Interrupted, Steps
 from transcribe.vitals import Queue, Vitals
 from transcribe.workflow import Workflow
-from transcribe.writer import Writer
+from transcribe.writer import ENDED, Writer
 
 
 @dataclass(kw_only=True)
@@ -88,7 +88,8 @@ class _Job:
 class MemoryStore:
     """See ``ports.Store``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
         self._lock = RLock()
         self._consults: dict[UUID, _Consult] = {}
         self._events: list[AuditEvent] = []
@@ -178,6 +179,26 @@ class MemoryStore:
         old = [one for one in found if one.status in statuses and one.changed_at < before]
         return [one.id for one in sorted(old, key=lambda one: one.changed_at)][:limit]
 
+    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
+        now = self._clock()
+        with self._lock:
+            quiet = [
+                kept
+                for kept in self._consults.values()
+                if kept.consult.status in statuses
+                and kept.consult.changed_at < now - untouched
+                and kept.consult.expires_at is None
+            ]
+            for kept in quiet:
+                kept.consult = replace(kept.consult, expires_at=now + warned)
+        return len(quiet)
+
+    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
+        now = self._clock()
+        with self._lock:
+            found = [kept.consult for kept in self._consults.values() if kept.consult.status in statuses]
+        return [one.id for one in found if one.expires_at is not None and one.expires_at < now][:limit]
+
     def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:
         with self._lock:
             proofs = [proof for kept in self._consults.values() for proof in kept.certificates]
@@ -202,8 +223,8 @@ class MemoryStore:
                 workers=(),
                 consults=Counter(consult.status for consult in consults),
                 stopped=Counter(consult.reason for consult in consults if consult.reason is not None),
-                recorded_s=sum(consult.audio_s or 0.0 for consult in consults),
-                lost_s=sum(consult.lost_s for consult in consults),
+                recorded_s=sum(consult.audio_s or 0.0 for consult in consults if consult.status not in ENDED),
+                lost_s=sum(consult.lost_s for consult in consults if consult.status not in ENDED),
                 audio_s=sum(audio_s for audio_s, _ in self._measured),
                 work_s=sum(work_s for _, work_s in self._measured),
                 uncleared=len(self.uncleared()),
@@ -235,6 +256,13 @@ class MemoryStore:
 
     def take_over(self, lease: Lease) -> None:
         """As when the worker is taken for dead: the job waits for its next attempt."""
+        with self._lock:
+            kept = self._consults[self._jobs[lease.job_id].job.consult_id]
+            kept.consult = replace(kept.consult, stumbles=kept.consult.stumbles + 1)
+            self.put_back(lease)
+
+    def put_back(self, lease: Lease) -> None:
+        """As when the worker could not go on through no fault of the consult."""
         with self._lock:
             row = self._jobs[lease.job_id]
             row.running = False
@@ -579,7 +607,7 @@ def scripted_service(
     space: Callable[[], Space] = lambda: Space(total=100, free=50),
 ) -> Scripted:
     """A service on fakes; anything given takes a fake's place. ``elapsed``: the clock that only runs forward."""
-    store = store or MemoryStore()
+    store = store or MemoryStore(clock=clock)
     audio = audio or MemoryAudioStore()
     decoder = decoder or ScriptedDecoder()
     spool = MemorySpool()

@@ -24,6 +24,7 @@ from transcribe.consult import (
     Consult,
     Delivery,
     KeyPurpose,
+    Lane,
     Reason,
     Space,
     Status,
@@ -131,7 +132,7 @@ class Workflow:
 
     # --- before the recording --------------------------------------------------------------------------------------
 
-    def create(self, actor: Actor, patient_ref: str) -> Consult:
+    def create(self, actor: Actor, patient_ref: str, lane: Lane = Lane.LIVE) -> Consult:
         policy.check_may_record(actor)
         patient_ref = " ".join(patient_ref.split())
         if not patient_ref:
@@ -146,6 +147,7 @@ class Workflow:
             created_at=now,
             changed_at=now,
             version=1,
+            lane=lane,
             practice=self._practice,
         )
         self._writer.create(actor, consult)

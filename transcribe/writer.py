@@ -71,6 +71,7 @@ class Writer:
         if to is not consult.status:
             assert isinstance(to, Status)
             policy.check_transition(consult, to)
+        fields = {"expires_at": None, "stumbles": 0, **fields}  # somebody is at it
         new = replace(consult, version=consult.version + 1, changed_at=self.clock(), **fields)  # type: ignore[arg-type]
         job = policy.job_for(new, self._need)
         self._store.apply(

@@ -550,7 +550,31 @@ def test_older_finds_what_was_not_touched_since(store: Store) -> None:
 def test_vitals_count_and_measure(store: Store) -> None:
     consult = replace(new_consult(), status=Status.RECORDED, reason=Reason.NO_SPEECH, audio_s=60.0, lost_s=0.5)
     store.apply(Change(consult=consult, audit=audit(consult.id)))
+    gone = replace(new_consult(), status=Status.WITHDRAWN, audio_s=99.0, lost_s=9.0)
+    store.apply(Change(consult=gone, audit=audit(gone.id)))
     store.measured(Stage.TRANSCRIBE, 120.0, 30.0)
     found = store.vitals()
-    assert (found.consults, found.stopped) == ({Status.RECORDED: 1}, {Reason.NO_SPEECH: 1})
+    assert found.consults == {Status.RECORDED: 1, Status.WITHDRAWN: 1}
+    assert found.stopped == {Reason.NO_SPEECH: 1}
     assert (found.recorded_s, found.lost_s, found.real_time_factor) == (60.0, 0.5, 0.25)
+
+
+def test_a_quiet_consult_is_noticed_and_expires_by_the_clock_of_the_store(store: Store) -> None:
+    now = datetime.now(UTC)
+    made = []
+    for days in (5, 1):
+        consult = replace(new_consult(), changed_at=now - timedelta(days=days))
+        store.apply(Change(consult=consult, audit=audit(consult.id)))
+        made.append(consult)
+    quiet, _ = made
+    assert store.notice([Status.DRAFTED], untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
+    assert store.notice([Status.NEW], untouched=timedelta(days=3), warned=timedelta(days=3)) == 1
+    assert store.notice([Status.NEW], untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
+    found = store.consult(quiet.id).expires_at
+    assert found is not None
+    assert abs(found - now - timedelta(days=3)) < timedelta(hours=1)
+    assert store.expired([Status.NEW]) == []
+    past = replace(store.consult(quiet.id), version=2, expires_at=now - timedelta(minutes=1))
+    store.apply(Change(consult=past, audit=audit(quiet.id)))
+    assert store.expired([Status.NEW]) == [quiet.id]
+    assert store.expired([Status.DRAFTED]) == []

@@ -25,12 +25,13 @@ from transcribe.errors import (
     NotAudio,
     NoteHasOpenFlags,
     NotFound,
+    StoreUnavailable,
     TextChanged,
     TooLong,
     WrongStatus,
 )
 from transcribe.soep.note import Origin, Section
-from transcribe.steps import MOST_ATTEMPTS, Interrupted
+from transcribe.steps import MOST_STUMBLES, Interrupted
 from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_service
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
@@ -318,12 +319,29 @@ def test_a_worker_whose_job_was_taken_over_writes_nothing() -> None:
 def test_a_recording_that_takes_its_worker_down_every_time_is_left_to_a_person() -> None:
     service = scripted_service()
     consult = recorded(service.workflow)
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MOST_STUMBLES):
         _, lease = taken(service)
         service.store.take_over(lease)
     service.work()
     assert service.workflow.consult(consult.id).reason is Reason.FAILED
     assert service.work() == 0
+    service.workflow.retry(GP, consult.id)
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_a_database_or_a_store_that_is_away_for_long_is_not_the_recordings_fault() -> None:
+    transcriber = ScriptedTranscriber(CONSULT, problem=StoreUnavailable())
+    service = scripted_service(transcriber=transcriber)
+    consult = recorded(service.workflow)
+    for _ in range(3 * MOST_STUMBLES):
+        job, lease = taken(service)
+        with pytest.raises(StoreUnavailable):
+            service.steps.do(job.stage, consult.id, lease)
+        service.store.put_back(lease)
+    transcriber.problem = None
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
 
 
 def test_a_decoder_that_was_killed_is_given_another_chance_and_not_for_ever() -> None:
@@ -377,16 +395,33 @@ def test_a_consult_that_nobody_verifies_is_erased_in_time_and_not_before() -> No
     now = [datetime(2026, 11, 22, 7, 0, tzinfo=UTC)]
     service = scripted_service(clock=lambda: now[0])
     consult = drafted(service)
-    now[0] += timedelta(days=13, hours=23)
-    service.keeper.tend()
-    assert service.workflow.consult(consult.id).status is Status.DRAFTED
-    now[0] += timedelta(hours=2)
+    for days in (11.1, 2.8):
+        now[0] += timedelta(days=days)
+        service.keeper.tend()
+        assert service.workflow.consult(consult.id).status is Status.DRAFTED
+    now[0] += timedelta(days=0.5)
     service.keeper.tend()
     assert service.workflow.consult(consult.id).status is Status.DISCARDED
     assert {proof.why for proof in service.store.certificates(consult.id)} == {"bewaartermijn"}
     assert service.audio.names(consult.id) == []
     with pytest.raises(Erased):
         service.store.transcript(consult.id)
+
+
+def test_nothing_is_erased_without_three_days_of_warning() -> None:
+    now = [datetime(2026, 11, 22, 7, 0, tzinfo=UTC)]
+    service = scripted_service(clock=lambda: now[0])
+    consult = drafted(service)
+    now[0] += timedelta(days=100)  # the machine was off; nobody can have seen a warning
+    service.keeper.tend()
+    found = service.workflow.consult(consult.id)
+    assert (found.status, found.expires_at) == (Status.DRAFTED, now[0] + timedelta(days=3))
+    now[0] += timedelta(days=2)
+    service.workflow.add_line(GP, consult.id, found.version, Section.P, "Zo nodig terug.")
+    now[0] += timedelta(days=2)
+    service.keeper.tend()
+    found = service.workflow.consult(consult.id)
+    assert (found.status, found.expires_at) == (Status.DRAFTED, None)  # somebody is at it
 
 
 def test_a_clock_that_was_set_erases_nothing_for_an_hour() -> None:
@@ -404,9 +439,10 @@ def test_a_clock_that_was_set_erases_nothing_for_an_hour() -> None:
     now[0] += timedelta(seconds=7200)
     service.keeper.tend()
     assert service.workflow.consult(consult.id).status is Status.DRAFTED
-    ran_s[0] += 15 * 86_400
-    now[0] += timedelta(days=15)
-    service.keeper.tend()
+    for _ in range(2):
+        ran_s[0] += 35 * 86_400
+        now[0] += timedelta(days=35)
+        service.keeper.tend()
     assert service.workflow.consult(consult.id).status is Status.DISCARDED
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -209,6 +209,7 @@ class KeyCopies:
                 places = tx.execute(select(key_copy.c.id, key_copy.c.path)).all()
                 about = {
                     "format": _FORMAT,
+                    "written_at": datetime.now(UTC).isoformat(),
                     "log_seq": log_seq,
                     "places": [{"id": str(one.id), "path": one.path} for one in places],
                 }
@@ -236,11 +237,18 @@ class Copy:
     places: tuple[tuple[UUID, str], ...]  # number and path of all that its writer knew, itself included
     keys: bytes  # rows as ``copy_out`` gives them
     proofs: bytes
+    written_at: datetime | None  # None: an old one, which does not say so
 
 
 def read_copy(path: Path, master_key: MasterKey) -> Copy:
     """Raises ``BackupProblem``, ``OSError``."""
-    _, stream = open_envelope(path, Kind.KEYS, master_key)
+    try:
+        _, stream = open_envelope(path, Kind.KEYS, master_key)
+    except FileNotFoundError:
+        raise BackupProblem(
+            problem=f"De sleutelkopie {path} is er niet; zonder haar is geen reservekopie te lezen. Controleer of de "
+            "schijf is aangesloten, of wijs haar aan met --keys."
+        ) from None
     try:
         with stream:
             found = {name: b"".join(chunks) for name, chunks in members(stream)}
@@ -256,6 +264,7 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         places=tuple((UUID(place["id"]), place["path"]) for place in about["places"]),
         keys=found[_KEYS],
         proofs=found[_PROOFS],
+        written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
     )
 
 

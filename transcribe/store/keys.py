@@ -25,6 +25,8 @@ from transcribe.store.folders import make_data_dir, make_private, write_once
 
 VARIABLE = "TRANSCRIBE_MASTER_KEY"
 KEYRING_SERVICE = "transcribe"
+#: In a data folder in which a service has started once (``app.mark_mode``): from then on there is a key, or it is lost.
+USED = "soort"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,24 +68,32 @@ def _derive(secret: bytes, use: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"transcribe master key: " + use).derive(secret)
 
 
-def load_master_key(settings: Settings) -> MasterKey:
-    """The master key from where the settings say it is; file and keyring make one on first use.
+def load_master_key(settings: Settings, *, make: bool = True) -> MasterKey:
+    """The master key from where the settings say it is; file and keyring make one on first use, and only then.
 
-    Raises ``SetupProblem`` that says what to do.
+    A new one fits nothing that is there already: in a folder that was used before, or without ``make``, there must be
+    one. Raises ``SetupProblem`` that says what to do.
     """
+    make = make and not (settings.data_dir / USED).exists()
     match settings.master_key:
         case "file":
-            return from_file(settings.data_dir)
+            return from_file(settings.data_dir, make=make)
         case "keyring":
-            return from_keyring(settings.data_dir)
+            return from_keyring(settings.data_dir, make=make)
         case "env":
             return from_environment()
 
 
-def from_file(data_dir: Path) -> MasterKey:
+def from_file(data_dir: Path, *, make: bool = True) -> MasterKey:
     """``data_dir/keys/master.key``: base64 of 32 bytes, for our eyes only."""
-    path = make_private(make_data_dir(data_dir) / "keys") / "master.key"
+    path = data_dir.expanduser().absolute() / "keys" / "master.key"
     if not path.exists():
+        if not make:
+            raise SetupProblem(
+                problem=f"de hoofdsleutel ontbreekt. Zet haar eerst terug ({path}, alleen leesbaar voor u: chmod 600), "
+                "of wijs haar aan met TRANSCRIBE_MASTER_KEY_FROM."
+            )
+        make_private(make_data_dir(data_dir) / "keys")
         write_once(path, base64.b64encode(new_key()) + b"\n")
     with path.open("rb") as file:
         # of the open file: the path may be swapped between a check and its use
@@ -96,7 +106,7 @@ def from_file(data_dir: Path) -> MasterKey:
         return _decode(file.read(), f"het bestand {path}")
 
 
-def from_keyring(data_dir: Path) -> MasterKey:
+def from_keyring(data_dir: Path, *, make: bool = True) -> MasterKey:
     """The operating system's keyring of this user, one key for each data folder."""
     import keyring
     import keyring.errors
@@ -104,6 +114,11 @@ def from_keyring(data_dir: Path) -> MasterKey:
     account = str(data_dir.expanduser().absolute())
     try:
         if keyring.get_password(KEYRING_SERVICE, account) is None:
+            if not make:
+                raise SetupProblem(
+                    problem=f"de hoofdsleutel van {account} ontbreekt in de sleutelbos van het besturingssysteem. Zet "
+                    "haar eerst terug, of wijs haar aan met TRANSCRIBE_MASTER_KEY_FROM."
+                )
             keyring.set_password(KEYRING_SERVICE, account, base64.b64encode(new_key()).decode())
         # read back: what counts is what will be there tomorrow, not what we asked to keep
         found = keyring.get_password(KEYRING_SERVICE, account)

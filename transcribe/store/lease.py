@@ -16,6 +16,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +58,7 @@ _SESSION = """
 
 _SWEEP = f"""
     WITH lost AS (
-        SELECT job.id, job.queue_name FROM procrastinate_jobs AS job
+        SELECT job.id, job.queue_name, job.args FROM procrastinate_jobs AS job
          WHERE job.status = 'doing'
            AND NOT EXISTS (
                SELECT 1 FROM pg_locks
@@ -67,6 +68,8 @@ _SWEEP = f"""
            AND (SELECT max(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'started')
                NOT BETWEEN now() - make_interval(secs => %(fresh_s)s) AND now()
            FOR UPDATE OF job SKIP LOCKED
+    ), counted AS (
+        UPDATE consult SET stumbles = stumbles + 1 FROM lost WHERE consult.id = (lost.args ->> 'consult_id')::uuid
     )
     SELECT id, procrastinate_retry_job_v2(id, to_timestamp(0), NULL, NULL, NULL),
            -- a retried job is not announced by the library
@@ -91,6 +94,7 @@ class _Running:
     attempt: int
     progress_at: float  # monotonic
     abort_at: float | None = None  # monotonic: since when it must stop
+    released: bool = False
     done_at: float | None = None  # monotonic: its outcome is known; the lease ends when the queue knows it too
 
 
@@ -161,7 +165,7 @@ class Leases:
             before = self._running.get(job_id)
         if before is not None:
             # our own last attempt at it, put back and taken again within a tick: the session holds the lock twice now
-            self._release(job_id)
+            self._release(job_id, before)
         with self._running_lock:
             self._running[job_id] = _Running(attempt=attempt, progress_at=time.monotonic())
         if turn:
@@ -203,7 +207,7 @@ class Leases:
     def close(self) -> None:
         """An orderly end: what is left of our leases goes with the connection."""
         self._closed.set()
-        with self._lock:
+        with self._lock, suppress(psycopg.Error):
             self._connection.execute("DELETE FROM worker WHERE id = %(id)s", {"id": self.id})
             self._connection.close()
 
@@ -236,16 +240,16 @@ class Leases:
         if not ours:
             return
         rows = self._query(
-            "SELECT id, status::text, abort_requested FROM procrastinate_jobs WHERE id = ANY(%(ids)s)",
+            "SELECT id, status::text, attempts, abort_requested FROM procrastinate_jobs WHERE id = ANY(%(ids)s)",
             {"ids": list(ours)},
         )
-        found = {job_id: (status, abort) for job_id, status, abort in rows}
+        found = {job_id: (status, attempt, abort) for job_id, status, attempt, abort in rows}
         now = time.monotonic()
         for job_id, one in ours.items():
-            status, abort = found.get(job_id, ("gone", False))
+            status, attempt, abort = found.get(job_id, ("gone", one.attempt, False))
             if one.done_at is not None:
-                if status != "doing":
-                    self._release(job_id)
+                if (status, attempt) != ("doing", one.attempt):
+                    self._release(job_id, one)
                 elif now - one.done_at > TELL_S:
                     self.exit("the queue did not hear of an outcome")
                 continue
@@ -257,10 +261,15 @@ class Leases:
             if now - one.progress_at > self._patience.stuck_s:
                 self.exit("a step hangs")
 
-    def _release(self, job_id: int) -> None:
-        self._query("SELECT pg_advisory_unlock(%(key)s)", {"key": _SPACE + job_id})
+    def _release(self, job_id: int, ended: _Running) -> None:
+        """Once for each attempt, whoever of our threads sees first that it has ended."""
         with self._running_lock:
-            del self._running[job_id]
+            if ended.released:
+                return
+            ended.released = True
+            if self._running.get(job_id) is ended:
+                del self._running[job_id]
+        self._query("SELECT pg_advisory_unlock(%(key)s)", {"key": _SPACE + job_id})
 
     def _listen_to_silence(self) -> None:
         """A database that neither answers nor breaks the connection must not keep us believing in our leases."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -126,10 +126,9 @@ class PostgresStore:
         """See ``ports.Store.apply``.
 
         Destroying a key: its row is deleted in the same transaction and VACUUM then clears the dead row out of the
-        table. Bytes of it stay until they are overwritten: in free space of table files, in WAL until the next
-        checkpoints (an archive: until that is cleared), in back-ups made before. They are wrapped, so useless without
-        the master key; hence: keep the master key out of those back-ups, keep back-ups short, and replace the
-        master key when one may have leaked.
+        table. Bytes of it stay in pages and in WAL until ``scrub`` (the keeper calls it before a certificate is
+        complete), and in copies of the database's files that others made before. They are wrapped, so useless without
+        the master key; hence: never keep that with such copies.
         """
         consult, destroyed = change.consult, {certificate.purpose for certificate in change.destroy}
         with self._begin() as tx:
@@ -344,6 +343,37 @@ class PostgresStore:
         )
         with self._begin() as tx:
             return list(tx.scalars(query))
+
+    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
+        consult = tables.consult
+        quiet = consult.c.changed_at < func.now() - untouched
+        these = consult.c.status.in_([status.value for status in statuses]) & quiet & consult.c.expires_at.is_(None)
+        with self._begin() as tx:
+            return tx.execute(update(consult).where(these).values(expires_at=func.now() + warned)).rowcount
+
+    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
+        consult = tables.consult
+        query = (
+            select(consult.c.id)
+            .where(consult.c.status.in_([status.value for status in statuses]), consult.c.expires_at < func.now())
+            .order_by(consult.c.expires_at)
+            .limit(limit)
+        )
+        with self._begin() as tx:
+            return list(tx.scalars(query))
+
+    def scrub(self) -> None:
+        """Take destroyed keys out of the files of a database that is ours alone: table and write-ahead log.
+
+        A deleted row stays in its page, and in the log, until something else is written there: in a small practice that
+        takes weeks. Somebody else's server may refuse this; then it is a matter of its own care, see docs/backup.md.
+        """
+        try:
+            with self._alone.connect() as connection:
+                for statement in ("VACUUM (FULL) data_key", "SELECT pg_switch_wal()", "CHECKPOINT"):
+                    connection.execute(text(statement))
+        except DBAPIError as problem:
+            logger.warning("destroyed keys are not cleared out of the files (%s)", type(problem.orig).__name__)
 
     def vitals(self) -> Vitals:
         with self._begin() as tx:
@@ -594,6 +624,8 @@ class PostgresStore:
             audio_s=row.audio_s,
             missing_s=row.missing_s,
             progress_s=row.progress_s,
+            stumbles=row.stumbles,
+            expires_at=row.expires_at,
             lost_s=row.lost_s,
             lane=Lane(row.lane),
             practice=row.practice,
@@ -667,6 +699,8 @@ def _consult_values(consult: Consult) -> dict[str, object]:
         "audio_s": consult.audio_s,
         "missing_s": consult.missing_s,
         "progress_s": consult.progress_s,
+        "stumbles": consult.stumbles,
+        "expires_at": consult.expires_at,
         "lost_s": consult.lost_s,
         "lane": consult.lane.value,
         "practice": consult.practice,

@@ -44,6 +44,8 @@ consult = Table(
     Column("audio_s", Float),
     Column("missing_s", Float, nullable=False),
     Column("progress_s", Float, nullable=False),
+    Column("stumbles", Integer, nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
     Column("lost_s", Float, nullable=False),
     Column("lane", Text, nullable=False),
     Column("practice", Text, nullable=False),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from transcribe.consult import Lane, Reason, Status
 from transcribe.vitals import Queue, Vitals, WorkerVitals
+from transcribe.writer import ENDED
 
 PRUNED_AT_ONCE = 10_000
 
@@ -36,7 +37,11 @@ _WORK = text("""
 def read(tx: Connection) -> Vitals:
     work = tx.execute(_WORK).one()
     sound = tx.execute(
-        text("SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult")
+        text(
+            "SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult"
+            " WHERE status <> ALL(:ended)"
+        ),
+        {"ended": [status.value for status in ENDED]},
     )
     recorded = sound.one()
     reasons = tx.execute(text("SELECT reason, count(*) AS n FROM consult WHERE reason IS NOT NULL GROUP BY reason"))

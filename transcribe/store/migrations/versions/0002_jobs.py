@@ -26,10 +26,12 @@ def upgrade() -> None:
     )
     op.create_index("data_key_master", "data_key", ["master"])  # at every start, and when health is asked for
 
+    op.add_column("consult", sa.Column("stumbles", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("consult", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("consult", sa.Column("lost_s", sa.Float, nullable=False, server_default="0"))
     op.add_column("consult", sa.Column("lane", sa.Text, nullable=False, server_default="live"))
     op.add_column("consult", sa.Column("practice", sa.Text, nullable=False, server_default=""))
-    for column in ("lost_s", "lane", "practice"):
+    for column in ("stumbles", "lost_s", "lane", "practice"):
         op.alter_column("consult", column, server_default=None)
 
     op.create_table(
