@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test test-fast check fix docs screenshots bench bench-queue chaos constraints clean system-packages
+.PHONY: help env demo test test-fast check fix docs screenshots bench bench-soep bench-queue chaos constraints clean system-packages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -57,11 +57,18 @@ screenshots: .venv/.ready-dev ## pictures of the pages for docs/
 bench: .venv/.ready-dev ## measure: word error rate, speed, the draft
 	$(BIN)/python scripts/bench.py
 
+bench-soep: .venv/.ready-dev ## measure the draft and the check on the open benchmark
+	rm -rf build/soep && $(BIN)/transcribe eval draft benchmarks/consults --out build/soep
+	$(BIN)/python benchmarks/score.py score --consults benchmarks/consults --drafts build/soep
+	$(BIN)/python benchmarks/plant.py
+	$(BIN)/python benchmarks/plant.py --consults benchmarks/notes
+	$(BIN)/python -m benchmarks.noise
+
 bench-queue: .venv/.ready-dev ## measure: the queue by itself, three times 10,000 consults
 	$(BIN)/python scripts/bench_queue.py
 
-chaos: .venv/.ready-dev ## 200 rounds of recording while things are killed, stopped, frozen and filled up
-	$(BIN)/python scripts/chaos.py --rounds 200
+chaos: .venv/.ready-dev ## break a running service in every way and count what is lost; ARGS="--minutes 30 --seed 7"
+	$(BIN)/python scripts/chaos.py --rounds 200 $(ARGS)
 
 constraints: .venv/.ready-dev ## resolve all versions anew
 	$(BIN)/python -m pip install --quiet uv

@@ -81,7 +81,12 @@ def hear(folder: Path, truth: Path, title: str) -> float:
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
         evaluate_folder(
-            folder, Path(out), decoder=PyAvDecoder(), transcriber=transcriber, drafter=make_drafter(), channels=CHANNELS
+            folder,
+            Path(out),
+            decoder=PyAvDecoder(),
+            transcriber=transcriber,
+            drafter=make_drafter(Settings.from_env(demo=True)),
+            channels=CHANNELS,
         )
         took = time.perf_counter() - began
         rates, edges = zip(
@@ -116,7 +121,7 @@ def draft_time() -> None:
 
     total = sum(turn.end_s - turn.start_s for turn in turns)
     long = Transcript(utterances=tuple(turns * max(1, round(1800 / total))))
-    drafter = make_drafter()
+    drafter = make_drafter(Settings.from_env(demo=True))
     times = []
     for _ in range(5):
         began = time.perf_counter()

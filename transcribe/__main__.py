@@ -434,10 +434,11 @@ def eval_draft(
     output: Annotated[Path, typer.Option("--out", file_okay=False)],
 ) -> None:
     from transcribe.app import make_drafter
+    from transcribe.settings import Settings
     from transcribe.soep.bench import draft_folder
 
     with friendly():
-        results = draft_folder(consults, output, make_drafter())
+        results = draft_folder(consults, output, make_drafter(Settings.from_env()))
         problems = [result for result in results if result.problem]
         for result in problems:
             err().print(f"{result.file.name}: {result.problem}", style="red", markup=False)
@@ -461,7 +462,8 @@ def eval_audio(
 
     with friendly():
         # test recordings: the demo model may be used, as it says in the help
-        found = choose_model(Settings.from_env(data_dir=data_dir, model=model, demo=True))
+        settings = Settings.from_env(data_dir=data_dir, model=model, demo=True)
+        found = choose_model(settings)
         if found is None:
             raise SetupProblem(problem=_("geen spraakmodel."))
         results = evaluate_folder(
@@ -469,7 +471,7 @@ def eval_audio(
             output,
             decoder=PyAvDecoder(),
             transcriber=make_transcriber(found),
-            drafter=make_drafter(),
+            drafter=make_drafter(settings),
             channels=speakers(channels),
         )
         out().print(json.dumps(results, ensure_ascii=False))

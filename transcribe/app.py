@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
@@ -27,6 +28,7 @@ from transcribe.keeper import Keeper
 from transcribe.ports import Drafter, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.settings import Settings
+from transcribe.soep.note import Note
 from transcribe.steps import Steps
 from transcribe.workflow import Workflow
 from transcribe.writer import Writer
@@ -81,6 +83,7 @@ class Service:
     keeper: Keeper
     model: Installed | None
     space: Callable[[], Space]
+    ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
     revive: Callable[[], None]  # starts our own database again when it died
 
 
@@ -124,10 +127,55 @@ def make_transcriber(model: Installed, *, language: str = "nl", device: str = "a
     return SpeechTranscriber(SileroDetector(), recogniser, language=language, pack_s=model.pack_s)
 
 
-def make_drafter() -> Drafter:
+class DrafterWhenNeeded:
+    """As ``WhenNeeded``: a language model is loaded at the first draft, by the worker that makes it."""
+
+    def __init__(self, make: Callable[[], Drafter]) -> None:
+        self._make = make
+        self._made: Drafter | None = None
+
+    @property
+    def name(self) -> str:
+        return self._drafter().name
+
+    def draft(self, transcript: Transcript) -> Note:
+        return self._drafter().draft(transcript)
+
+    def _drafter(self) -> Drafter:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+def make_drafter(settings: Settings) -> Drafter:
+    """Raises ``SetupProblem`` for a server that is not on the allow-list, or a model that is not there."""
     from transcribe.soep.extractive import ExtractiveDrafter
 
-    return ExtractiveDrafter()
+    if settings.drafter == "extractief":
+        return ExtractiveDrafter()
+    from transcribe.soep.language_model import LanguageModel, ModelDrafter, Unsupported
+
+    model: LanguageModel
+    if settings.drafter == "server":
+        from transcribe.soep.server_model import ServerModel
+
+        model = ServerModel(
+            settings.llm_url,
+            settings.llm_model,
+            allowed=[host.strip() for host in settings.allowed_hosts.split(",") if host.strip()],
+            api_key=settings.llm_key,
+            context_tokens=settings.llm_context,
+        )
+    else:
+        from transcribe.soep.local_model import LocalModel
+
+        model = LocalModel(
+            Path(settings.llm_model),
+            device=settings.device,
+            bits=int(settings.llm_bits),
+            context_tokens=settings.llm_context,
+        )
+    return ModelDrafter(model, unsupported=Unsupported(settings.llm_unsupported))
 
 
 @contextmanager
@@ -165,7 +213,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
         stack.callback(copies.close)
         mark_mode(settings)
         model = choose_model(settings)
-        audio = SealedAudioStore(open_blobs(settings.blob_store, settings.data_dir / "audio"))
+        blobs = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        audio = SealedAudioStore(blobs)
         spool = FileSpool(settings.data_dir / "spool")
         decoder = PyAvDecoder()
         writer = Writer(store, need=settings.asr_on)
@@ -204,7 +253,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 transcriber=None
                 if model is None
                 else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
-                drafter=make_drafter(),
+                drafter=DrafterWhenNeeded(lambda: make_drafter(settings)),
                 writer=writer,
                 max_minutes=settings.max_minutes,
             ),
@@ -219,6 +268,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             ),
             model=model,
             space=space,
+            ask_sound=lambda: blobs.names(UUID(int=0)),
             revive=server.revive if server else lambda: None,
         )
 
@@ -332,6 +382,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
             space=service.space,
             min_free_percent=settings.min_free_percent,
             check_key=service.store.check_master_key,
+            ask_sound=service.ask_sound,
             metrics_token=settings.metrics_token,
         ),
         unverified_days=settings.unverified_days,

@@ -33,6 +33,20 @@ class Settings(BaseModel):
     model: str = ""
     #: "cpu", "cuda" or "auto".
     device: str = "auto"
+    #: What writes the draft: rules, a language model in this process, or one on a server (docs/language-models.md).
+    drafter: Literal["extractief", "lokaal", "server"] = "extractief"
+    #: Folder of the local model, or the model's name on the server.
+    llm_model: str = ""
+    #: Address of an OpenAI-compatible server, up to and including /v1; its host must be among ``allowed_hosts``.
+    llm_url: str = ""
+    llm_key: str = Field(default="", repr=False)
+    #: Tokens of question and answer together.
+    llm_context: int = Field(default=16_384, ge=6_000)
+    llm_bits: Literal["16", "8", "4"] = "16"
+    #: What happens to a line without a source: marked, or put aside.
+    llm_unsupported: Literal["mark", "drop"] = "mark"
+    #: Hosts that may be sent to, with commas; empty: nothing leaves.
+    allowed_hosts: str = ""
     #: Language of the consult, fixed: never guessed.
     language: str = "nl"
     #: Language of the screens and of the command line.

@@ -19,7 +19,7 @@ from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound
 from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
-from transcribe.soep.check import missed
+from transcribe.soep.missed import missed
 from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
-from transcribe.soep.check import Kind, findings, missed, open_findings
+from transcribe.soep.check import Kind, findings, open_findings
 from transcribe.soep.extractive import ExtractiveDrafter
+from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Note, Origin, Report, Section
 
 TALK = (
@@ -20,6 +21,13 @@ TALK = (
     ("P", "En een foto?"),  # 7
     ("H", "Dat is nu niet nodig."),  # 8
     ("P", "De andere knie is goed, rechts heb ik niks."),  # 9
+    ("P", "Mijn moeder heeft reuma, zelf heb ik nooit wat gehad."),  # 10
+    ("P", "Ik slik paarse mol, driemaal daags duizend milligram."),  # 11
+    ("P", "Sinds gisteren heb ik ook hoofdpijn, maandag nog niet."),  # 12
+    ("H", "Ik hoor geen gepiep en geen gekraak."),  # 13
+    ("P", "Ik kwam mijn bed niet uit."),  # 14
+    ("H", "U krijgt levothyroxine, een keer per dag vijfenzeventig microgram."),  # 15
+    ("H", "Paracetamol vier keer per dag, en ibuprofen drie keer per dag."),  # 16
 )
 WHO = {"H": Speaker.HUISARTS, "P": Speaker.PATIENT}
 
@@ -50,6 +58,13 @@ RIGHT = [
     ("Amoxicilline 3dd 500 mg, 7 dagen.", (6,)),
     ("Amoxicilline 3dd500mg 7 dagen", (6,)),
     ("Geen foto.", (7, 8)),
+    ("Moeder reuma.", (10,)),
+    ("Hoofdpijn sinds gisteren.", (12,)),
+    ("Geen rhonchi of crepitaties.", (13,)),
+    ("Kwam bed niet uit.", (14,)),
+    ("Levothyroxine 1dd 75 mcg.", (15,)),
+    ("Amoxicilline 3dd 500 mg 1 week.", (6,)),
+    ("Paracetamol 4dd, ibuprofen 3dd.", (16,)),
 ]
 
 PLANTED = [
@@ -73,6 +88,21 @@ PLANTED = [
     ("Bekend met diabetes.", (0,), Kind.NO_SOURCE),
     ("Longen schoon, hart zonder souffles.", (4,), Kind.NO_SOURCE),
     ("Rookt 20 sigaretten per dag.", (0,), Kind.NO_SOURCE),
+    ("Sinds 3 weken pijn in linkerknie.", (0,), Kind.NUMBER),
+    ("Amoxicilline 3x per week 500 mg.", (6,), Kind.NUMBER),
+    ("Amoxicilline 3dd 500 mcg.", (6,), Kind.NUMBER),
+    ("Amoxicilline 3dd 500 mg, 7-7 dagen.", (6,), Kind.NUMBER),
+    ("Levothyroxine 1dd 75 mg.", (15,), Kind.DOSE),
+    ("Slikt paracetamol 3dd 1000 mg.", (11,), Kind.DRUG),
+    ("Slikt paarse mol, 3dd 1000 mg.", (11,), Kind.DRUG),
+    ("Paracetamol 3dd, ibuprofen 3dd.", (16,), Kind.NUMBER),
+    ("Reuma.", (10,), Kind.SPEAKER),
+    ("Patiënt heeft reuma.", (10,), Kind.SPEAKER),
+    ("Hoofdpijn sinds eergisteren.", (12,), Kind.TIME),
+    ("Hoofdpijn sinds gisteren, dinsdag nog niet.", (12,), Kind.TIME),
+    ("Rhonchi.", (13,), Kind.NEGATION),
+    ("Crepitaties.", (13,), Kind.NEGATION),
+    ("Kwam bed uit.", (14,), Kind.NEGATION),
     ("Hoest niet.", (), Kind.NO_SOURCE),
     ("Hoest niet.", (99,), Kind.NO_SOURCE),
     ("Hoest niet.", (-1,), Kind.NO_SOURCE),
@@ -89,10 +119,31 @@ def test_a_planted_error_is_found(text: str, evidence: tuple[int, ...], kind: Ki
     assert kind in {finding.kind for finding in findings(line(text, *evidence), transcript())}
 
 
+def test_what_the_patient_says_is_no_finding_of_the_huisarts() -> None:
+    told = line("Pijn in linkerknie.", 0, section=Section.O)
+    assert [f.kind for f in findings(told, transcript())] == [Kind.SPEAKER]
+    assert [f.kind for f in findings(line("Pijn in linkerknie.", 0, section=Section.E), transcript())] == [Kind.SPEAKER]
+    at_home = line("Thuismeting: pijn in linkerknie.", 0, section=Section.O)
+    assert findings(at_home, transcript()) == ()
+
+
+def test_a_misheard_drug_is_asked_about_with_both_passages() -> None:
+    (found,) = findings(line("Slikt paracetamol 3dd 1000 mg.", 11), transcript())
+    assert (found.here, found.there) == ("paracetamol", "paarse mol")
+    assert found.text.endswith("Klopt de naam?")
+
+
+def test_a_dose_is_asked_about_and_never_advised() -> None:
+    found = findings(line("Levothyroxine 1dd 75 mg.", 15), transcript())
+    (asked,) = [f for f in found if f.kind is Kind.DOSE]
+    assert asked.text.endswith("?")
+    assert "maximaal" not in asked.text
+
+
 def test_findings_are_dutch_sentences() -> None:
     for text, evidence, _ in PLANTED:
         for finding in findings(line(text, *evidence), transcript()):
-            assert finding.text.endswith(".")
+            assert finding.text.endswith((".", "?"))
             assert len(finding.text) < 140
 
 
@@ -139,4 +190,19 @@ def test_missed_names_what_was_said_and_is_in_no_line() -> None:
     )
     found = {item.utterance: item.kind for item in missed(_note(), talk)}
     assert found == {0: "allergie", 1: "medicatie", 2: "meting", 3: "vangnet", 4: "afspraak"}
+    assert missed(ExtractiveDrafter().draft(talk), talk) == ()
+
+
+def test_a_complaint_and_a_denial_that_the_note_does_not_name_are_missed() -> None:
+    talk = Transcript(
+        utterances=tuple(
+            Utterance(speaker=WHO[who], text=text, start_s=n, end_s=n + 1.0)
+            for n, (who, text) in enumerate(
+                [("P", "Ik heb sinds drie dagen hoofdpijn."), ("H", "Heeft u koorts?"), ("P", "Nee.")]
+            )
+        )
+    )
+    assert {item.utterance: item.kind for item in missed(_note(), talk)} == {0: "klacht", 2: "ontkend"}
+    named = line("Cefalgie, hoofdpijn al dagen.", 99)  # rests on something else, but the complaint is there
+    assert {item.utterance: item.kind for item in missed(_note(named), talk)} == {2: "ontkend"}
     assert missed(ExtractiveDrafter().draft(talk), talk) == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from transcribe.soep.drugs import heard_as, named, questionable, sounding_like
+from transcribe.soep.drugs import frequencies, heard_as, named, questionable, sounding_like
 from transcribe.soep.lexicon import table
 
 CONSULTS = Path(__file__).parents[2] / "benchmarks" / "consults"
@@ -94,3 +94,9 @@ def test_the_limits_are_in_order_and_for_known_drugs() -> None:
     for name, (once, day) in limits.items():
         assert name in generic
         assert 0 < once <= day
+
+
+def test_how_often_belongs_to_the_drug_before_it() -> None:
+    said = "Paracetamol, vier keer per dag duizend milligram. Ibuprofen mag ook, maximaal drie keer per dag."
+    assert frequencies(said) == {"paracetamol": {"4"}, "ibuprofen": {"3"}}
+    assert frequencies("Drie keer per dag pijn.") == {}

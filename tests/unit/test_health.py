@@ -83,5 +83,16 @@ def test_a_disk_that_does_not_answer_is_a_problem_too() -> None:
     assert examine(lambda: QUIET, gone, min_free_percent=5).problems == (Problem.DISK_LOW,)
 
 
+@pytest.mark.parametrize("problem", [StoreUnavailable(), SetupProblem(problem="x"), PermissionError(), None])
+def test_a_store_of_sound_that_does_not_answer_is_a_problem(problem: Exception | None) -> None:
+    def ask() -> None:
+        if problem:
+            raise problem
+
+    found = examine(lambda: QUIET, lambda: ROOM, min_free_percent=5, ask_sound=ask)
+    assert found.problems == ((Problem.SOUND_STORE,) if problem else ())
+    assert found.vitals is QUIET
+
+
 def test_every_problem_has_its_sentence() -> None:
     assert set(PROBLEM_TEXT) == set(Problem)

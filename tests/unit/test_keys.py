@@ -13,6 +13,7 @@ import keyring.backend
 import keyring.backends.fail
 import pytest
 
+from transcribe.app import mark_mode
 from transcribe.errors import SetupProblem, Unreadable
 from transcribe.settings import Settings
 from transcribe.store.crypto import new_key
@@ -33,6 +34,33 @@ def test_the_file_is_made_once_and_is_for_our_eyes_only(tmp_path: Path) -> None:
     assert load_master_key(settings(data_dir)) == made
     assert [entry.name for entry in path.parent.iterdir()] == ["master.key"]
     assert load_master_key(settings(tmp_path / "other")) != made
+
+
+@pytest.mark.parametrize("where", ["file", "keyring"])
+def test_a_lost_key_is_never_replaced_by_a_new_one(tmp_path: Path, use_keyring, where: str) -> None:
+    """A new one fits nothing that is there, and hides that the old one has to come back."""
+    kept = MemoryKeyring()
+    use_keyring(kept)
+    used = settings(tmp_path, where)
+    made = load_master_key(used)
+    mark_mode(used)
+    assert load_master_key(used) == made
+    (tmp_path / "keys" / "master.key").unlink(missing_ok=True)
+    kept.kept.clear()
+    with pytest.raises(SetupProblem, match=r"hoofdsleutel.*ontbreekt.*TRANSCRIBE_MASTER_KEY_FROM"):
+        load_master_key(used)
+    assert not (tmp_path / "keys" / "master.key").exists()
+    assert kept.kept == {}
+
+
+@pytest.mark.parametrize("where", ["file", "keyring"])
+def test_who_only_reads_makes_no_key(tmp_path: Path, use_keyring, where: str) -> None:
+    kept = MemoryKeyring()
+    use_keyring(kept)
+    with pytest.raises(SetupProblem, match="ontbreekt"):
+        load_master_key(settings(tmp_path / "data", where), make=False)
+    assert not (tmp_path / "data").exists()
+    assert kept.kept == {}
 
 
 def test_many_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:

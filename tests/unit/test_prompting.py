@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -144,7 +145,7 @@ def test_windows_hold_every_utterance_in_order(lengths: list[int], room: int) ->
     parts = list(windows(said, fits))
     assert all(fits(part) for part in parts)
     assert {one.number for part in parts for one in part} == set(range(len(said)))
-    for first, second in zip(parts, parts[1:], strict=False):
+    for first, second in itertools.pairwise(parts):
         assert second[0].number > first[0].number
         assert second[0].number >= first[-1].number + 1 - OVERLAP
 

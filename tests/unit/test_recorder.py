@@ -15,6 +15,7 @@ from transcribe.audio.pcm import Span
 from transcribe.consult import Action, Actor, Change, Consult, KeyPurpose, Role, Space, Status
 from transcribe.errors import (
     Conflict,
+    DiskFull,
     DiskLow,
     Erased,
     InvalidInput,
@@ -24,7 +25,7 @@ from transcribe.errors import (
     Unreadable,
     WrongStatus,
 )
-from transcribe.recorder import AlreadyStopped, Elsewhere, NothingRecorded, Recorder, TakenOver
+from transcribe.recorder import AlreadyStopped, Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
 from transcribe.workflow import Workflow
 from transcribe.writer import PCM, Writer
@@ -293,7 +294,7 @@ def test_the_end_comes_after_what_is_being_written_and_stops_the_writer(house: H
     live.append(b"ab" * 16_000)
     live.sync()
     assert house.recorder.finish(GP, consult_id).audio_s == 1.0
-    with pytest.raises(AlreadyStopped):
+    with pytest.raises(Finishing):
         live.append(b"cd")
     live.close()
 
@@ -414,6 +415,9 @@ class Damaged:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._file.close()
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -508,15 +512,15 @@ def test_what_a_crash_left_of_finished_or_erased_recordings_goes(house: House, m
         patch.setattr(house.spool, "delete", lambda _: None)
         house.recorder.finish(GP, finished)
         house.workflow.withdraw(GP, withdrawn)
-    house.spool.open(fresh, house.store.data_key(fresh, KeyPurpose.SOURCE)).close()
+    house.spool.open(fresh, house.store.data_key(fresh, KeyPurpose.SOURCE), new=True).close()
     assert len(house.spool.consults()) == 3
     house.recorder.finish_abandoned()
-    assert house.spool.consults() == [fresh], "what was begun and never became a recording harms nobody"
+    assert house.spool.consults() == []
 
 
 def test_one_that_can_not_be_finished_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good, unknown = house.recording(b"ab"), house.recording(b"ab"), UUID(int=7)
-    house.spool.open(unknown, bytes(32)).close()
+    house.spool.open(unknown, bytes(32), new=True).close()
     house.recorder.finish_abandoned()
     house.later(minutes=31)
     write = house.audio.write
@@ -539,3 +543,172 @@ def test_a_clock_that_jumps_back_finishes_nothing(house: House) -> None:
     house.later(hours=-5)
     assert house.recorder.finish_abandoned() == 0
     assert house.consult(consult_id).status is Status.RECORDING
+
+
+# --- two machines, and what a restore leaves -----------------------------------------------------------------------
+
+
+class Neighbour:
+    """Another machine on the same database and audio store, with a spool of its own."""
+
+    def __init__(self, house: House) -> None:
+        self.spool = MemorySpool()
+        self.recorder = Recorder(
+            store=house.store, audio=house.audio, spool=self.spool, writer=house.writer, space=lambda: house.space
+        )
+
+
+@pytest.mark.parametrize("sound", [b"", b"ab" * SECOND])
+def test_the_recording_of_another_machine_is_refused_and_left_alone(house: House, sound: bytes) -> None:
+    consult_id = house.recording(sound)
+    other = Neighbour(house)
+    for _ in range(2):
+        for call in (
+            lambda: other.recorder.open(GP, consult_id),
+            lambda: other.recorder.finish(GP, consult_id),
+            lambda: other.recorder.read(GP, consult_id, first=True),
+        ):
+            with pytest.raises(Elsewhere):
+                call()
+    house.later(hours=5)
+    assert other.recorder.finish_abandoned() == 0
+    assert other.spool.consults() == []
+    assert house.consult(consult_id).status is Status.RECORDING
+    live = house.recorder.open(GP, consult_id)
+    assert live.position == len(sound)
+    live.append(b"cd" * SECOND)
+    live.sync()
+    assert house.recorder.finish(GP, consult_id).status is Status.RECORDED
+    assert house.sound(consult_id) == sound + b"cd" * SECOND
+
+
+def test_a_recording_that_two_machines_start_belongs_to_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.consented()
+    other = Neighbour(house)
+    open_spool = other.spool.open
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        recording = open_spool(*args, **kwargs)
+        consult = house.store.consult
+
+        def read(wanted: UUID) -> Consult:
+            found = consult(wanted)
+            monkeypatch.setattr(house.store, "consult", consult)
+            house.recorder.start(GP, consult_id, ONE)
+            return found
+
+        monkeypatch.setattr(house.store, "consult", read)
+        return recording
+
+    monkeypatch.setattr(other.spool, "open", overtaken)
+    with pytest.raises(Conflict):
+        other.recorder.start(GP, consult_id, BOTH)
+    assert other.spool.consults() == []
+    assert house.consult(consult_id).channels == ONE
+    house.recorder.open(GP, consult_id).close()
+
+
+def test_a_second_start_on_one_machine_leaves_the_first_its_place(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consult_id = house.consented()
+    open_spool = house.spool.open
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(house.spool, "open", open_spool)
+        house.recorder.start(GP, consult_id, ONE)
+        return open_spool(*args, **kwargs)
+
+    monkeypatch.setattr(house.spool, "open", overtaken)
+    with pytest.raises(WrongStatus):
+        house.recorder.start(GP, consult_id, BOTH)
+    house.recorder.open(GP, consult_id).close()
+    assert house.spool.consults() == [consult_id]
+
+
+def test_sound_of_an_earlier_recording_is_never_continued_nor_removed(house: House) -> None:
+    """An older back-up was restored: by it nothing was recorded yet."""
+    consult_id = house.consented()
+    key = house.store.data_key(consult_id, KeyPurpose.SOURCE)
+    earlier = house.spool.open(consult_id, key, new=True)
+    earlier.append(b"ab" * SECOND)
+    earlier.sync()
+    earlier.close()
+    house.recorder.finish_abandoned()
+    with pytest.raises(SoundLeft, match="eerdere opname"):
+        house.recorder.start(GP, consult_id, BOTH)
+    house.later(days=1)
+    house.recorder.finish_abandoned()
+    assert house.consult(consult_id).status is Status.CONSENTED
+    with house.spool.read(consult_id, key) as file:
+        assert file.read() == b"ab" * SECOND
+    house.workflow.withdraw(GP, consult_id)
+    assert house.spool.consults() == []
+
+
+def test_a_recording_that_never_began_claims_no_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.consented()
+
+    def dies(_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "apply", dies)
+        with pytest.raises(Crash):
+            house.recorder.start(GP, consult_id, ONE)
+    house.recorder.finish_abandoned()
+    assert house.spool.consults() == [], "another machine may start it now"
+    other = Neighbour(house)
+    other.recorder.start(GP, consult_id, ONE)
+    with pytest.raises(Elsewhere):
+        house.recorder.open(GP, consult_id)
+
+
+def test_a_place_that_a_start_has_just_made_is_left_to_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.consented()
+    apply = house.store.apply
+
+    def meanwhile(change: Change) -> None:
+        house.restarted().finish_abandoned()
+        apply(change)
+
+    monkeypatch.setattr(house.store, "apply", meanwhile)
+    house.recorder.start(GP, consult_id, ONE)
+    house.recorder.open(GP, consult_id).close()
+
+
+@pytest.mark.parametrize("trouble", [DiskFull, StoreUnavailable, OSError])
+def test_who_records_goes_on_when_finishing_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    live = house.recorder.open(GP, consult_id)
+
+    def fails(*_: object) -> None:
+        raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.audio, "write", fails)
+        with pytest.raises(trouble):
+            house.recorder.finish(GP, consult_id)
+    with pytest.raises(Finishing):  # not: it is over
+        live.append(b"cd" * SECOND)
+    live.close()
+    again = house.recorder.open(GP, consult_id)
+    again.append(b"cd" * SECOND)
+    again.sync()
+    house.recorder.finish(GP, consult_id)
+    assert house.sound(consult_id) == b"ab" * SECOND + b"cd" * SECOND
+
+
+def test_what_can_not_be_read_is_silence_to_who_listens(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = bytes(range(1, 251)) * 256
+    consult_id = house.recording(sound)
+    read = house.spool.read
+    monkeypatch.setattr(house.spool, "read", lambda *args: Damaged(read(*args), 17_000, 20_000))
+    with house.recorder.read(GP, consult_id, first=True).file as file:
+        assert file.seek(0, 2) == len(sound)
+        file.seek(0)
+        assert file.read() == sound[:16_000] + bytes(6_400) + sound[22_400:]
+        file.seek(17_500)
+        assert file.read(5_000) == bytes(4_900) + sound[22_400:22_500]

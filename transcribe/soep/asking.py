@@ -13,6 +13,9 @@ from transcribe.soep.lexicon import any_of, cue, cue_names, cue_pattern, has, me
 from transcribe.soep.sentences import Sentence
 from transcribe.soep.telegram import CONTENT, capital, said_something, telegram
 
+#: Headings that only say what kind of answer follows: the answer is the whole source, the question adds nothing to it.
+OWN_HEADINGS = ("Sinds", "Medicatie", "Zelf geprobeerd")
+
 
 def is_wh(text: str) -> bool:
     """A question that yes or no does not answer."""
@@ -23,7 +26,7 @@ def items(question: str) -> list[str]:
     """The things asked in a yes/no question: "Bent u benauwd, of hoort u uzelf piepen?" -> benauwd, piepen."""
     text = question.rstrip("?! .")
     text = re.sub(r"^\W*(?:en|maar|verder|of|nou|dus|oke|oké)\b,?\s*", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bgeen\b", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bgeen\b|,? *\b(?:meneer|mevrouw|mijnheer|dokter)\b", "", text, flags=re.IGNORECASE)
     text = re.sub(
         r"^[^,?]{0,40}\b(?:ziektes|klachten|medicijnen)\b,\s*", lambda m: m[0] if has("symptoms", m[0]) else "", text
     )
@@ -89,7 +92,8 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
         bare = _without_heading(telegram(first.text, prune=False))
         if words(bare) and not _repeats(heading, bare):
             doubt = "?" if heading in ("Bang", "Denkt zelf") and has("dx", bare) else ""  # an idea is no diagnosis
-            result.append((f"{heading}: {bare}{doubt}", (*questions[-1].evidence, *first.evidence)))
+            asking = () if heading in OWN_HEADINGS else questions[-1].evidence
+            result.append((f"{heading}: {bare}{doubt}", (*asking, *first.evidence)))
             rest = answers[1:]
     elif asked and no:
         only = cue("answer", "only_no", first.text)

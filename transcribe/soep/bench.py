@@ -34,6 +34,11 @@ def read_consult(path: Path) -> tuple[str, Transcript]:
         raise BadConsult("geen UTF-8-tekst") from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise BadConsult("geen geldige JSON") from error
+    return as_consult(data)
+
+
+def as_consult(data: object) -> tuple[str, Transcript]:
+    """The same for a consult that was already read from its JSON."""
     if not isinstance(data, dict):
         raise BadConsult("het buitenste is geen object")
     name = data.get("id")

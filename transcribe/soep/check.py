@@ -1,4 +1,4 @@
-"""Each line against its source, and what was said but is in no line. Pure; runs after every edit.
+"""Each line against its source. Pure; runs on every draft, whatever wrote it, and after every edit.
 
 Quiet by design: a false alarm costs attention. A finding is a question to the huisarts, never advice.
 """
@@ -6,27 +6,20 @@ Quiet by design: a false alarm costs attention. A finding is a question to the h
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.soep.leaving_out import REASONS
-from transcribe.soep.lexicon import cue, has, mentions, terms, words
-from transcribe.soep.note import Line, Missed, Note
-from transcribe.soep.numbers import numbers_in, plain
-from transcribe.soep.sentences import clean, split
-from transcribe.soep.support import (
-    Polarity,
-    Source,
-    bare_of_denial,
-    content_words,
-    forget,
-    measures,
-    polarity,
-    sides,
-    source,
-)
+from transcribe.soep import drugs, measures
+from transcribe.soep.concepts import concepts_of
+from transcribe.soep.denials import bare_of_denial, denied_between
+from transcribe.soep.lexicon import has, mentions, plain_same_length, table, terms, words
+from transcribe.soep.memory import forget
+from transcribe.soep.note import Line, Note, Section
+from transcribe.soep.polarity import Polarity, polarity
+from transcribe.soep.support import Source, Talk, content_words, looked_for, sides
 
 
 class Kind(StrEnum):
@@ -36,52 +29,62 @@ class Kind(StrEnum):
     NUMBER = "getal"
     NEGATION = "ontkenning"
     LATERALITY = "zijde"
+    DRUG = "naam van een middel"
+    DOSE = "hoeveelheid"
+    SPEAKER = "wie het zei"
+    TIME = "tijd"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     kind: Kind
     text: str  # Dutch, for the screen
-
-
-# Terms of these kinds must have been said; a line that brings its own is unsupported.
-CLINICAL = ("dx", "drugs", "symptoms")
+    here: str = ""  # the passage in the line it is about
+    there: str = ""  # what stands in the talk instead
 
 
 def findings(line: Line, transcript: Transcript | None) -> tuple[Finding, ...]:
     """What is not in order with a line, seen from its evidence. ``transcript`` None: the source was destroyed."""
     try:
-        return _findings(line, transcript)
+        return _findings(line, None if transcript is None else Talk(transcript))
     finally:
         forget()
 
 
-def _findings(line: Line, transcript: Transcript | None) -> tuple[Finding, ...]:
-    if transcript is None:
-        return () if line.confirmed else (_no_source("Geen bron: de opname is vernietigd."),)
-    if not any(0 <= i < len(transcript.utterances) for i in line.evidence):
-        return (_no_source("Geen bron: bij deze regel hoort geen stuk van het gesprek."),)
-    evidence = source(line.evidence, transcript)
-    unsupported = _unsupported(line.text, evidence)
-    return (
-        *((_no_source(unsupported),) if unsupported else ()),
-        *_numbers(line.text, evidence),
-        *(() if unsupported else _negations(line.text, evidence)),
-        *_sides(line.text, evidence),
-    )
-
-
 def open_findings(note: Note, transcript: Transcript | None) -> Mapping[str, tuple[Finding, ...]]:
     """The findings of all lines that nobody has confirmed yet, by line id; lines without findings are not in it."""
+    talk = None if transcript is None else Talk(transcript)
     try:
-        result = {line.id: _findings(line, transcript) for line in note.lines() if not line.confirmed}
+        result = {line.id: _findings(line, talk) for line in note.lines() if not line.confirmed}
     finally:
         forget()
     return {line_id: found for line_id, found in result.items() if found}
 
 
-def _no_source(text: str) -> Finding:
-    return Finding(kind=Kind.NO_SOURCE, text=text)
+def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
+    if talk is None:
+        return () if line.confirmed else (_no_source("Geen bron: de opname is vernietigd."),)
+    if not any(0 <= i < len(talk.transcript.utterances) for i in line.evidence):
+        return (_no_source("Geen bron: bij deze regel hoort geen stuk van het gesprek."),)
+    source = talk.source(line.evidence)
+    unsupported = tuple(_unsupported(line, source, talk))
+    result = [*unsupported, *_numbers(line.text, source)]
+    if not unsupported:
+        result += _negations(line.text, source)
+    result += [
+        *_speakers(line, source),
+        *_sides(line.text, source, talk),
+        *_times(line.text, source),
+        *_drugs(line.text),
+    ]
+    return tuple(dict.fromkeys(result))
+
+
+def _no_source(text: str, here: str = "") -> Finding:
+    return Finding(kind=Kind.NO_SOURCE, text=text, here=here)
+
+
+# --- was it said at all -----------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -89,113 +92,239 @@ def _allowed() -> frozenset[str]:
     return frozenset(word for entry in terms("note_words") for word in words(entry))
 
 
-def _unsupported(text: str, evidence: Source) -> str:
-    """Why the evidence does not carry a line, or nothing. Known clinical terms each count; other words together."""
-    allowed = _allowed()
-    for kind in CLINICAL:
-        for found in mentions(kind, text):
-            unknown = [w for w in words(found.text) if len(w) > 2 and w not in allowed and not evidence.knows(w)]
-            if unknown:
-                return f"Geen bron: “{found.text}” komt niet voor in het gesprek bij deze regel."
-    said = content_words(text, allowed)
-    unknown = [word for word in said if not evidence.knows(word)]
-    if len(unknown) * 2 > len(said):
-        return "Geen bron: deze regel is niet terug te vinden in het gesprek dat erbij staat."
-    return ""
-
-
-def _numbers(text: str, evidence: Source) -> list[Finding]:
-    """Numbers that were not said, and numbers that were said of something else ("3dd" beside "3 dagen")."""
-    standing, raw = evidence.numbers(), evidence.raw_numbers()
-    result = []
-    for number in sorted(numbers_in(text) - standing):
-        if number in raw:
-            why = f"Het getal {number} werd in het gesprek teruggenomen."
-        else:
-            why = f"Het getal {number} komt niet voor in het gesprek bij deze regel."
-        result.append(Finding(kind=Kind.NUMBER, text=why))
-    said = measures(evidence.text)
-    units = {unit for _, unit in said}
-    for number, unit in sorted(measures(text) - said):
-        if number in standing and unit in units:
-            why = f"Het getal {number} staat in het gesprek niet bij “{unit}”."
-            result.append(Finding(kind=Kind.NUMBER, text=why))
-    return result
-
-
-def _negations(text: str, evidence: Source) -> list[Finding]:
-    """Things the line denies and the source affirms, or the other way round."""
-    result = []
-    for kind in ("symptoms", "dx", "drugs", "findings", "care"):
-        for found in mentions(kind, text):
-            stem = plain(found.text)[:6]
-            if len(stem) < 4:
-                continue
-            source_says = evidence.polarities(stem, plan=kind in ("drugs", "care"))
-            line_says = polarity(text, found.start, found.end)
-            if source_says and line_says not in source_says:
-                what = "ontkend" if line_says is Polarity.DENIED else "bevestigd"
-                other = "bevestigd" if line_says is Polarity.DENIED else "ontkend"
-                text_ = f"“{found.text}” staat er als {what}, maar lijkt in het gesprek {other}."
-                result.append(Finding(kind=Kind.NEGATION, text=text_))
-    if not result:
-        for word in bare_of_denial(text, evidence.text)[:1]:
-            why = f"“{word}” is in het gesprek ontkend, in deze regel niet."
-            result.append(Finding(kind=Kind.NEGATION, text=why))
-    return list(dict.fromkeys(result))
-
-
-def _sides(text: str, evidence: Source) -> list[Finding]:
-    """A side that was not said, or was said of something else."""
-    here, there = sides(text), sides(evidence.text)
-    result = []
-    for side, word in sorted(here):
-        opposite = {s for s, w in there if w == word and word}
-        if all(s != side for s, _ in there) or (opposite and side not in opposite):
-            where = f" bij “{word}”" if word else ""
-            result.append(Finding(kind=Kind.LATERALITY, text=f"“{side}”{where} komt niet overeen met het gesprek."))
-    return result[:1]
-
-
-def missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
-    """What was said, may belong in a note, and is in no line: drugs, allergies, measurements, safety net, agreements.
-
-    What the patient wants out of the record is never listed.
-    """
-    try:
-        return _missed(note, transcript)
-    finally:
-        forget()
-
-
-def _missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
-    used = {i for line in note.lines() for i in line.evidence}
-    withheld = {d.utterance for d in note.dropped if d.reason == REASONS["wish"]}
-    result = []
-    for index, utterance in enumerate(transcript.utterances):
-        if index in used or index in withheld or utterance.suspicion is not None:
-            continue
-        kind = next(
-            (k for s in split(clean(utterance.text, transcript.language)) if (k := _worth(s, utterance.speaker))), ""
+def unknown_words(text: str, source: Source) -> list[str]:
+    """The content words of a text that were said in no form and under no other name."""
+    return [
+        word
+        for word, at in content_words(text, _allowed())
+        if not source.knows(word)
+        and not any(
+            start < at + len(word) and at < end and source.speaks_of(concept)
+            for concept, start, end in concepts_of(text)
         )
-        if kind:
-            result.append(Missed(utterance=index, kind=kind))
-    return tuple(result)
+    ]
 
 
-def _worth(text: str, speaker: Speaker) -> str:
-    """What kind of thing for a note a sentence holds; a question holds none."""
-    if text.endswith("?"):
-        return ""
-    if cue("missed", "allergy", text):
-        return "allergie"
-    doctor = speaker is Speaker.HUISARTS
-    if doctor and has("vitals", text) and numbers_in(text):
-        return "meting"
-    if doctor and cue("plan", "safety", text) and has("symptoms", text):
-        return "vangnet"
-    if has("drugs", text) and (numbers_in(text) or cue("missed", "takes", text)):
-        return "medicatie"
-    if doctor and cue("plan", "follow", text) and numbers_in(text):
-        return "afspraak"
-    return ""
+FEW = 2  # content words of which one unknown is already half of what a line says
+TELLING = ("care", "findings", "body", "vitals", "symptoms")
+
+
+def _unsupported(line: Line, source: Source, talk: Talk) -> Iterator[Finding]:
+    """Why the evidence does not carry a line. Drugs and diagnoses each count; other words part by part."""
+    unsaid = list(_unsaid_drugs(line.text, source))
+    yield from unsaid
+    if unsaid:
+        return
+    unknown = unknown_words(line.text, source)
+    anywhere = talk.everything
+    for found in mentions("dx", line.text):
+        if any(w in unknown and not anywhere.knows(w) for w in words(found.text)) and unknown_words(
+            found.text, anywhere
+        ):
+            yield _no_source(f"Geen bron: “{found.text}” komt niet voor in het gesprek bij deze regel.", found.text)
+            return
+    said = content_words(line.text, _allowed())
+    half = len(said) <= FEW and len(unknown) * 2 == len(said)
+    if len(unknown) * 2 > len(said) or (half and any(has(kind, word) for word in unknown for kind in TELLING)):
+        yield _no_source("Geen bron: deze regel is niet terug te vinden in het gesprek dat erbij staat.")
+
+
+def _unsaid_drugs(text: str, source: Source) -> Iterator[Finding]:
+    spoken = f"{source.wide} {source.raw}"
+    said = {name for _, name in drugs.named(spoken)}
+    for shown, name in drugs.named(text):
+        if name in said or source.knows(shown):
+            continue
+        heard = drugs.heard_as(shown, spoken)
+        if heard:
+            why = f"In deze regel staat “{shown}”, in het gesprek “{heard}”. Klopt de naam?"
+            yield Finding(kind=Kind.DRUG, text=why, here=shown, there=heard)
+        else:
+            yield _no_source(f"Geen bron: “{shown}” komt niet voor in het gesprek bij deze regel.", shown)
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _numbers(text: str, source: Source) -> Iterator[Finding]:
+    """Numbers that were not said, and numbers that were said of something else ("3dd" beside "3 dagen")."""
+    shown = measures.measures(text)
+    around = source.measures | measures.measures(source.wide, spoken=True)
+    converted = {number for number, unit in shown if measures.same_amount((number, unit), around)}
+    for number in sorted(measures.numbers(text) - source.numbers - converted):
+        why = (
+            f"Het getal {number} werd in het gesprek teruggenomen."
+            if number in source.raw_numbers
+            else f"Het getal {number} komt niet voor in het gesprek bij deze regel."
+        )
+        yield Finding(kind=Kind.NUMBER, text=why, here=number)
+    said = drugs.frequencies(source.text)
+    for name, often in drugs.frequencies(text).items():
+        wrong = sorted(often - said.get(name, often))
+        if wrong and not measures.conflicting((wrong[0], "dd"), source.measures, source.text):
+            there = ", ".join(f"{n}dd" for n in sorted(said[name]))
+            why = f"“{wrong[0]}dd” staat in het gesprek niet bij {name}, maar {there}."
+            yield Finding(kind=Kind.NUMBER, text=why, here=f"{wrong[0]}dd", there=there)
+    for span in measures.upside_down(text):
+        yield Finding(kind=Kind.NUMBER, text=f"“{span}” is geen reeks van laag naar hoog.", here=span)
+    for number, unit in sorted(shown):
+        if number in source.numbers and measures.conflicting((number, unit), source.measures, source.text):
+            there = ", ".join(sorted(f"{n} {u}" for n, u in source.measures if n == number))
+            why = f"Het getal {number} staat in het gesprek niet bij “{unit}”."
+            yield Finding(kind=Kind.NUMBER, text=why, here=f"{number} {unit}", there=there)
+
+
+# --- denied or affirmed -----------------------------------------------------------------------------------------------
+
+_WEIGHED = ("symptoms", "dx", "drugs", "findings", "care")
+#: Words that say how much or how, not what: a denial beside them is about something else.
+_VALUES = frozenset(
+    ("hoge", "lage", "hoog", "laag", "andere", "negatief", "positief", "normaal", "geen", "niet", "zonder", "meer",
+     "minder", "sinds", "bang", "goed", "beter")
+)  # fmt: skip
+
+
+def _negations(text: str, source: Source) -> Iterator[Finding]:
+    """Things the line denies and the source affirms, or the other way round."""
+    planned = {m.start for kind in ("drugs", "care") for m in mentions(kind, text)}
+    clinical = {m.start for kind in _WEIGHED for m in mentions(kind, text)}
+    flat = plain_same_length(text)
+    for word, at in content_words(text, _VALUES, least=3):
+        named = at in clinical or flat[:at].endswith("geen ")
+        if not named and (len(word) < 4 or has("body", word) or has("family", word)):
+            continue
+        if not named and not source.answered_no(word) and not source.flatly_denied(word):
+            continue
+        shown = polarity(text, at, at + len(word))
+        said = source.polarities(word, plan=at in planned)
+        if shown is Polarity.AFFIRMED and Polarity.DENIED in said and Polarity.AFFIRMED not in said:
+            yield _denial(text[at : at + len(word)], shown)
+            return
+        sure = (
+            said == {Polarity.AFFIRMED} if at in planned else Polarity.AFFIRMED in said and Polarity.DENIED not in said
+        )
+        if shown is Polarity.DENIED and sure:
+            yield _denial(text[at : at + len(word)], shown)
+            return
+    for word in bare_of_denial(text, source, _allowed())[:1]:
+        why = f"“{word}” is in het gesprek ontkend, in deze regel niet."
+        yield Finding(kind=Kind.NEGATION, text=why, here=word)
+        return
+    apart = denied_between(text, source)
+    if apart:
+        where = f"Tussen “{apart[0]}” en “{apart[1]}”" if apart[1] else f"Voor “{apart[0]}”"
+        why = f"{where} staat in het gesprek een ontkenning, in deze regel niet."
+        yield Finding(kind=Kind.NEGATION, text=why, here=" ".join(apart).strip())
+
+
+def _denial(what: str, shown: Polarity) -> Finding:
+    here, there = ("ontkend", "bevestigd") if shown is Polarity.DENIED else ("bevestigd", "ontkend")
+    why = f"“{what}” staat er als {here}, maar lijkt in het gesprek {there}."
+    return Finding(kind=Kind.NEGATION, text=why, here=what)
+
+
+# --- left or right ----------------------------------------------------------------------------------------------------
+
+
+def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
+    """A side that was not said, or was said of something else."""
+    there = sides(source.text)
+    said = {side for side, _ in there}
+    said = said or {side for side, _ in sides(source.wide)} or {side for side, _ in sides(talk.everything.text)}
+    both = re.search(r"\b(?:beide\w*|allebei|both)\b", plain_same_length(source.text))
+    for side in sorted({side for side, _ in sides(text)} - (said if not both else {"links", "rechts"})):
+        yield Finding(kind=Kind.LATERALITY, text=f"“{side}” komt niet overeen met het gesprek.", here=side)
+        return
+    for side in ("links", "rechts"):
+        near = {word for s, word in sides(text) if s == side and word}
+        own = {word for s, word in there if s == side}
+        other = {word for s, word in there if s != side}
+        turned = sorted(near & (other - own))
+        if turned and not near & own:
+            why = f"“{side}” bij “{turned[0]}” komt niet overeen met het gesprek."
+            yield Finding(kind=Kind.LATERALITY, text=why, here=side)
+            return
+
+
+# --- who said it, and about whom --------------------------------------------------------------------------------------
+
+_MEASURED_AT_HOME = re.compile(r"\b(?:thuis\w*|zelf gemeten|volgens|video|foto|in beeld)\b")
+
+
+def _speakers(line: Line, source: Source) -> Iterator[Finding]:
+    """What only the patient said among the findings or conclusions; the illness of a relative as the patient's own."""
+    speakers = {sentence.speaker for sentence in source.said if not sentence.question}
+    others = speakers and speakers <= {Speaker.PATIENT, Speaker.BEGELEIDER}
+    at_home = line.section is Section.O and _MEASURED_AT_HOME.search(plain_same_length(line.text))
+    if others and line.section in (Section.O, Section.E) and not at_home:
+        what = "een bevinding" if line.section is Section.O else "een conclusie"
+        who = "de begeleider" if speakers == {Speaker.BEGELEIDER} else "de patiënt"
+        why = f"Dit staat er als {what} van de huisarts; in het gesprek zegt {who} het."
+        yield Finding(kind=Kind.SPEAKER, text=why)
+    if line.section is Section.P:
+        if others and (prescribed := [shown for shown, _ in drugs.named(line.text)]):
+            why = f"“{prescribed[0]}” staat in het plan; in het gesprek noemt alleen de patiënt het."
+            yield Finding(kind=Kind.SPEAKER, text=why, here=prescribed[0])
+        return
+    for part in re.split(r"[.;]", line.text):
+        if has("family", part) or re.search(r"\b(?:fa|familie|famili\w*|hetero\w*)\b", plain_same_length(part)):
+            continue
+        for found in mentions("dx", part):
+            relative = _relative(found.text, source)
+            if relative:
+                why = f"“{found.text}” gaat in het gesprek over een ander ({relative}), niet over de patiënt."
+                yield Finding(kind=Kind.SPEAKER, text=why, here=found.text, there=relative)
+                return
+
+
+def _relative(illness: str, source: Source) -> str:
+    """Whose illness it is, when every sentence that names it speaks of a relative."""
+    owners = []
+    for sentence in source.said:
+        flat = plain_same_length(sentence.text)
+        for stem in next(iter(looked_for(illness)), ()):
+            for match in re.finditer(re.escape(stem), flat):
+                before = re.split(r"[;:]", sentence.text[: match.start()])[-1]
+                people = mentions("family", before)
+                own = people and re.search(r"\b(?:ik|u|je|mij|bij mij)\b", plain_same_length(before[people[-1].end :]))
+                owners.append(
+                    people[-1].text if people and not own and sentence.speaker is not Speaker.HUISARTS else ""
+                )
+    return owners[0] if owners and all(owners) else ""
+
+
+# --- when -------------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _clocks() -> tuple[Mapping[str, re.Pattern[str]], ...]:
+    """Kinds of time words: each with what may be said for it."""
+    kinds = table("times.toml")["kinds"]
+    assert isinstance(kinds, list)
+    return tuple({word: re.compile(rf"(?<![\w])(?:{said})(?!\w)") for word, said in kind.items()} for kind in kinds)
+
+
+def _times(text: str, source: Source) -> Iterator[Finding]:
+    """A time word that was not said, where another of its kind was."""
+    flat, said = plain_same_length(text), plain_same_length(source.text)
+    wide = plain_same_length(f"{source.wide} {source.raw}")
+    for kind in _clocks():
+        for word, spoken in kind.items():
+            if not re.search(rf"(?<![\w]){word}(?!\w)", flat) or spoken.search(wide):
+                continue
+            there = next((m.group() for other in kind.values() if (m := other.search(said))), "")
+            instead = f", in het gesprek “{there}”" if there else " en komt in het gesprek bij deze regel niet voor"
+            yield Finding(kind=Kind.TIME, text=f"“{word}” staat in deze regel{instead}.", here=word, there=there)
+            return
+
+
+# --- drugs ------------------------------------------------------------------------------------------------------------
+
+
+def _drugs(text: str) -> Iterator[Finding]:
+    for like in drugs.sounding_like(text):
+        why = f"“{like.text}” lijkt op {like.name}. Is dat bedoeld?"
+        yield Finding(kind=Kind.DRUG, text=why, here=like.text, there=like.name)
+    for amount in drugs.questionable(text):
+        why = f"{amount.name} {amount.text}: is deze hoeveelheid juist genoteerd?"
+        yield Finding(kind=Kind.DOSE, text=why, here=amount.text)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.soep import asking, conclusions, planning
-from transcribe.soep.check import missed
 from transcribe.soep.claims import Claim, claim
 from transcribe.soep.dictation import dictated, is_dictation
 from transcribe.soep.leaving_out import Left, is_instruction, leave_out
-from transcribe.soep.lexicon import any_of, cue, forget, has, mentions, words
+from transcribe.soep.lexicon import any_of, cue, has, mentions, words
 from transcribe.soep.lines import lines_of
+from transcribe.soep.memory import forget
+from transcribe.soep.missed import missed
 from transcribe.soep.note import Dropped, Note, Report, Section
 from transcribe.soep.numbers import numbers_in
 from transcribe.soep.sections import Phase, section_of, split_mixed, weights

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from transcribe.soep.numbers import number_word, plain
+from transcribe.soep.memory import remembered
+from transcribe.soep.numbers import plain
 
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
@@ -23,7 +24,9 @@ class Mention:
     end: int
 
 
-def _table(name: str) -> dict[str, object]:
+@functools.cache
+def table(name: str) -> dict[str, object]:
+    """One file of rules."""
     return tomllib.loads(resources.files("transcribe.soep.rules").joinpath(name).read_text(encoding="utf-8"))
 
 
@@ -36,21 +39,13 @@ def terms(kind: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def pairs(kind: str) -> tuple[tuple[str, str], ...]:
-    """The entries of a list of pairs in ``terms.toml``."""
-    entries = _terms()[kind]
-    assert isinstance(entries, list)
-    return tuple((str(first), str(second)) for first, second in entries)
-
-
-@functools.cache
 def _terms() -> dict[str, object]:
-    return _merged(_table("terms.toml"), _table("terms_en.toml"))
+    return _merged(table("terms.toml"), table("terms_en.toml"))
 
 
 @functools.cache
 def _cues() -> dict[str, object]:
-    return _merged(_table("cues.toml"), _table("cues_en.toml"))
+    return _merged(table("cues.toml"), table("cues_en.toml"))
 
 
 def _merged(first: dict[str, object], second: dict[str, object]) -> dict[str, object]:
@@ -91,7 +86,7 @@ def pattern(kind: str) -> re.Pattern[str]:
     return re.compile("|".join(parts))
 
 
-@functools.lru_cache(maxsize=50_000)
+@remembered
 def mentions(kind: str, text: str) -> tuple[Mention, ...]:
     """All terms of a kind in a text, in order."""
     flat = plain_same_length(text)
@@ -134,7 +129,7 @@ def cue(section: str, name: str, text: str) -> re.Match[str] | None:
     return cue_pattern(section, name).search(plain_same_length(text))
 
 
-@functools.lru_cache(maxsize=50_000)
+@remembered
 def plain_same_length(text: str) -> str:
     """``plain`` text of exactly the same length, so that places in it are places in the text itself."""
     return "".join((plain(c) or " ")[0] if not c.isascii() else c.lower() for c in text)
@@ -143,9 +138,3 @@ def plain_same_length(text: str) -> str:
 def words(text: str) -> list[str]:
     """The words of a text, plain."""
     return [plain(word) for word in WORD.findall(text)]
-
-
-def forget() -> None:
-    """Drop all text that was kept for speed: nothing of a consult stays in memory once its work is done."""
-    for kept in (mentions, plain_same_length, number_word):
-        kept.cache_clear()

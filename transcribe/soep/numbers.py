@@ -10,10 +10,11 @@ Whatever is not understood stays as it was.
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Callable
+
+from transcribe.soep.memory import remembered
 
 ONES = ("nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen")
 TEENS = (
@@ -55,7 +56,7 @@ _ONE = ("één", "éen", "eén")  # with accents it counts, without it is the ar
 _SMALL = _below_hundred()
 
 
-@functools.lru_cache(maxsize=20_000)
+@remembered
 def number_word(word: str) -> int | None:
     """The value of one Dutch number word ("tweeënveertig", "vijfentwintighonderd"), None for any other word."""
     word = plain(word).replace("-", "")

@@ -4,47 +4,46 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.soep import lexicon
+from transcribe.soep.concepts import fold, speaks_of
 from transcribe.soep.conclusions import rejected
-from transcribe.soep.lexicon import cue, cue_pattern, pairs, plain_same_length, words
+from transcribe.soep.lexicon import cue, cue_pattern, plain_same_length, table, words
+from transcribe.soep.measures import measures, numbers, spoken_numbers
+from transcribe.soep.memory import remembered
 from transcribe.soep.numbers import numbers_in, plain, written
+from transcribe.soep.polarity import DENIAL, ON_CONDITION, Polarity, polarity
 from transcribe.soep.sentences import Sentence, sentences
 from transcribe.soep.telegram import stopwords, telegram
 
-
-class Polarity(Enum):
-    AFFIRMED = 1
-    DENIED = 2
-
-
-_NEGATIONS = r"(?:geen|niet|nooit|zonder|noch|niks|nergens|ontkent|nee|not|no|never|without|evenmin)"
-_DENIAL = re.compile(rf"\b{_NEGATIONS}\b")
-_TURN = re.compile(r"\b(?:maar|wel|behalve|omdat|want|toch|echter)\b|[;:]")
-
-
-def _denied_from_before(before: str) -> bool:
-    """A denial reaches over commas only along a list: "geen koorts, hoest, oorpijn"."""
-    last = max((m.end() for m in _DENIAL.finditer(before)), default=None)
-    if last is None or _TURN.search(before, last):
-        return False
-    return all(len(part.split()) <= 3 for part in before[last:].split(",")[1:])
-
-
-def polarity(text: str, start: int, end: int) -> Polarity:
-    """Is a thing said with or without a denial? Looks in its own sentence."""
-    flat = plain_same_length(text)
-    left = max((m.end() for m in re.finditer(r"[.!?]\s", flat[:start])), default=0)
-    if _denied_from_before(flat[left:start]) or cue_pattern("negation", "after").match(flat[end:]):
-        return Polarity.DENIED
-    clause = re.split(r"[,;.!?]", flat[end:])[0]
-    return Polarity.DENIED if re.search(r"\b(?:niet|nooit|niks)\b(?! alleen)", clause) else Polarity.AFFIRMED
-
-
 _NO_FIRST = re.compile(r"^\W*nee\b", re.IGNORECASE)  # an answer to what came before, not a denial of what follows
+
+
+@functools.cache
+def _alike() -> tuple[tuple[str, ...], ...]:
+    entries = table("concepts.toml")["exact"]
+    assert isinstance(entries, list)
+    return tuple(tuple(str(stem) for stem in entry) for entry in entries)
+
+
+#: A complaint named by a compound may have been told apart: "rugpijn" as "pijn in mijn rug".
+_HEADS = ("pijn", "klacht", "ontsteking", "infectie", "verlies", "bloeding", "jeuk", "allergie", "probleem", "ziekte")
+
+
+@remembered
+def looked_for(word: str) -> tuple[tuple[str, ...], ...]:
+    """What to look for to find a thing in other forms and under other names, the best first."""
+    flat = plain(word)
+    bare = _SUFFIX.sub("", flat)
+    short = bare[:6] if len(bare) > 3 else flat[:4] if len(flat) > 3 else f" {flat} "
+    alike = next((group for group in _alike() if any(flat.startswith(stem) for stem in group)), (short,))
+    head = next(((head[:6],) for head in _HEADS if head in flat[3:]), ())
+    return (alike, head) if head else (alike,)
+
+
+_SUFFIX = re.compile(r"(?:ende|end|ingen|ing|heden|heid|elijke?|ische?|tjes?|jes?|en|er|es|e|s|t|d)$")
 
 
 @dataclass(frozen=True)
@@ -52,169 +51,241 @@ class Source:
     """The evidence of one line, ready to be compared with."""
 
     said: tuple[Sentence, ...]  # sentences of the evidence, corrections worked in
+    around: tuple[Sentence, ...]  # the same with what was said just before and after
     replies: tuple[tuple[Sentence, Sentence], ...]  # question and the sentence that answers it
     raw: str  # as transcribed
+    _spoken: dict[int, bool] = field(default_factory=dict, compare=False)
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         return " ".join(s.text for s in self.said)
 
+    @functools.cached_property
+    def wide(self) -> str:
+        return " ".join(s.text for s in self.around)
+
+    @functools.cached_property
     def numbers(self) -> set[str]:
         """Numbers that stand: what the speaker took back is not in it."""
-        return numbers_in(self.text)
+        return numbers_in(self.text) | numbers(self.text) | spoken_numbers(self.text)
 
+    @functools.cached_property
     def raw_numbers(self) -> set[str]:
         return numbers_in(self.raw)
 
-    def knows(self, word: str) -> bool:
-        """Was this word said, in this or another form?"""
-        flat = plain(written(self.raw) + " " + self.text)
-        wanted = plain(word)
-        stem = wanted[:5] if len(wanted) > 5 else wanted[:4]
-        if stem in flat:
-            return True
-        return any(re.search(said, flat) for short, said in pairs("same") if wanted.startswith(short))
+    @functools.cached_property
+    def measures(self) -> set[tuple[str, str]]:
+        return measures(self.text, spoken=True)
 
-    def polarities(self, stem: str, *, plan: bool) -> set[Polarity]:
-        """How a thing is said in the evidence; empty when it is not said, both when it is not clear.
+    def speaks_of(self, concept: int) -> bool:
+        """Was there talk of this, in whatever words?"""
+        if concept not in self._spoken:
+            self._spoken[concept] = speaks_of(f"{self.wide} {self.raw}", concept)
+        return self._spoken[concept]
+
+    @functools.cached_property
+    def _sound(self) -> str:
+        return " ".join(fold(word) for word in words(f"{self.wide} {written(self.raw)} {self.raw}"))
+
+    def knows(self, word: str) -> bool:
+        """Was this word said, in this or another form, or both halves of it?"""
+        wanted = fold(plain(word))
+        if self._heard(wanted):
+            return True
+        halves = ((wanted[:n], wanted[n:]) for n in range(4, len(wanted) - 3))
+        return len(wanted) >= 8 and any(self._heard(a) and self._heard(b) for a, b in halves)
+
+    def _heard(self, wanted: str) -> bool:
+        if len(wanted) < 4:
+            return f" {wanted} " in f" {self._sound} "
+        stem = wanted[:5] if len(wanted) > 5 else wanted[:4]
+        if stem in self._sound:
+            return True
+        bare = fold(_SUFFIX.sub("", wanted.removeprefix("ge")))
+        return len(bare) >= 4 and bare[:6] in self._sound
+
+    @functools.cached_property
+    def _weighed(self) -> tuple[Sentence, ...]:
+        """The evidence, with the questions it answers."""
+        asked = [s for s in self.around if s.question and s not in self.said]
+        answering = {s.turn - 1 for s in self.said}
+        return (*(s for s in asked if s.turn in answering), *self.said)
+
+    def flatly_denied(self, word: str) -> bool:
+        """Does a "geen" stand right before it every time it is told?"""
+        stems = next(iter(looked_for(word)), ())
+        told = [
+            bool(_FLAT.search(flat[: match.start()]))
+            for flat in (plain_same_length(s.text) for s in self.said if not s.question)
+            for stem in stems
+            for match in re.finditer(rf"\b{re.escape(stem.strip())}", flat)
+        ]
+        return bool(told) and all(told)
+
+    def answered_no(self, word: str) -> bool:
+        """Was this only asked after, and the answer no?"""
+        asked = [
+            s for s in self._weighed for stem in looked_for(word)[:1] for t in stem if t in plain_same_length(s.text)
+        ]
+        return bool(asked) and all(s.question for s in asked) and self.polarities(word) == {Polarity.DENIED}
+
+    def polarities(self, word: str, *, plan: bool = False) -> set[Polarity]:
+        """How a thing is said in the evidence; empty when it is not said, several when it is not clear.
 
         ``plan``: a drug or a kind of care, which a huisarts can refuse.
         """
+        for wanted in looked_for(word):
+            found: set[Polarity] = set()
+            for stem in wanted:
+                found |= self._polarities(stem, plan)
+            if found:
+                return found
+        return set()
+
+    def _polarities(self, stem: str, plan: bool) -> set[Polarity]:
         found: set[Polarity] = set()
         answered = {id(question): answer for question, answer in self.replies}
-        for n, sentence in enumerate(self.said):
-            following = self.said[n + 1].text if n + 1 < len(self.said) else ""
+        for n, sentence in enumerate(self._weighed):
+            if not re.search(_place(stem), plain_same_length(sentence.text)):
+                continue
+            following = self._weighed[n + 1].text if n + 1 < len(self._weighed) else ""
             doctor = sentence.speaker is Speaker.HUISARTS
+            flat = plain_same_length(sentence.text)
             spoken = _NO_FIRST.sub(lambda m: " " * len(m.group()), sentence.text)
-            flat = plain_same_length(spoken)
-            for match in re.finditer(re.escape(stem), flat):
+            for match in re.finditer(_place(stem), plain_same_length(spoken)):
                 if sentence.question:
-                    found |= _asked(stem, answered.get(id(sentence)))
+                    known = cue_pattern("asking", "open_question").match(flat)  # "Waar zit de pijn?": there is pain
+                    found |= {Polarity.AFFIRMED} if known else _asked(stem, answered.get(id(sentence)))
                     continue
                 if doctor and any(r.start <= match.start() < r.end for r in rejected(sentence.text, following)):
                     found.add(Polarity.DENIED)
                     continue
-                found.add(polarity(spoken, match.start(), match.end()))
-                short = telegram(spoken, doctor=doctor)  # as the drafter would write it
-                found |= {
-                    polarity(short, m.start(), m.end()) for m in re.finditer(re.escape(stem), plain_same_length(short))
-                }
-                later = (s for s in self.said if s.utterance > sentence.utterance and s.speaker is not sentence.speaker)
-                if any(cue("plan", "refuse_that", s.text) for s in later):
-                    found.add(Polarity.DENIED)
-                if not plan or not doctor:
+                if plan and _THEN.search(flat[: match.start()]):
+                    found.add(Polarity.AFFIRMED)
                     continue
-                refused = cue("plan", "refused", sentence.text)
+                here = {polarity(spoken, match.start(), match.end())}
+                short = _short(spoken, doctor)  # as the drafter would write it
+                here |= {
+                    polarity(short, m.start(), m.end()) for m in re.finditer(_place(stem), plain_same_length(short))
+                }
+                later = (
+                    s for s in self._weighed if s.utterance > sentence.utterance and s.speaker is not sentence.speaker
+                )
+                if any(cue("plan", "refuse_that", s.text) for s in later):
+                    here = {Polarity.DENIED} if plan and not doctor else here | {Polarity.DENIED}
+                firm = plan and doctor and not ON_CONDITION.search(flat)
+                refused = cue("plan", "refused", sentence.text) if firm else None
                 if refused and match.start() < refused.end():
-                    found.discard(Polarity.AFFIRMED)
-                    found.add(Polarity.DENIED)
-                elif cue("plan", "refuse", sentence.text):
-                    found.add(Polarity.DENIED)
+                    here = here - {Polarity.AFFIRMED} | {Polarity.DENIED}
+                elif plan and doctor and cue("plan", "refuse", sentence.text):
+                    here.add(Polarity.UNCLEAR)
+                found |= here
         return found
+
+
+_FLAT = re.compile(r"\b(?:geen|zonder) (?:\w+ )?$")
+_THEN = re.compile(r"\bdan\b[^,;]*$")  # "als het na zes weken niet beter is, dan een foto"
+
+
+def _place(stem: str) -> str:
+    return rf"\b{re.escape(stem.strip())}\b" if stem[0] == " " else re.escape(stem)
+
+
+@remembered
+def _short(spoken: str, doctor: bool) -> str:
+    return telegram(spoken, doctor=doctor)
 
 
 def _asked(stem: str, answer: Sentence | None) -> set[Polarity]:
     if answer is None:
-        return {Polarity.AFFIRMED, Polarity.DENIED}
+        return {Polarity.UNCLEAR}
     no = cue("answer", "no", answer.text) or cue("plan", "refuse", answer.text)
     if stem in plain_same_length(answer.text):
         return set()  # the answer itself says how it is
     if no:
         return {Polarity.DENIED}
-    if cue("answer", "yes", answer.text):
-        return {Polarity.AFFIRMED}
-    return {Polarity.AFFIRMED, Polarity.DENIED}
+    told = re.search(r"\bwel\b|\d", answer.text) and not DENIAL.search(plain_same_length(answer.text))
+    return {Polarity.AFFIRMED} if told or cue("answer", "yes", answer.text) else {Polarity.UNCLEAR}
 
 
-@functools.lru_cache(maxsize=8)
-def _sentences(transcript: Transcript) -> tuple[Sentence, ...]:
-    return tuple(sentences(transcript))
+class Talk:
+    """A transcript that lines are compared with. Lives for one check."""
 
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self._said = tuple(sentences(transcript))
+        self._sources: dict[tuple[int, ...], Source] = {}
 
-def source(evidence: tuple[int, ...], transcript: Transcript) -> Source:
-    """The evidence of these indexes; indexes outside the transcript do not count."""
-    everything = _sentences(transcript)
-    wanted = set(evidence)
-    said = tuple(s for s in everything if wanted & set(s.evidence))
-    replies = []
-    for n, sentence in enumerate(everything):
-        if sentence.question and sentence in said:
-            later = (
-                s
-                for s in everything[n + 1 :]
-                if s.speaker is not sentence.speaker or sentence.speaker is Speaker.ONBEKEND
-            )
+    @functools.cached_property
+    def everything(self) -> Source:
+        return self.source(tuple(range(len(self.transcript.utterances))))
+
+    def source(self, evidence: tuple[int, ...]) -> Source:
+        """The evidence of these indexes; indexes outside the transcript do not count."""
+        if evidence not in self._sources:
+            self._sources[evidence] = self._source(evidence)
+        return self._sources[evidence]
+
+    def _source(self, evidence: tuple[int, ...]) -> Source:
+        wanted = set(evidence)
+        near = {i + step for i in wanted for step in (-2, -1, 0, 1)}
+        around = tuple(s for s in self._said if near & set(s.evidence))
+        return Source(
+            said=tuple(s for s in self._said if wanted & set(s.evidence)),
+            around=around,
+            replies=tuple(self._replies(around)),
+            raw=self.transcript.text(evidence),
+        )
+
+    def _replies(self, said: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, Sentence]]:
+        for n, sentence in enumerate(self._said):
+            if not sentence.question or sentence not in said:
+                continue
+            unknown = sentence.speaker is Speaker.ONBEKEND
+            later = (s for s in self._said[n + 1 :] if unknown or s.speaker is not sentence.speaker)
             answer = next(later, None)
             if answer is not None:
-                replies.append((sentence, answer))
-    return Source(said=said, replies=tuple(replies), raw=transcript.text(evidence))
+                yield sentence, answer
 
 
-_SIDE = re.compile(r"(?P<left>links|linker|li)|(?P<right>rechts|rechter|re)")
-_NEGATION_WORDS = frozenset({"geen", "niet", "nooit", "niks", "zonder", "nergens"})
+_SIDE = re.compile(r"(?P<left>links|linker|li|left)|(?P<right>rechts|rechter|re|right)")
 
 
-def _parts(text: str) -> list[list[str]]:
+def comma_parts(text: str) -> list[list[str]]:
     """The words of each comma part, plain, without the small ones that a note leaves out."""
     small = stopwords()
-    parts = re.split(r"[,;.!?:]+(?:\s|$)", plain_same_length(text))
+    parts = re.split(r"[,;.!?:()]+(?:\s|$)|\(", plain_same_length(text))
     return [[word for word in words(part) if word not in small] for part in parts if part]
+
+
+_SMALL = frozenset(
+    {"naar", "aan", "van", "bij", "meer", "minder", "ook", "nog", "dan", "als", "goed", "tot", "met", "iets"}
+)
 
 
 def sides(text: str) -> set[tuple[str, str]]:
     """Sides with the words around them: {("links", "knie"), ("links", "pijnlijk")}; "" when a side stands alone."""
     result: set[tuple[str, str]] = set()
-    parts = _parts(text)
+    parts = comma_parts(text)
     for n, part in enumerate(parts):
         for k, word in enumerate(part):
             match = _SIDE.match(word)
-            if match is None or (match.group() in ("li", "re") and word != match.group()):
+            if match is None or (match.group() in ("li", "re", "left", "right") and word != match.group()):
                 continue
             side = "links" if match["left"] else "rechts"
             tail = word[match.end() :]
             following = part[k + 1 : k + 3] or (parts[n + 1][:2] if k == 0 and n + 1 < len(parts) else [])
             near = [tail] if len(tail) > 1 else [*following, *part[max(0, k - 1) : k]]
+            near = [other for other in near if other not in _SMALL]
             result |= {(side, other[:6]) for other in near if len(other) > 2 and not _SIDE.match(other)} or {(side, "")}
     return result
 
 
-def bare_of_denial(line: str, evidence: str) -> list[str]:
-    """Words that always stand beside a denial in the evidence, and in a comma part without one in the line."""
-    denied: dict[str, bool] = {}
-    for part in _parts(evidence):
-        for k, word in enumerate(part):
-            beside = bool(_NEGATION_WORDS & {*part[max(0, k - 1) : k], *part[k + 1 : k + 2]})
-            denied[word] = denied.get(word, True) and beside
-    result = []
-    for sentence in re.split(r"[.!?]\s", line):
-        covered = False  # "Geen koorts, hoest": the denial goes on along the list
-        for part in _parts(sentence):
-            covered = bool(_NEGATION_WORDS & set(part)) or "nee" in part or (covered and len(part) <= 3)
-            if not covered:
-                result += [word for word in part if len(word) > 2 and denied.get(word)]
-    return result
-
-
-_UNIT = r"(?:dd|mg|mcg|ml|cm|mm|kg|%|x\b|dag|we(?:ek|ken)|maand|jaar|uur|minu|tablet|zakje|puf|druppel|capsule|avond)"
-_MEASURE = re.compile(rf"(?<![\d,/])(\d+(?:,\d+)?)(?:-(\d+))? ?({_UNIT})")
-
-
-def measures(text: str) -> set[tuple[str, str]]:
-    """Numbers with what they count: {("3", "dd"), ("500", "mg")}."""
-    return {
-        (number, unit[:3])
-        for first, second, unit in _MEASURE.findall(written(plain_same_length(text)))
-        for number in (first, second)
-        if number
-    }
-
-
-def content_words(text: str, allowed: frozenset[str]) -> list[str]:
-    """The words of a line that must come from somewhere."""
-    return [w for w in words(text) if len(w) > 3 and not re.search(r"\d", w) and w not in allowed]
-
-
-def forget() -> None:
-    """Drop the transcripts and texts that were kept for speed."""
-    _sentences.cache_clear()
-    lexicon.forget()
+def content_words(text: str, allowed: frozenset[str], *, least: int = 4) -> list[tuple[str, int]]:
+    """The words of a line that must come from somewhere, of so many letters at least, with their place."""
+    flat = plain_same_length(text)
+    return [
+        (match.group(), match.start())
+        for match in re.finditer(r"[^\W_]+(?:[-'][^\W_]+)*", flat)
+        if len(match.group()) >= least and not re.search(r"\d", match.group()) and match.group() not in allowed
+    ]

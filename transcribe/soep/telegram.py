@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterable
-from importlib import resources
 
-from transcribe.soep.lexicon import any_of, cue, has, plain_same_length, terms, words
+from transcribe.soep.lexicon import any_of, cue, has, plain_same_length, table, terms, words
 from transcribe.soep.numbers import plain
 
 _TITLED = re.compile(
@@ -25,9 +23,8 @@ _NAME = re.compile(r"(?<=[\w'])(?:,)? (?P<name>[A-ZÀ-Ý][a-zà-ÿ]+)(?:'s\b)?(?
 CONTENT = ("symptoms", "dx", "drugs", "care", "body", "findings", "vitals", "advice")
 
 
-@functools.cache
 def _table() -> dict[str, object]:
-    return tomllib.loads(resources.files("transcribe.soep.rules").joinpath("telegram.toml").read_text(encoding="utf-8"))
+    return table("telegram.toml")
 
 
 @functools.cache

@@ -94,7 +94,8 @@ SOEP_WORDS = [
     N_("begroeting of afscheid"), N_("over de opname of de verbinding"), N_("bevestiging zonder inhoud"),
     N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
-    N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"),
+    N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
+    N_("niet gebruikt door het taalmodel"),
 ]  # fmt: skip
 #: What a consent form shows.
 GIVEN_BY_WORDS = [

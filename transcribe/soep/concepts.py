@@ -1,0 +1,48 @@
+"""Words that mean the same thing, from ``rules/concepts.toml``: a note may say "dyspnoe" where "benauwd" was said."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from transcribe.soep.lexicon import plain_same_length, table
+from transcribe.soep.memory import remembered
+
+
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    groups = table("concepts.toml")["concepts"]
+    assert isinstance(groups, list)
+    return tuple(re.compile("|".join(_anchored(str(entry)) for entry in group)) for group in groups)
+
+
+def _anchored(entry: str) -> str:
+    return rf"(?<![^\W\d_])[\w-]*(?:{entry[1:]})" if entry[0] == "*" else rf"(?<![^\W\d_])(?:{entry})"
+
+
+@remembered
+def concepts_of(text: str) -> tuple[tuple[int, int, int], ...]:
+    """The concepts a line speaks of, as numbers without further meaning, each with its place."""
+    flat = plain_same_length(text)
+    return tuple((n, *match.span()) for n, pattern in enumerate(_patterns()) for match in pattern.finditer(flat))
+
+
+def speaks_of(text: str, concept: int) -> bool:
+    return _patterns()[concept].search(plain_same_length(text)) is not None
+
+
+_FOLDS = tuple(
+    (re.compile(pattern), to)
+    for pattern, to in (
+        (r"sch", "sg"), (r"ch", "g"), (r"ph", "f"), (r"th", "t"), (r"qu", "kw"), (r"x", "ks"), (r"c(?=[eiy])", "s"),
+        (r"c", "k"), (r"z", "s"), (r"v", "f"), (r"y|ij", "i"), (r"ae", "e"), (r"([a-z])\1", r"\1"),
+    )
+)  # fmt: skip
+
+
+@remembered
+def fold(plain: str) -> str:
+    """A plain text as it sounds, roughly: spellings of one sound become one ("kloof" and "kloven" share "klof")."""
+    for pattern, to in _FOLDS:
+        plain = pattern.sub(to, plain)
+    return plain

@@ -1,0 +1,138 @@
+"""Numbers with what they count: "3dd", "2 weken", "75 mcg", and when two of them say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from transcribe.soep.lexicon import plain_same_length
+from transcribe.soep.memory import remembered
+from transcribe.soep.numbers import number_word, written
+
+#: Kinds of quantity: how much each unit is of the smallest of its kind.
+_KINDS: dict[str, dict[str, float]] = {
+    "mass": {"mcg": 1, "microgram": 1, "mg": 1e3, "milligram": 1e3, "g": 1e6, "gr": 1e6, "gram": 1e6,
+             "kg": 1e9, "kilo": 1e9},
+    "volume": {"ml": 1, "milliliter": 1, "cc": 1, "liter": 1e3, "l": 1e3},
+    "length": {"mm": 1, "millimeter": 1, "cm": 10, "centimeter": 10},
+    "time": {
+        **dict.fromkeys(("seconde", "seconden"), 1), **dict.fromkeys(("min", "minuut", "minuten", "minutes"), 60),
+        "kwartier": 900, **dict.fromkeys(("u", "uur", "uren", "hour", "hours"), 3600),
+        **dict.fromkeys(("d", "dg", "dag", "dagen", "dgn", "day", "days", "nachten"), 86_400),
+        **dict.fromkeys(("week", "weken", "wk", "wkn", "weeks"), 604_800),
+        **dict.fromkeys(("maand", "maanden", "mnd", "month", "months"), 2_592_000),
+        **dict.fromkeys(("jaar", "jaren", "jr", "year", "years"), 31_104_000),
+    },
+    "often": {"pm": 1, "pw": 4, "dd": 30},
+    "count": {"x": 1, "keer": 1, "maal": 1, "times": 1},
+    "share": {"%": 1},
+}  # fmt: skip
+_UNITS = {unit: (kind, float(size)) for kind, sizes in _KINDS.items() for unit, size in sizes.items()}
+_WEEK, _MONTH = 604_800, 2_592_000
+_SPELLED = "|".join(sorted((re.escape(unit) for unit in _UNITS), key=len, reverse=True))
+_MEASURE = re.compile(
+    rf"(?<![\w,./])(?P<first>\d+(?:,\d+)?)(?: ?(?:-|tot|of|a) ?(?P<second>\d+(?:,\d+)?))? ?"
+    rf"(?P<unit>{_SPELLED})(?![a-z])"
+)
+#: "een week" is one week; elsewhere "een" is no number.
+_ONE = re.compile(
+    rf"\b(?:een|elke|iedere|per|one|a|an|eerste|laatste|afgelopen|hele|halve) (?=(?:{_SPELLED})(?![a-z]))"
+)
+_ORDINAL = re.compile(r"\b([^\W\d_]+?)(?:de|ste)\b")
+_ONCE_A_DAY = re.compile(
+    r"\b(?:daags|dagelijks|per dag|elke (?:dag|avond|ochtend)|iedere (?:dag|avond|ochtend)|"
+    r"s (?:avonds|ochtends|morgens)|voor de nacht|a day|once|slapengaan|eenmaal|innemen|op een dag)\b"
+)
+_HALF = re.compile(r"\b(?:een )?half ?uur(?:tje)?\b")
+_HALF_YEAR = re.compile(r"\b(?:een )?half ?jaar\b")
+
+
+@remembered
+def _spaced(text: str) -> str:
+    """Lower case, numbers as digits, "3dd500mg" apart, names with digits in them (B12, HbA1c, R74) out."""
+    text = re.sub(r"(?<=\ddd)(?=\d)", " ", plain_same_length(written(text)))
+    text = re.sub(r"\bicpc [a-z]\d\d(?:[.,]\d\d)?", " ", text)
+    text = re.sub(r"(?<![\w])[a-z]+-?\d+[a-z]*\b(?![/,]\d)", " ", text)
+    text = _HALF_YEAR.sub("6 maanden", _HALF.sub("30 minuten", text))
+    text = re.sub(r"(?<=\d) ?(?:x|keer|maal) (?:per|in de|op een) (week|maand|dag)\b", _often, text)
+    return re.sub(r"\b(?:type|graad|klasse|stap|fase|stadium) \d\b", " ", re.sub(r"\b1/2\b", "0,5", text))
+
+
+def _often(match: re.Match[str]) -> str:
+    return {"dag": "dd", "week": " pw", "maand": " pm"}[match[1]]
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of a line that must have been said."""
+    return {number.removesuffix(",0") for number in re.findall(r"\d+(?:,\d+)?", _spaced(text))}
+
+
+def measures(text: str, *, spoken: bool = False) -> set[tuple[str, str]]:
+    """Numbers with their unit: {("3", "dd"), ("500", "mg")}. ``spoken``: "een week" is one week."""
+    found = set()
+    for match in _MEASURE.finditer(_ONE.sub("1 ", _spaced(text)) if spoken else _spaced(text)):
+        for number in (match["first"], match["second"]):
+            if number:
+                found.add((number, match["unit"]))
+    return found
+
+
+def spoken_numbers(text: str) -> set[str]:
+    """Numbers that were said as something else: "de vijfde", "beide", "dagelijks" (1dd), "een" (1)."""
+    flat = plain_same_length(text)
+    found = {str(value) for word in _ORDINAL.findall(flat) if (value := number_word(word)) is not None}
+    if re.search(r"\b(?:een|eerste|eenmaal|enkele?|one|once|a|an|per|elke|iedere|dagelijks|daags)\b", flat):
+        found.add("1")
+    if re.search(r"\b(?:beide|allebei|tweede|paar|dubbele?|both|twice|couple)\b", flat):
+        found.add("2")
+    if re.search(r"\bhal(?:f|ve)\b", flat):
+        found.add("0,5")
+    if "kwartier" in flat:
+        found |= {"15", "45"}
+    return found
+
+
+def upside_down(text: str) -> list[str]:
+    """Ranges that are none: "4-4 weken", "6-2 dagen"."""
+    found = re.finditer(r"(?<![\w,/-])(\d+)(?:-| tot )(\d+) ?(?=[a-z%])(?!over|om)", _spaced(text))
+    return [match.group().strip() for match in found if int(match[1]) >= int(match[2])]
+
+
+def _value(number: str, unit: str) -> tuple[str, float]:
+    kind, size = _UNITS[unit]
+    return kind, round(float(number.replace(",", ".")) * size, 6)
+
+
+def same_amount(measure: tuple[str, str], said: Iterable[tuple[str, str]]) -> bool:
+    """Was this amount said, in this or another unit? A month is four weeks or thirty days."""
+    kind, amount = _value(*measure)
+    for other in said:
+        other_kind, found = _value(*other)
+        if other_kind != kind:
+            continue
+        by_calendar = {_UNITS[measure[1]][1], _UNITS[other[1]][1]} == {_WEEK, _MONTH}
+        if found == amount or (kind == "time" and by_calendar and 0.9 < found / amount < 1.12):
+            return True
+    return False
+
+
+def conflicting(measure: tuple[str, str], said: Iterable[tuple[str, str]], text: str) -> bool:
+    """Was this number said of something else, and never of this? ``text`` is what was said."""
+    number, unit = measure
+    units = {other for n, other in said if n == number}
+    if same_amount(measure, said):
+        return False
+    if unit == "dd" and any(other == "dd" for _, other in said):
+        return True
+    if not units:
+        return False
+    if {_UNITS[other][0] for other in (unit, *units)} == {"often", "count"} and {unit, *units} <= {
+        "dd",
+        "x",
+        "keer",
+        "maal",
+    }:
+        return False
+    if number == "1" and _UNITS[unit][0] == "often" and _ONCE_A_DAY.search(plain_same_length(text)):
+        return False
+    return not re.search(rf"(?<![\d,/]){re.escape(number)}(?![\d,/]| ?(?:{_SPELLED})(?![a-z]))", _spaced(text))
