@@ -110,7 +110,7 @@ class LiveHouse:
             now=now,
         )
         self.store.apply(Change(consult=consult, audit=event, consent=given))
-        self.spool.open(consult_id, self.store.data_key(consult_id, KeyPurpose.SOURCE)).close()
+        self.spool.open(consult_id, self.store.data_key(consult_id, KeyPurpose.SOURCE), new=True).close()
         return consult_id
 
     def heard(self, consult_id: UUID = CONSULT) -> bytes:

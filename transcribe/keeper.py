@@ -113,26 +113,32 @@ class Keeper:
         cleared = waiting = 0
         # by the thousand, past those that wait for a copy that is out of reach
         while proofs := self._store.uncleared(skip=waiting):
-            for proof in proofs:
-                if proof.id not in self._emptied:
-                    self._remove_sound(proof)
-            gone = self._forget_keys(proofs)
-            for proof in gone:
-                if proof.id in self._emptied:
-                    self._remove_sound(proof)  # what came in while it waited
+            emptied = {proof.id for proof in proofs if proof.id not in self._emptied and self._remove_sound(proof)}
+            # what came in while it waited for a copy goes as well
+            gone = [
+                proof
+                for proof in self._forget_keys(proofs)
+                if proof.id in emptied or (proof.id in self._emptied and self._remove_sound(proof))
+            ]
             if gone:
                 self._scrub()
             self._store.clear(gone, self._writer.clock())
             cleared += len(gone)
             waiting += len(proofs) - len(gone)
-            self._emptied |= {proof.id for proof in proofs}
+            self._emptied |= emptied
             self._emptied -= {proof.id for proof in gone}
         return cleared
 
-    def _remove_sound(self, proof: Certificate) -> None:
+    def _remove_sound(self, proof: Certificate) -> bool:
+        """Is it gone? One that can't be reached now does not keep the others waiting."""
         if proof.purpose is KeyPurpose.SOURCE:
-            self._audio.delete(proof.consult_id)
-            self._spool.delete(proof.consult_id)
+            try:
+                self._spool.delete(proof.consult_id)
+                self._audio.delete(proof.consult_id)
+            except (TranscribeError, OSError) as problem:
+                log.warning("consult %s: sound can't be removed (%s)", proof.consult_id, type(problem).__name__)
+                return False
+        return True
 
     def requeue(self) -> int:
         """A job for every consult that wants one and has none. Returns how many."""

@@ -72,6 +72,11 @@ def event(record: logging.LogRecord) -> str:
     return str(record.msg).partition("\n")[0]
 
 
+def first(error: BaseException) -> BaseException:
+    """What really happened: tasks that run together fail as a group, which says nothing."""
+    return first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
 def place(error: BaseException) -> str:
     """File and line where it was raised: all that may be told of an unexpected exception."""
     found = places(error)
@@ -80,7 +85,7 @@ def place(error: BaseException) -> str:
 
 def places(error: BaseException) -> list[str]:
     """The way it came, outermost first; the last few."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(first(error).__traceback__)
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-_MOST_PLACES:]
 
 
@@ -103,7 +108,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 
 def _fault(record: logging.LogRecord) -> dict[str, object]:
     error = record.exc_info[1] if record.exc_info else None
-    return {} if error is None else {"error": type(error).__name__, "at": " ".join(places(error))}
+    return {} if error is None else {"error": type(first(error)).__name__, "at": " ".join(places(error))}
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

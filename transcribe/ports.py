@@ -179,8 +179,11 @@ class Spool(Protocol):
     before is left out, and was never acknowledged.
     """
 
-    def open(self, consult_id: UUID, key: bytes) -> Recording:
-        """Go on after what is there. Raises ``Conflict`` when another one has it open."""
+    def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> Recording:
+        """Go on after what is there. Raises ``Conflict`` when another one has it open.
+
+        ``new``: make a place for it when there is none, else ``NotFound`` is raised.
+        """
         ...
 
     def read(self, consult_id: UUID, key: bytes) -> BinaryIO:

@@ -6,6 +6,7 @@ the transcript, then the spool goes. Until that change the spool is the recordin
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -64,8 +65,21 @@ class NothingRecorded(Refused):
     )
 
 
+class Finishing(Conflict):
+    """Whether that succeeds is not known yet: whoever records keeps what it has, and asks again."""
+
+    text = N_("Deze opname wordt afgerond. Een moment.")
+
+
 class Elsewhere(Conflict):
     text = N_("Het geluid van deze opname staat op een andere server. Rond de opname af waar zij is gemaakt.")
+
+
+class SoundLeft(Refused):
+    text = N_(
+        "Er staat nog geluid van een eerdere opname van dit consult. Dat blijft bewaard. Maak voor deze opname een "
+        "nieuw consult, en waarschuw de beheerder."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +104,13 @@ class Live:
         return self._recording.position
 
     def append(self, pcm: bytes) -> None:
-        """Also raises ``TakenOver`` or ``AlreadyStopped``."""
+        """Also raises ``TakenOver``, ``Finishing`` or ``AlreadyStopped``."""
         with self._lock:
             self._check()
             self._recording.append(pcm)
 
     def sync(self) -> int:
-        """Also raises ``TakenOver`` or ``AlreadyStopped``."""
+        """Also raises ``TakenOver``, ``Finishing`` or ``AlreadyStopped``."""
         with self._lock:
             self._check()
             return self._recording.sync()
@@ -146,25 +160,32 @@ class Recorder:
     # --- by a person -----------------------------------------------------------------------------------------------
 
     def start(self, actor: Actor, consult_id: UUID, speakers: tuple[Speaker, ...]) -> Consult:
-        """``speakers[i]`` is on channel i. Raises ``ConsentMissing``, ``DiskLow``."""
+        """``speakers[i]`` is on channel i. Raises ``ConsentMissing``, ``DiskLow``, ``SoundLeft``."""
         policy.check_may_record(actor)
         if len(speakers) not in (1, 2):
             raise InvalidInput(problem=N_("Een opname heeft één of twee kanalen."))
-        consult = self._store.consult(consult_id)
-        policy.check_status(consult, frozenset({Status.CONSENTED}))
+        policy.check_status(self._store.consult(consult_id), frozenset({Status.CONSENTED}))
         require(self._store.consent(consult_id), Purpose.RECORDING)
         policy.check_space(self._space(), self._min_free_percent)
         # the place is made first: by it this machine knows which recordings are its own
-        self._spool.open(consult_id, self._key(consult_id)).close()
-        return self._writer.apply(
-            actor,
-            consult,
-            Action.RECORDING_STARTED,
-            detail=f"{len(speakers)} kanalen",
-            status=Status.RECORDING,
-            channels=speakers,
-            reason=None,
-        )
+        with closing(self._spool.open(consult_id, self._key(consult_id), new=True)) as recording:
+            consult = self._store.consult(consult_id)  # from here on nobody else on this machine starts it
+            policy.check_status(consult, frozenset({Status.CONSENTED}))
+            if recording.position:
+                raise SoundLeft
+            try:
+                return self._writer.apply(
+                    actor,
+                    consult,
+                    Action.RECORDING_STARTED,
+                    detail=f"{len(speakers)} kanalen",
+                    status=Status.RECORDING,
+                    channels=speakers,
+                    reason=None,
+                )
+            except Conflict:
+                self._spool.delete(consult_id)  # started on another machine, perhaps: then it is not ours
+                raise
 
     def pause(self, actor: Actor, consult_id: UUID) -> Consult:
         """Fine when it is paused already."""
@@ -182,14 +203,19 @@ class Recorder:
         return consult if consult.status is to else self._writer.apply(actor, consult, action, status=to)
 
     def open(self, actor: Actor, consult_id: UUID) -> Live:
-        """To write sound; an earlier writer in this process loses its right. Raises ``ConsentMissing``, ``Conflict``.
+        """To write sound; an earlier writer in this process loses its right. Raises ``ConsentMissing``, ``Conflict``
+        (also while it is being finished), ``Elsewhere``.
 
         Also while paused: what was said before the pause may still be under way. Who records does not record then.
         """
         policy.check_may_record(actor)
         self._check_running(consult_id)
         self._end_live(consult_id, TakenOver())
-        recording = self._spool.open(consult_id, self._key(consult_id))
+        try:
+            recording = self._spool.open(consult_id, self._key(consult_id))
+        except NotFound:
+            self._check_running(consult_id)  # withdrawn or finished meanwhile
+            raise Elsewhere from None
         live = Live(recording, lambda ended: self._forget(consult_id, ended))
         with self._lock:
             self._live[consult_id] = live
@@ -210,14 +236,20 @@ class Recorder:
         return self._finish(actor, consult_id)
 
     def read(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
-        """What is safe of an unfinished recording. ``first``: log that somebody listens."""
+        """What is safe of an unfinished recording, as it would be stored. ``first``: log that somebody listens.
+
+        Raises ``Elsewhere``.
+        """
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, RUNNING)
-        file = self._spool.read(consult_id, self._key(consult_id))
+        try:
+            file = self._spool.read(consult_id, self._key(consult_id))
+        except NotFound:
+            raise Elsewhere from None
         if first:
             self._store.log(self._writer.event(actor, Action.AUDIO_PLAYED, consult_id))
-        return Pcm16File(file=file, channels=len(consult.channels))
+        return Pcm16File(file=io.BufferedReader(_Audible(file, _second(consult))), channels=len(consult.channels))
 
     # --- asked by the screen and the connection --------------------------------------------------------------------
 
@@ -236,7 +268,7 @@ class Recorder:
         """Finish recordings on this machine that got no sound for so long, so that their drafts come. Returns how many.
 
         To be called every minute or so: it goes by what it saw the time before, so a restart only adds to the wait.
-        Also removes what a crash left of recordings that were finished or erased.
+        Also removes what a crash left of recordings that were finished or erased, and of beginnings.
         """
         finished = 0
         here = self._spool.consults()
@@ -244,8 +276,12 @@ class Recorder:
         for consult_id in here:
             try:
                 consult = self._store.consult(consult_id)
+                if consult.upload and consult.status in policy.WITH_SOURCE:
+                    continue  # a file was taken in beside it: this sound is nowhere else
                 if consult.status in FINISHED | OVER:
                     self._spool.delete(consult_id)
+                elif consult.status is Status.CONSENTED:
+                    self._remove_beginning(consult_id)
                 elif consult.status in RUNNING and self._quiet(consult) > (
                     paused if consult.status is Status.PAUSED else idle
                 ):
@@ -260,6 +296,13 @@ class Recorder:
             except TranscribeError as problem:
                 log.warning("consult %s: can't be finished (%s)", consult_id, type(problem).__name__)
         return finished
+
+    def _remove_beginning(self, consult_id: UUID) -> None:
+        """A place without sound says that a recording is made here, which is not so. Sound is nobody's to remove."""
+        with closing(self._spool.open(consult_id, self._key(consult_id))) as recording:
+            # asked while nobody can start it here
+            if recording.position == 0 and self._store.consult(consult_id).status is Status.CONSENTED:
+                self._spool.delete(consult_id)
 
     def _quiet(self, consult: Consult) -> timedelta:
         """How long there was no new sound and nobody did anything."""
@@ -277,15 +320,15 @@ class Recorder:
     def _finish(self, actor: Actor, consult_id: UUID) -> Consult:
         consult = self._store.consult(consult_id)
         if consult.status in RUNNING:
-            if consult_id not in self._spool.consults():
-                raise Elsewhere
-            self._end_live(consult_id, AlreadyStopped())
+            self._end_live(consult_id, Finishing())
             key = self._key(consult_id)
-            with closing(self._spool.open(consult_id, key)):  # from here on nobody adds anything
-                consult = self._store_sound(actor, consult_id, key)
-            if consult.status is Status.CONSENTED:
-                self._spool.delete(consult_id)
-                raise NothingRecorded
+            try:
+                with closing(self._spool.open(consult_id, key)):  # from here on nobody adds anything
+                    consult = self._store_sound(actor, consult_id, key)
+            except NotFound:
+                consult = self._store.consult(consult_id)  # finished or withdrawn meanwhile?
+                if consult.status in RUNNING:
+                    raise Elsewhere from None
         policy.check_status(consult, FINISHED)
         self._spool.delete(consult_id)
         return consult
@@ -304,9 +347,11 @@ class Recorder:
         while consult.status in RUNNING:
             try:
                 if not size:
-                    return self._writer.apply(
+                    self._writer.apply(
                         actor, consult, Action.STEP_FAILED, detail="geen geluid", status=Status.CONSENTED, channels=()
                     )
+                    self._spool.delete(consult_id)
+                    raise NothingRecorded
                 return self._writer.apply(
                     actor,
                     consult,
@@ -381,19 +426,61 @@ class _Copy:
         step = int(self._second * PIECE_S)
         for start in range(0, size, step):
             length = min(step, size - start)
-            try:
-                file.seek(start)
-                piece = file.read(length)
-            except Unreadable:
+            piece = _piece(file, start, length)
+            if piece is None:
                 self._lost(start, start + length)
-                piece = bytes(length)
-            yield piece
+            yield piece or bytes(length)
 
     def _lost(self, start: int, end: int) -> None:
         span = Span(start_s=start / self._second, end_s=end / self._second)
         if self.missing and self.missing[-1].end_s == span.start_s:
             span = Span(start_s=self.missing.pop().start_s, end_s=span.end_s)
         self.missing.append(span)
+
+
+class _Audible(io.RawIOBase):
+    """The same to listen to."""
+
+    def __init__(self, file: BinaryIO, second: int) -> None:
+        super().__init__()
+        self._file = file
+        self._step = int(second * PIECE_S)
+        self._size = file.seek(0, io.SEEK_END)
+        self._position = 0
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: any Buffer
+        start = self._position
+        length = min(len(buffer), self._step - start % self._step, self._size - start)
+        buffer[:length] = _piece(self._file, start, length) or bytes(length)
+        self._position += length
+        return length
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = min(max(0, start + offset), self._size)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _piece(file: BinaryIO, start: int, length: int) -> bytes | None:
+    """None when it can't be read."""
+    try:
+        file.seek(start)
+        return file.read(length)
+    except Unreadable:
+        return None
 
 
 def _second(consult: Consult) -> int:

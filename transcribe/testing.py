@@ -642,10 +642,12 @@ class MemorySpool:
         self._sound: dict[UUID, tuple[bytes, bytearray]] = {}
         self._writers: dict[UUID, MemoryRecording] = {}
 
-    def open(self, consult_id: UUID, key: bytes) -> MemoryRecording:
+    def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> MemoryRecording:
         with self._lock:
             if consult_id in self._writers:
                 raise Conflict
+            if not new and consult_id not in self._sound:
+                raise NotFound
             right_key, sound = self._sound.setdefault(consult_id, (key, bytearray()))
             if key != right_key:
                 raise Unreadable

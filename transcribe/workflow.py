@@ -7,6 +7,7 @@ key is gone, which ``Keeper`` removes. A worker does ``steps``; a recording that
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -36,11 +37,14 @@ from transcribe.errors import (
     InvalidInput,
     NotFound,
     TooLong,
+    TranscribeError,
 )
 from transcribe.ports import AudioStore, Decoder, Spool, Store
 from transcribe.soep.check import Finding, open_findings
 from transcribe.soep.note import Note, Origin, Section, note_text, section_text, text_hash
 from transcribe.writer import ENDED, PCM, Writer
+
+log = logging.getLogger(__name__)
 
 WHOLE = "alles"
 #: Longest line a person may type; a note line is a telegram, not a letter.
@@ -204,10 +208,10 @@ class Workflow:
                 progress_s=0.0,
             )
         except BaseException:
-            self._audio.delete(consult_id, name)
+            self._remove(consult_id, name)
             raise
         if replacing:
-            self._audio.delete(consult_id, consult.upload)
+            self._remove(consult_id, consult.upload)
         return recorded
 
     def retry(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -363,7 +367,7 @@ class Workflow:
             approval=approval,
             destroy=self._writer.certificates(consult_id, "akkoord", (KeyPurpose.SOURCE,)),
         )
-        self._audio.delete(consult_id)
+        self._remove(consult_id)
         return approval
 
     def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
@@ -434,11 +438,21 @@ class Workflow:
             consent=consent,
             destroy=self._writer.certificates(consult.id, why, tuple(KeyPurpose)),
         )
-        self._audio.delete(consult.id)
-        self._spool.delete(consult.id)
+        self._remove(consult.id)
         return ended
 
     # --- helpers ---------------------------------------------------------------------------------------------------
+
+    def _remove(self, consult_id: UUID, name: str | None = None) -> None:
+        """Sound that nobody can open any more, or that no change names. What can't be reached is left to ``Keeper``:
+        what the person asked for is done.
+        """
+        try:
+            if name is None:
+                self._spool.delete(consult_id)
+            self._audio.delete(consult_id, name)
+        except (TranscribeError, OSError) as problem:
+            log.warning("consult %s: sound is removed later (%s)", consult_id, type(problem).__name__)
 
     def _note(self, consult_id: UUID) -> tuple[int, Note]:
         found = self._store.note(consult_id)

@@ -49,7 +49,7 @@ def put(recording: Recording, *pieces: bytes) -> None:
 
 
 def test_what_is_synced_is_there_and_only_that(spool: Spool) -> None:
-    with closing(spool.open(CONSULT, KEY)) as recording:
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         assert recording.position == 0
         assert heard(spool) == b""
         recording.append(b"een")
@@ -64,7 +64,7 @@ def test_what_is_synced_is_there_and_only_that(spool: Spool) -> None:
 
 def test_it_goes_on_where_it_was(spool: Spool) -> None:
     for number in range(5):
-        with closing(spool.open(CONSULT, KEY)) as recording:
+        with closing(spool.open(CONSULT, KEY, new=True)) as recording:
             assert recording.position == 3 * number
             put(recording, b"abc")
     assert heard(spool) == b"abc" * 5
@@ -72,7 +72,7 @@ def test_it_goes_on_where_it_was(spool: Spool) -> None:
 
 def test_sound_comes_back_from_any_place_also_while_it_grows(spool: Spool) -> None:
     sound = random.Random(5).randbytes(200_000)
-    with closing(spool.open(CONSULT, KEY)) as recording:
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         for start in range(0, len(sound), 7_000):
             put(recording, sound[start : start + 7_000])
         with spool.read(CONSULT, KEY) as file:
@@ -86,13 +86,13 @@ def test_sound_comes_back_from_any_place_also_while_it_grows(spool: Spool) -> No
 
 
 def test_one_writer_at_a_time(spool: Spool) -> None:
-    recording = spool.open(CONSULT, KEY)
+    recording = spool.open(CONSULT, KEY, new=True)
     with pytest.raises(Conflict):
-        spool.open(CONSULT, KEY)
-    spool.open(OTHER, KEY).close()
+        spool.open(CONSULT, KEY, new=True)
+    spool.open(OTHER, KEY, new=True).close()
     recording.close()
     recording.close()
-    spool.open(CONSULT, KEY).close()
+    spool.open(CONSULT, KEY, new=True).close()
     with pytest.raises(ValueError):
         recording.append(b"a")
     with pytest.raises(ValueError):
@@ -100,25 +100,36 @@ def test_one_writer_at_a_time(spool: Spool) -> None:
 
 
 def test_another_key_does_not_open_it(spool: Spool) -> None:
-    with closing(spool.open(CONSULT, KEY)) as recording:
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         put(recording, b"abc")
     with pytest.raises(Unreadable):
         spool.read(CONSULT, bytes(31) + b"1")
     with pytest.raises(Unreadable):
         spool.open(CONSULT, bytes(31) + b"1")
-    spool.open(CONSULT, KEY).close()
+    spool.open(CONSULT, KEY, new=True).close()
 
 
 def test_nothing_there_is_said(spool: Spool) -> None:
     with pytest.raises(NotFound):
         spool.read(CONSULT, KEY)
+    with pytest.raises(NotFound):
+        spool.open(CONSULT, KEY)
     spool.delete(CONSULT)
     assert spool.consults() == []
 
 
+def test_only_who_asks_for_a_new_one_makes_a_place(spool: Spool) -> None:
+    spool.open(CONSULT, KEY, new=True).close()
+    assert spool.consults() == [CONSULT]
+    for new in (False, True):
+        with closing(spool.open(CONSULT, KEY, new=new)) as recording:
+            put(recording, b"abc")
+    assert heard(spool) == b"abcabc"
+
+
 def test_delete_leaves_nothing_and_nothing_of_others_alone(spool: Spool) -> None:
     for consult in (CONSULT, OTHER):
-        with closing(spool.open(consult, KEY)) as recording:
+        with closing(spool.open(consult, KEY, new=True)) as recording:
             put(recording, b"abc")
     assert spool.consults() == [CONSULT, OTHER]
     spool.delete(CONSULT)
@@ -129,7 +140,7 @@ def test_delete_leaves_nothing_and_nothing_of_others_alone(spool: Spool) -> None
 
 
 def test_a_writer_finds_that_it_was_deleted(spool: Spool) -> None:
-    busy, idle = spool.open(CONSULT, KEY), spool.open(OTHER, KEY)
+    busy, idle = spool.open(CONSULT, KEY, new=True), spool.open(OTHER, KEY, new=True)
     put(busy, b"abc")
     busy.append(b"def")
     for consult in (CONSULT, OTHER):
@@ -139,7 +150,7 @@ def test_a_writer_finds_that_it_was_deleted(spool: Spool) -> None:
             recording.sync()
         with pytest.raises(NotFound):
             recording.append(b"a")
-    with closing(spool.open(CONSULT, KEY)) as again:
+    with closing(spool.open(CONSULT, KEY, new=True)) as again:
         assert again.position == 0
         with pytest.raises(NotFound):
             busy.append(b"a")
@@ -165,7 +176,7 @@ def segments(folder: Path) -> list[Path]:
 def record(folder: Path, *sessions: list[bytes]) -> bytes:
     """Each session in a segment of its own, each piece a record."""
     for session in sessions:
-        with closing(FileSpool(folder).open(CONSULT, KEY)) as recording:
+        with closing(FileSpool(folder).open(CONSULT, KEY, new=True)) as recording:
             for piece in session:
                 put(recording, piece)
     return b"".join(b"".join(session) for session in sessions)
@@ -191,7 +202,7 @@ def test_it_is_on_disk_before_we_say_so(folder: Path, monkeypatch: pytest.Monkey
 
     spool = FileSpool(folder)
     monkeypatch.setattr("os.fsync", noted)
-    with closing(spool.open(CONSULT, KEY)) as recording:
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         assert synced == ["spool", str(CONSULT)]
         synced.clear()
         put(recording, b"abc")
@@ -201,7 +212,7 @@ def test_it_is_on_disk_before_we_say_so(folder: Path, monkeypatch: pytest.Monkey
         assert synced == ["00000001"]
     synced.clear()
     # a killed writer may have written what was not synced: it is, before it is called safe
-    spool.open(CONSULT, KEY).close()
+    spool.open(CONSULT, KEY, new=True).close()
     assert synced == ["00000001", str(CONSULT)]
 
 
@@ -250,7 +261,7 @@ def test_around_damage_the_sound_can_still_be_had(folder: Path) -> None:
             file.seek(4)
             with pytest.raises(Unreadable):
                 file.read(4)
-    with closing(FileSpool(folder).open(CONSULT, KEY)) as recording:
+    with closing(FileSpool(folder).open(CONSULT, KEY, new=True)) as recording:
         assert recording.position == 16, "what comes after it is recorded all the same"
 
 
@@ -261,7 +272,7 @@ def test_nothing_is_added_when_nobody_knows_where_the_recording_ended(folder: Pa
     damaged[BORN_BYTES] ^= 1  # the length of the first record
     path.write_bytes(damaged)
     with pytest.raises(Unreadable):
-        FileSpool(folder).open(CONSULT, KEY)
+        FileSpool(folder).open(CONSULT, KEY, new=True)
     with pytest.raises(Unreadable):
         heard(FileSpool(folder))
 
@@ -344,7 +355,7 @@ def test_every_synced_byte_comes_back_in_order(steps: list[tuple[str, object]]) 
         nonces = Nonces(monkeypatch)
         folder = Path(place) / "spool"
         spool = FileSpool(folder)
-        recording = spool.open(CONSULT, KEY)
+        recording = spool.open(CONSULT, KEY, new=True)
         safe, waiting = b"", b""
         for step, value in steps:
             if step == "append":
@@ -355,7 +366,7 @@ def test_every_synced_byte_comes_back_in_order(steps: list[tuple[str, object]]) 
                 safe, waiting = safe + waiting, b""
             elif step == "reopen":
                 recording.close()
-                recording, waiting = spool.open(CONSULT, KEY), b""
+                recording, waiting = spool.open(CONSULT, KEY, new=True), b""
             elif step == "full":
                 with full_after(monkeypatch, value):  # type: ignore[arg-type]
                     if waiting:
@@ -411,7 +422,7 @@ def crashed(spool: FileSpool, recording: Recording, part: float) -> tuple[Record
             whole = keep == size
     recording._target, recording._closed = None, True  # type: ignore[attr-defined]
     recording._lock.release()  # type: ignore[attr-defined]
-    return spool.open(CONSULT, KEY), whole
+    return spool.open(CONSULT, KEY, new=True), whole
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -422,7 +433,7 @@ def test_a_full_disk_is_said_in_words_and_the_writer_goes_on_when_there_is_room(
         raise OSError(number, "full")
 
     spool = FileSpool(folder)
-    with closing(spool.open(CONSULT, KEY)) as recording:
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         put(recording, b"safe")
         with monkeypatch.context() as patch:
             patch.setattr(module.os, "fsync", full)
@@ -458,7 +469,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     try:
         spool = FileSpool(place / "spool")
         sound = b""
-        with closing(spool.open(CONSULT, KEY)) as recording:
+        with closing(spool.open(CONSULT, KEY, new=True)) as recording:
             ballast = place / "ballast"
             for kilobytes in (300, 200, 100):
                 ballast.write_bytes(bytes(1000 * kilobytes))
@@ -483,7 +494,7 @@ from pathlib import Path
 from uuid import UUID
 from transcribe.store.spool import FileSpool
 
-recording = FileSpool(Path(sys.argv[1])).open(UUID(int=1), bytes(32))
+recording = FileSpool(Path(sys.argv[1])).open(UUID(int=1), bytes(32), new=True)
 number = recording.position // 4
 while True:
     for _ in range(number % 7 + 1):
@@ -505,7 +516,7 @@ def test_a_killed_writer_leaves_all_that_it_said_was_safe(folder: Path) -> None:
             for _ in range(moments.randrange(1, 60)):
                 acknowledged = int(writer.stdout.readline())
             with pytest.raises(Conflict):
-                FileSpool(folder).open(CONSULT, KEY)
+                FileSpool(folder).open(CONSULT, KEY, new=True)
             writer.send_signal(signal.SIGKILL)
             for line in writer.stdout:
                 if line.endswith(b"\n"):

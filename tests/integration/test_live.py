@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import re
 import socket as sockets
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import anyio
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -25,7 +28,7 @@ from tests.live_client import HEAD, LiveClient
 from tests.live_server import BOTH, CONSULT, GP, KEY, LiveHouse, served
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Space, Status
-from transcribe.errors import StoreUnavailable
+from transcribe.errors import DiskFull, StoreUnavailable
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemorySpool
 from transcribe.web import guard, ingest
@@ -161,7 +164,19 @@ def test_frames_that_come_twice_count_once_and_a_gap_is_asked_for(house: LiveHou
 
 @pytest.mark.parametrize(
     "message",
-    [b"", b"\0\0\0\0", HEAD.pack(0) + bytes(FRAME + 2), "", "[]", '"end"', '{"end": -1}', '{"end": "1"}', "{" * 5000],
+    [
+        b"",
+        b"\0\0\0\0",
+        HEAD.pack(0) + bytes(FRAME + 2),
+        "",
+        "[]",
+        '"end"',
+        '{"end": -1}',
+        '{"end": "1"}',
+        '{"end": true}',
+        "{" * 5000,
+        "[" * 999,
+    ],
 )
 def test_what_is_no_frame_and_no_order_ends_the_connection(house: LiveHouse, base: str, message: str | bytes) -> None:
     house.begin()
@@ -396,9 +411,9 @@ def test_without_a_session_there_is_no_connection(house: LiveHouse, base: str) -
             assert Line(socket).closed() == guard.LOG_IN
 
 
-def test_an_unknown_consult_is_said(house: LiveHouse, base: str) -> None:
+def test_an_unknown_consult_is_said_and_nothing_is_thrown_away_for_it(house: LiveHouse, base: str) -> None:
     with line(house, base, UUID(int=9)) as client:
-        assert client.hear()["code"] == "destroyed"
+        assert client.hear()["code"] == "refused"
         assert client.closed() == ingest.NO_FURTHER
 
 
@@ -425,6 +440,176 @@ def test_the_end_of_a_session_ends_the_connection_and_a_new_one_goes_on(
     assert (client.logins, client.connections, client.broken) == (2, 2, [])
     assert client.stored is not None
     assert client.stored["frames"] == 60
+
+
+@pytest.mark.parametrize("talking", [True, False])
+def test_who_logs_out_is_not_recorded_any_longer(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch, talking: bool
+) -> None:
+    """Without a word from the client, too; what came before it is safe."""
+    assert guard.LIVE_CHECK_S <= 2.0
+    monkeypatch.setattr(guard, "LIVE_CHECK_S", 0.05)
+    house.begin()
+    session = house.access.use_key(KEY)
+    url = f"{base.replace('http', 'ws')}{PAGE}/opname"
+    headers = {"Cookie": f"transcribe-{base.rpartition(':')[2]}={session}"}
+    with connect(url, origin=base, additional_headers=headers, proxy=None) as socket:  # type: ignore[arg-type]
+        client = Line(socket)
+        client.hear()
+        client.send(0)
+        client.acknowledged(1)
+        if talking:
+            client.send(1)
+        house.access.close(session)
+        assert client.closed() == guard.LOG_IN
+    until(lambda: house.heard() == frames(1 + talking))
+
+
+def test_a_session_lives_by_the_sound_and_not_by_the_connection(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "LIVE_CHECK_S", 0.01)
+    asked: list[bool] = []
+    real = house.access.session
+
+    def session(session_id: str, *, idle: Any, passive: bool) -> Any:
+        asked.append(passive)
+        return real(session_id, idle=idle, passive=passive)
+
+    monkeypatch.setattr(house.access, "session", session)
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        until(lambda: asked[-3:] == [True] * 3)
+        asked.clear()
+        client.send(0)
+        client.acknowledged(1)
+        until(lambda: False in asked)
+        until(lambda: asked[-3:] == [True] * 3)
+
+
+def test_the_sound_does_not_wait_for_the_session(house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is asked for it beside the sound: one that hangs, or is away, keeps nobody from being recorded."""
+    monkeypatch.setattr(guard, "LIVE_CHECK_S", 0.01)
+    house.begin()
+    answers = threading.Event()
+
+    def session(*_: object, **__: object) -> Any:
+        answers.wait(30)
+        raise StoreUnavailable
+
+    with line(house, base) as client:
+        client.hear()
+        monkeypatch.setattr(house.access, "session", session)
+        try:
+            client.send(0, 1, 2)
+            client.acknowledged(3)
+        finally:
+            answers.set()
+        client.send(3)
+        client.acknowledged(4)
+
+
+@contextmanager
+def logged() -> Iterator[list[logging.LogRecord]]:
+    """What our own loggers say meanwhile."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    ours = logging.getLogger("transcribe")
+    level = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield records
+    finally:
+        ours.removeHandler(handler)
+        ours.setLevel(level)
+
+
+def test_a_recording_that_ends_as_it_should_leaves_nothing_to_its_client(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with logged() as records:
+        with line(house, base) as client:
+            client.hear()
+            client.send(0)
+            client.say(end=1)
+            assert client.hear("stored")["frames"] == 1
+            assert client.closed() == ingest.DONE
+        with line(house, base) as again:
+            assert again.hear()["stored"] is True
+    assert [record.getMessage() for record in records if "frames of a recording" in record.msg] == []
+
+
+@pytest.mark.parametrize("sent", ["websocket.accept", "websocket.send"])
+def test_a_client_that_is_gone_is_no_error(house: LiveHouse, sent: str) -> None:
+    """A server says so with an ``OSError`` when we send (ASGI)."""
+    house.begin()
+    cookies = f"transcribe-80={house.access.use_key(KEY)}"
+    headers = {"Host": "127.0.0.1", "Origin": "http://127.0.0.1", "Cookie": cookies}
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": f"{PAGE}/opname",
+        "raw_path": f"{PAGE}/opname".encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "subprotocols": [],
+    }
+    tried: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        tried.append(message["type"])
+        if message["type"] == sent:
+            raise ConnectionResetError
+
+    with logged() as records:
+        anyio.run(house.app, scope, receive, send)
+    assert tried[-1] == sent
+    assert [record for record in records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("trouble", [DiskFull, StoreUnavailable])
+def test_who_records_is_told_to_come_back_when_finishing_fails(
+    house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    house.begin()
+
+    def fails(*_: object) -> int:
+        raise trouble
+
+    client = LiveClient(base, KEY, CONSULT, frames(60), speed=4.0)
+    client.start()
+    until(lambda: client.acked > 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.audio, "write", fails)
+        with pytest.raises(trouble):
+            house.recorder.finish(GP, CONSULT)
+        assert house.store.consult(CONSULT).status is Status.RECORDING
+    client.join(30)
+    assert set(client.closed) <= {ingest.TRY_AGAIN}
+    assert (client.given_up, client.broken) == (False, [])
+    assert client.stored is not None
+    assert client.stored["frames"] == 60
+
+
+def test_the_recording_of_another_machine_is_refused_and_the_client_keeps_its_sound(
+    house: LiveHouse, base: str
+) -> None:
+    house.begin()
+    house.spool.delete(CONSULT)  # it lies elsewhere
+    with line(house, base) as client:
+        answer = client.hear()
+        assert answer["code"] == "elsewhere"
+        assert "andere server" in answer["error"]
+        assert client.closed() == ingest.TRY_AGAIN
+    assert house.spool.consults() == []
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

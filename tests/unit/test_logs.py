@@ -141,3 +141,14 @@ def test_a_whole_process_that_fails_in_every_way_says_nothing_of_what_it_held(fo
     assert sum("ValueError" in line for line in lines) >= 4, done.stderr
     if form == "json":
         assert all(json.loads(line)["ts"] for line in lines)
+
+
+@pytest.mark.parametrize("formatter", [logs.JsonLines(), logs.Text()])
+def test_of_tasks_that_failed_together_the_first_is_told(formatter: logging.Formatter) -> None:
+    inner = caught()
+    group = ExceptionGroup(CANARY, [ExceptionGroup(CANARY, [inner]), OSError()])
+    assert logs.place(group) == logs.place(inner)
+    line = formatter.format(record(error=group))
+    assert "ValueError" in line
+    assert "Group" not in line
+    assert CANARY not in line

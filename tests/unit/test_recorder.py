@@ -25,7 +25,7 @@ from transcribe.errors import (
     Unreadable,
     WrongStatus,
 )
-from transcribe.recorder import AlreadyStopped, Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
+from transcribe.recorder import Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
 from transcribe.workflow import Workflow
 from transcribe.writer import PCM, Writer
@@ -640,6 +640,8 @@ def test_sound_of_an_earlier_recording_is_never_continued_nor_removed(house: Hou
     house.later(days=1)
     house.recorder.finish_abandoned()
     assert house.consult(consult_id).status is Status.CONSENTED
+    house.workflow.receive(GP, consult_id, [b"a file"], ONE)
+    house.recorder.finish_abandoned()
     with house.spool.read(consult_id, key) as file:
         assert file.read() == b"ab" * SECOND
     house.workflow.withdraw(GP, consult_id)

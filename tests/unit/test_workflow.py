@@ -676,3 +676,79 @@ def test_only_a_doctor_throws_a_draft_away() -> None:
     with pytest.raises(NotAllowed):
         workflow.discard(POH, consult.id)
     workflow.discard(GP, consult.id)
+
+
+@pytest.mark.parametrize("trouble", [StoreUnavailable, OSError])
+@pytest.mark.parametrize("end", ["withdraw", "discard"])
+def test_what_was_done_is_not_called_failed_when_its_sound_can_not_be_reached(monkeypatch, trouble, end) -> None:
+    service = scripted_service()
+    consult = consented(service.workflow)
+    service.recorder.start(GP, consult.id, BOTH)
+    service.audio.write(consult.id, "pcm", b"k" * 32, [b"x"])
+
+    def away(*_):
+        raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.audio, "delete", away)
+        ended = getattr(service.workflow, end)(GP, consult.id)
+    assert ended.status is service.workflow.consult(consult.id).status is not Status.RECORDING
+    assert service.spool.consults() == []  # what is on this machine goes all the same
+    assert service.audio.names(consult.id) == ["pcm"]
+    service.keeper.tend()
+    assert service.audio.names(consult.id) == []
+    assert all(proof.cleared_at for proof in service.store.certificates(consult.id))
+
+
+def test_a_signature_stands_when_the_sound_can_not_be_reached(monkeypatch) -> None:
+    service = scripted_service()
+
+    def away(*_):
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.audio, "delete", away)
+        consult = approved(service)
+    assert consult.status is Status.APPROVED
+    assert service.audio.names(consult.id) != []
+    service.keeper.tend()
+    assert service.audio.names(consult.id) == []
+
+
+def test_a_file_that_is_no_sound_is_said_also_when_it_can_not_be_removed(monkeypatch) -> None:
+    service = scripted_service(decoder=ScriptedDecoder(probe_problem=NotAudio()))
+
+    def away(*_):
+        raise StoreUnavailable
+
+    monkeypatch.setattr(service.audio, "delete", away)
+    with pytest.raises(NotAudio):
+        recorded(service.workflow)
+
+
+def test_a_proof_that_can_not_be_completed_holds_up_no_other(monkeypatch) -> None:
+    service = scripted_service()
+    stuck, other = drafted(service), drafted(service)
+    delete = service.audio.delete
+
+    def away(consult_id, name=None):
+        if consult_id == stuck.id:
+            raise StoreUnavailable
+        delete(consult_id, name)
+
+    def open_purposes(consult):
+        return {proof.purpose for proof in service.store.certificates(consult.id) if not proof.cleared_at}
+
+    monkeypatch.setattr(service.audio, "delete", away)
+    for consult in (stuck, other):
+        service.workflow.discard(GP, consult.id)
+    service.audio.write(other.id, "left-over", b"k" * 32, [b"x"])
+    for _ in range(2):
+        service.keeper.tend()
+        assert open_purposes(stuck) == {KeyPurpose.SOURCE}, "its sound is still there"
+        assert open_purposes(other) == set()
+        assert service.audio.names(other.id) == []
+    monkeypatch.setattr(service.audio, "delete", delete)
+    service.keeper.tend()
+    assert service.audio.names(stuck.id) == []
+    assert open_purposes(stuck) == set()

@@ -62,11 +62,11 @@ class FileSpool:
         for gone in self._folder.glob(f"*{_GONE}"):
             _remove(gone)
 
-    def open(self, consult_id: UUID, key: bytes) -> SegmentWriter:
+    def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> SegmentWriter:
         """Also raises ``DiskFull``, and ``Unreadable`` when it can't be told where the recording ended."""
         folder = self._of(consult_id)
         with _disk_full():
-            if not folder.is_dir():
+            if new and not folder.is_dir():
                 make_private(folder)
                 sync_folder(self._folder)
         lock = _Lock(folder)

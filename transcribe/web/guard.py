@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import anyio
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transcribe.errors import StoreUnavailable
-from transcribe.logs import place
+from transcribe.logs import first, place
 from transcribe.ports import Session
 from transcribe.web.access import Access, ForgedRequest, NotLoggedIn, UnknownHost
 from transcribe.web.errors import answer
@@ -30,8 +30,8 @@ STATIC = "/static/"
 PASSIVE = re.compile(r"/werklijst|/consult/[^/]+/(voortgang|opname/stand|stand/\d+)")
 #: The only address that takes a WebSocket: the sound of a recording.
 LIVE = re.compile(r"/consult/[^/]+/opname")
-#: While sound comes in somebody is at work: the session is kept awake, and asked for again, this often (seconds).
-LIVE_CHECK_S = 60.0
+#: How often the session behind a recording is asked for (seconds). Sound that came in since then keeps it awake.
+LIVE_CHECK_S = 2.0
 #: Close codes of ours, as the client sees them.
 FORBIDDEN, LOG_IN, BROKEN, TRY_AGAIN = 1008, 4401, 1011, 1013
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -113,31 +113,40 @@ class Guard:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket: host, origin and session as for a page, and the session again for as long as it lasts."""
         connection = HTTPConnection(scope)
-        accepted = False
+        accepted = closed = gone = heard = logged_out = False
 
         async def noting(message: Message) -> None:
-            nonlocal accepted
+            nonlocal accepted, closed, gone
             accepted = accepted or message["type"] == "websocket.accept"
-            await send(message)
+            closed = closed or message["type"] == "websocket.close"
+            try:
+                await send(message)
+            except OSError:  # so says ASGI that nobody is there any more
+                closed = gone = True
+                raise
 
-        def session() -> Session:
-            return self._session(connection, passive=False)
-
-        checked = time.monotonic()
-
-        async def watched() -> Message:
-            nonlocal checked
+        async def hearing() -> Message:
+            nonlocal heard
             message = await receive()
-            if message["type"] == "websocket.receive" and time.monotonic() - checked > LIVE_CHECK_S:
-                checked = time.monotonic()
-                try:
-                    await run_in_threadpool(session)
-                except StoreUnavailable:
-                    log.info("a recording goes on while the database is away")
-                except NotLoggedIn:
-                    await send({"type": "websocket.close", "code": LOG_IN})
-                    return {"type": "websocket.disconnect", "code": LOG_IN}
+            heard = heard or message["type"] == "websocket.receive"
             return message
+
+        def session(*, passive: bool = False) -> Session:
+            return self._session(connection, passive=passive)
+
+        async def watch() -> None:
+            """Beside the sound, which does not wait for the database."""
+            nonlocal heard, logged_out
+            while True:
+                await anyio.sleep(LIVE_CHECK_S)
+                passive, heard = not heard, False
+                try:
+                    await run_in_threadpool(session, passive=passive)
+                except StoreUnavailable:
+                    continue  # the recording goes on
+                except NotLoggedIn:
+                    logged_out = True
+                    tasks.cancel_scope.cancel()
 
         try:
             if host_name(connection) not in self._hosts:
@@ -147,7 +156,12 @@ class Guard:
                 raise ForgedRequest
             check_origin(connection)
             connection.state.session = await run_in_threadpool(session)
-            await self._app(scope, watched, noting)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(watch)
+                await self._app(scope, hearing, noting)
+                tasks.cancel_scope.cancel()
+            if logged_out and not closed:
+                await noting({"type": "websocket.close", "code": LOG_IN})
         except (UnknownHost, ForgedRequest):
             await receive()
             await send({"type": "websocket.close", "code": FORBIDDEN})
@@ -158,8 +172,11 @@ class Guard:
             code = LOG_IN if isinstance(refused, NotLoggedIn) else TRY_AGAIN
             await send({"type": "websocket.close", "code": code})
         except Exception as error:  # noqa: BLE001  (the outermost place: nothing a person said reaches the log)
-            log.error("error in a recording: %s at %s", type(error).__name__, place(error))
-            if accepted:
+            if gone:
+                log.info("a recording client went away")
+                return
+            log.error("error in a recording: %s at %s", type(first(error)).__name__, place(error))
+            if accepted and not closed:
                 await send({"type": "websocket.close", "code": BROKEN})
 
     def _session(self, request: HTTPConnection, *, passive: bool) -> Session:

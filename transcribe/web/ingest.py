@@ -25,9 +25,9 @@ from starlette.websockets import WebSocketDisconnect
 from consent import ConsentMissing
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.consult import Consult, Status
-from transcribe.errors import N_, Conflict, DiskFull, Erased, InvalidInput, NotFound, StoreUnavailable, TranscribeError
+from transcribe.errors import N_, Conflict, DiskFull, Erased, InvalidInput, StoreUnavailable, TranscribeError
 from transcribe.policy import RIGHTS
-from transcribe.recorder import FINISHED, OVER, RUNNING, AlreadyStopped, Live, NothingRecorded, TakenOver
+from transcribe.recorder import FINISHED, OVER, RUNNING, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.views import LAYOUT_SPEAKERS, Layout, consult_view
@@ -235,12 +235,12 @@ class Stream:
     def _order_came(self, text: str) -> None:
         try:
             order = json.loads(text) if len(text) <= MAX_TEXT else None
-        except ValueError:
+        except (ValueError, RecursionError):
             order = None
         if not isinstance(order, dict):
             raise BadFrame
         if "end" in order:
-            if not isinstance(order["end"], int) or order["end"] < 0:
+            if type(order["end"]) is not int or order["end"] < 0:  # a bool is an int as well
                 raise BadFrame
             self._end = min(order["end"], self._most)
         self._orders += [name for name in ("pause", "resume") if order.get(name) is True]
@@ -373,7 +373,8 @@ class Stream:
         try:
             self._put(b"".join(self._waiting))
         except (TranscribeError, OSError):
-            log.info("%d frames of a recording are left to their client", len(self._waiting))
+            if self._waiting:
+                log.info("%d frames of a recording are left to their client", len(self._waiting))
         self._recording.close()
 
 
@@ -383,12 +384,14 @@ def _kind(problem: Exception) -> tuple[str, int]:
         return "taken-over", NO_FURTHER
     if isinstance(problem, StoreUnavailable | DiskFull):
         return "unavailable", TRY_AGAIN
-    if isinstance(problem, Erased | NotFound):
+    if isinstance(problem, Erased):  # not NotFound: after a restore the client may have the only copy
         return "destroyed", NO_FURTHER
     if isinstance(problem, NothingRecorded):
         return "nothing", NO_FURTHER
     if isinstance(problem, AlreadyStopped):
         return "stopped", NO_FURTHER
+    if isinstance(problem, Elsewhere):
+        return "elsewhere", TRY_AGAIN
     if isinstance(problem, Conflict):
         return "busy", TRY_AGAIN
     return "refused", NO_FURTHER

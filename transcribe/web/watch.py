@@ -16,15 +16,18 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
-from transcribe.consult import Reason, Space, Status
+from transcribe.consult import Lane, Reason, Space, Status
 from transcribe.health import Examined, alive, examine
-from transcribe.vitals import Vitals
+from transcribe.vitals import Queue, Vitals
 
 router = APIRouter()
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: What a proxy adds: a request with one of these comes from elsewhere, whatever its address says.
 FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+
+#: An empty one has a figure too, 0: an alarm on a figure that is not there never sounds.
+STANDARD_QUEUES = tuple(f"{kind}.{lane.value}" for lane in Lane for kind in ("asr", "note"))
 
 
 class Watch:
@@ -37,26 +40,36 @@ class Watch:
         space: Callable[[], Space],
         min_free_percent: float,
         check_key: Callable[[], None] = lambda: None,
+        ask_sound: Callable[[], object] = lambda: None,
         metrics_token: str = "",
         fresh_s: float = 1.0,
     ) -> None:
-        """``vitals`` to ``check_key``: as in ``health.examine``, which is done once in ``fresh_s`` seconds.
+        """``vitals`` to ``ask_sound``: as in ``health.examine``, which is done once in ``fresh_s`` seconds.
 
         Whoever may ask without a log-in must not keep the database busy, nor all our threads when that is stuck.
         """
         self.metrics_token = metrics_token
-        self._examine = partial(examine, vitals, space, min_free_percent=min_free_percent, check_key=check_key)
+        self._examine = partial(
+            examine, vitals, space, min_free_percent=min_free_percent, check_key=check_key, ask_sound=ask_sound
+        )
         self._fresh_s = fresh_s
         self._lock = threading.Lock()
         self._found: Examined | None = None
         self._found_at = 0.0  # monotonic
 
     def examine(self) -> Examined:
-        with self._lock:
+        """While somebody else is at it: what was found the time before."""
+        known = self._found
+        if not self._lock.acquire(blocking=known is None):
+            assert known is not None
+            return known
+        try:
             if self._found is None or time.monotonic() - self._found_at >= self._fresh_s:
                 self._found = self._examine()
                 self._found_at = time.monotonic()
             return self._found
+        finally:
+            self._lock.release()
 
 
 def watch_of(request: Request) -> Watch:
@@ -118,14 +131,16 @@ class ServiceCollector(Collector):
 
 
 def _of(vitals: Vitals) -> Iterator[Metric]:
-    waiting = [([queue.name, "waiting"], queue.waiting) for queue in vitals.queues]
-    running = [([queue.name, "running"], queue.running) for queue in vitals.queues]
+    queues = {name: Queue(name=name, waiting=0, running=0, oldest_s=0.0) for name in STANDARD_QUEUES}
+    queues |= {queue.name: queue for queue in vitals.queues}
+    waiting = [([queue.name, "waiting"], queue.waiting) for queue in queues.values()]
+    running = [([queue.name, "running"], queue.running) for queue in queues.values()]
     yield _labelled("transcribe_queue_jobs", "Jobs by queue and state.", ["queue", "state"], [*waiting, *running])
     yield _labelled(
         "transcribe_queue_oldest_seconds",
         "How long the oldest waiting job waits.",
         ["queue"],
-        [([queue.name], queue.oldest_s) for queue in vitals.queues],
+        [([queue.name], queue.oldest_s) for queue in queues.values()],
     )
     kinds: dict[tuple[str, str, str], int] = {}
     for worker in alive(vitals):
@@ -164,8 +179,6 @@ def _of(vitals: Vitals) -> Iterator[Metric]:
         "Destroyed keys whose files or copies still have to go.",
         value=vitals.uncleared,
     )
-    for name, value in vitals.extra.items():
-        yield GaugeMetricFamily(f"transcribe_{name}", "See docs/operations.md.", value=value)
 
 
 def _labelled(
