@@ -54,16 +54,19 @@ class Scene:
     def measured(self, what: str, seconds: float) -> None:
         self.figures.setdefault(what, []).append(round(seconds, 3))
 
-    def in_a_job(self) -> Attempt:
-        """A worker that just began a job, at some moment in it."""
+    def in_a_job(self, *, replaceable: bool = False) -> Attempt:
+        """A worker that just began a job, at some moment in it. ``replaceable``: of a lane that has two."""
 
         def found() -> Attempt | None:
             running = [one for one in self.service.diary.running() if one.stage == Stage.TRANSCRIBE.value]
+            if replaceable:
+                live = {process.pid for process in self.service.children("worker") if "live" in process.cmdline()}
+                running = [one for one in running if one.pid in live]
             return self.rng.choice(running) if running else None
 
         attempt = until(found, "no worker begins a job", PATIENCE_S, every=0.005)
         time.sleep(self.rng.uniform(0, 0.5))
-        return attempt if attempt.running else self.in_a_job()
+        return attempt if attempt.running else self.in_a_job(replaceable=replaceable)
 
     def worker(self) -> tuple[int, Attempt | None]:
         """Mostly one that is in a job."""
@@ -224,7 +227,8 @@ def stop_service(scene: Scene) -> str:
 
 def freeze_worker(scene: Scene) -> str:
     """For twice as long as a lease lasts without a sign of life. When it wakes it must find out, and go."""
-    pid, attempt = scene.worker()
+    attempt = scene.in_a_job(replaceable=True)
+    pid = attempt.pid
     scene.service.diary.frozen.add(pid)
     began = time.monotonic()
     os.kill(pid, signal.SIGSTOP)
@@ -240,7 +244,8 @@ def freeze_worker(scene: Scene) -> str:
 
 def hold_long(scene: Scene) -> str:
     """Longer than a lease lasts: it is as if it were frozen."""
-    pid, attempt = scene.worker()
+    attempt = scene.in_a_job(replaceable=True)
+    pid = attempt.pid
     scene.service.diary.frozen.add(pid)
     began = time.monotonic()
     _held(scene, pid, signal.SIGUSR1)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from transcribe import logs
 from transcribe.backup_cli import add_commands
@@ -26,11 +28,33 @@ _ = translations(preferred_language()).gettext
 
 # Exit codes a script can use.
 EXIT_FAILED = 1  # something went wrong; the message says what
+EXIT_USAGE = 2  # an option or argument is missing or impossible
 EXIT_REFUSED = 3  # a rule said no (no consent, wrong status)
 EXIT_BAD_AUDIO = 4  # the recording can't be used
 EXIT_SETUP = 5  # the installation needs something
 
+
+class Group(TyperGroup):
+    """Says in Dutch what is wrong with an option; the library's own sentences are English."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            options = [name for name in getattr(wrong.param, "opts", ()) if name.startswith("-")]
+            name = options[0] if options else getattr(wrong.param, "name", None) or ""
+            choices = wrong.message.partition(" is not one of ")[2].rstrip(".")
+            message = _("{name} ontbreekt of kan zo niet. Kijk bij: {command} --help.")
+            if choices:
+                message = _("{name}: kies uit {choices}.")
+            command = wrong.ctx.command_path if wrong.ctx else ctx.command_path
+            message = message.format(name=name, choices=choices, command=command)
+            err().print(message, style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(EXIT_USAGE) from None
+
+
 cli = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -99,14 +123,12 @@ def friendly() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        # names of settings only: a value could be a password
-        names = ", ".join(sorted({str(part) for item in error.errors() for part in item["loc"]}))
         message = _("Een instelling heeft een waarde die niet kan: {names}. Kijk bij --help of in settings.py.")
+        names = ", ".join(sorted({_allowed(item) for item in error.errors()}))
         err().print(message.format(names=names), style="red", markup=False)
         raise typer.Exit(EXIT_SETUP) from None
     except OSError as error:
-        message = _("Een bestand of map is niet te lezen of te schrijven: {reason}.")
-        err().print(message.format(reason=error.strerror or type(error).__name__), style="red", markup=False)
+        err().print(_of_file(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from None
     except (ConsentMissing, ConsentProblem) as error:
         err().print(str(error), style="red", markup=False)
@@ -124,6 +146,51 @@ def friendly() -> Iterator[None]:
         elif isinstance(error, AudioProblem):
             code = EXIT_BAD_AUDIO
         raise typer.Exit(code) from None
+
+
+def _allowed(item: Any) -> str:
+    """Name of a setting (of pydantic's ``ErrorDetails``) and what it may be, never what it is: it may be a password."""
+    name = ".".join(map(str, item["loc"]))
+    known = {
+        "asr_on": _("leeg, gpu of de naam van een model"),
+        "metrics_token": _("20 tekens of meer, zonder spaties"),
+        "practice": _("hoogstens 60 letters, cijfers, spaties, punten en streepjes"),
+        "user_role": _("huisarts, waarnemer, poh of assistente"),
+    }
+    limits = item.get("ctx", {})
+    match item["type"]:
+        case _ if name in known:
+            may_be = known[name]
+        case "literal_error" | "enum":
+            may_be = limits["expected"].replace(" or ", ", ").replace("'", "")
+        case "greater_than_equal":
+            may_be = _("minstens {least}").format(least=limits["ge"])
+        case "less_than_equal":
+            may_be = _("hoogstens {most}").format(most=limits["le"])
+        case "bool_parsing":
+            may_be = _("0 of 1")
+        case "int_parsing" | "int_from_float" | "float_parsing":
+            may_be = _("een getal")
+        case _:
+            return name
+    return f"{name} ({may_be})"
+
+
+def _of_file(error: OSError) -> str:
+    """Which file or folder, what is wrong with it, and what to do."""
+    sentences = {
+        errno.ENOENT: _("{path} is er niet. Controleer de naam, en of de schijf is aangesloten."),
+        errno.EACCES: _("{path} is voor dit account niet te lezen of te schrijven. Controleer de rechten."),
+        errno.EPERM: _("{path} is voor dit account niet te lezen of te schrijven. Controleer de rechten."),
+        errno.EROFS: _("{path} staat op een schijf die alleen te lezen is. Kies een andere plaats."),
+        errno.ENOTDIR: _("{path}: een deel van dat pad is geen map. Controleer de naam."),
+        errno.EISDIR: _("{path} is een map; hier is een bestand nodig."),
+        errno.ENOSPC: _("De schijf is vol. Maak ruimte vrij en probeer het opnieuw."),
+    }
+    code = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    sentence = sentences.get(error.errno or 0, _("{path} is niet te lezen of te schrijven ({code})."))
+    path = error.filename if isinstance(error.filename, str) else _("Een bestand of map")
+    return sentence.format(path=path, code=code)
 
 
 def translated(error: TranscribeError) -> str:
@@ -221,11 +288,12 @@ def serve(
             case None:
                 serve_machine(settings, live_workers=workers, browser=browser, warn=_no_model)
             case Part.WEB:
-                # one that was started again must not open the browser once more
-                first = browser and life < 2
-                serve_web(
-                    settings, ready=lambda address, ticket: _ready(address, ticket, browser=first), warn=_no_model
-                )
+
+                def ready(address: str, ticket: str) -> None:
+                    if life < 2:  # one that was started again opens no browser, and puts no new key into the journal
+                        _ready(address, ticket, browser=browser)
+
+                serve_web(settings, ready=ready, warn=_no_model)
             case Part.WORKER:
                 raise typer.Exit(serve_worker(settings, Lane(lane.value)))
 
@@ -442,7 +510,7 @@ def eval_draft(
         problems = [result for result in results if result.problem]
         for result in problems:
             err().print(f"{result.file.name}: {result.problem}", style="red", markup=False)
-        out().print(_("{count} concepten geschreven.").format(count=len(results) - len(problems)))
+        out().print(_("Concepten geschreven: {count}.").format(count=len(results) - len(problems)))
         if problems or not results:
             raise typer.Exit(EXIT_FAILED)
 

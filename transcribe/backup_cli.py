@@ -149,10 +149,12 @@ def add_commands(
                 erased = _("Na de reservekopie gewist en dus weer gewist: {what}.")
                 out().print(erased.format(what=_consults(done.erased)))
             if done.unfinished:
-                unfinished = _("Van een opname die nog liep staat geen geluid in de reservekopie: {what}. Neem opnieuw op.")
+                unfinished = _(
+                    "Van een opname die nog liep staat geen geluid in de reservekopie: {what}. Neem opnieuw op."
+                )
                 out().print(unfinished.format(what=_consults(done.unfinished)))
             if done.keys_at is not None:
-                age = _("De sleutelkopie is van {at} (UTC). Wat daarna is gewist, is nu terug: wis dat opnieuw.")
+                age = _("De sleutelkopie is van {at} (UTC); wat daarna is gewist, is nu terug. Wis dat opnieuw.")
                 out().print(age.format(at=f"{done.keys_at:%d-%m-%Y %H:%M}"))
             out().print(
                 _("Maak nu een nieuwe reservekopie naar elke schijf: dan worden hun sleutelkopieën weer bijgehouden.")

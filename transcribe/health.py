@@ -19,6 +19,7 @@ class Problem(StrEnum):
     MASTER_KEY = "master-key"
     NO_WORKER = "no-worker"
     NO_MODEL = "no-model"
+    SOUND_STORE = "sound-store"
     DISK_LOW = "disk-low"
     LOST_SOUND = "lost-sound"
 
@@ -28,6 +29,9 @@ PROBLEM_TEXT: dict[Problem, str] = {
     Problem.MASTER_KEY: N_("De hoofdsleutel past niet bij de database. Zet de goede terug uit uw back-up."),
     Problem.NO_WORKER: N_("Er wacht werk waar geen verwerker voor is. Start er een (transcribe serve)."),
     Problem.NO_MODEL: N_("Er wacht werk en geen verwerker heeft een spraakmodel (transcribe models list)."),
+    Problem.SOUND_STORE: N_(
+        "De opslag van het geluid is niet bereikbaar: opnamen worden niet afgerond. Controleer die en het netwerk."
+    ),
     Problem.DISK_LOW: N_("De schijf is bijna vol: er begint geen nieuwe opname. Maak ruimte vrij."),
     Problem.LOST_SOUND: N_("Bewaard geluid is niet terug te lezen. Bel de ondersteuning voordat u iets wist."),
 }
@@ -48,8 +52,11 @@ def examine(
     *,
     min_free_percent: float,
     check_key: Callable[[], None] = lambda: None,
+    ask_sound: Callable[[], object] = lambda: None,
 ) -> Examined:
-    """``check_key`` raises ``SetupProblem`` when the master key is not the database's. Never raises itself."""
+    """``check_key`` raises ``SetupProblem`` when the master key is not the database's; ``ask_sound`` raises when the
+    store of the sound does not answer. Never raises itself.
+    """
     found: list[Problem] = []
     vitals = None
     try:
@@ -59,6 +66,10 @@ def examine(
         found.append(Problem.MASTER_KEY)
     except TranscribeError:
         found.append(Problem.DATABASE)
+    try:
+        ask_sound()
+    except (TranscribeError, OSError):
+        found.append(Problem.SOUND_STORE)
     room = None
     try:
         room = space()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -23,6 +24,8 @@ from transcribe.web.views import STOPPED_TEXT
 
 #: Of a web that runs, on this machine.
 ANSWER_S = 3.0
+#: Workers that gave no sign of life for so long are counted and not listed any more.
+GONE_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class Standing:
     oldest_draft: timedelta | None  # how long the oldest draft waits for a person
     backed_up: timedelta | None  # how long ago; None: never, or not known
     copies: tuple[str, ...] = ()  # what is wrong with copies of the keys
+    demo: bool = False
 
     @property
     def well(self) -> bool:
@@ -77,16 +81,32 @@ def look(settings: Settings) -> Standing:
     def space() -> Space:
         return disk.space(settings.data_dir)
 
+    def sound() -> None:
+        if url is not None:  # else nothing runs, and there may never have been any sound
+            ask_sound(settings)
+
     return Standing(
         address=address_of(settings, port=settings.port),
         # of many machines this one may have no web at all
         web=web if web or not settings.database_url else None,
         stopped=url is None,
-        found=examine(read, space, min_free_percent=settings.min_free_percent),
+        found=examine(read, space, min_free_percent=settings.min_free_percent, ask_sound=sound),
         oldest_draft=datetime.now(UTC) - since[0] if since else None,
         backed_up=datetime.now(UTC) - backed_up[0] if backed_up else None,
         copies=tuple(copies),
+        demo=settings.demo,
     )
+
+
+def ask_sound(settings: Settings) -> None:
+    """Raises ``SetupProblem`` or ``OSError`` when it does not answer."""
+    from transcribe.store.blobs import open_blobs
+
+    folder = settings.data_dir / "audio"
+    if "://" in settings.blob_store:
+        open_blobs(settings.blob_store, folder)  # asks at once
+    else:  # opening a folder would make it
+        next((Path(settings.blob_store).expanduser() if settings.blob_store else folder).iterdir(), None)
 
 
 def _answers(settings: Settings) -> bool:
@@ -120,6 +140,8 @@ def shown(standing: Standing, _: Say) -> Iterator[RenderableType]:
             yield Text(_(PROBLEM_TEXT[problem]), style="red")
     if standing.web is False or standing.stopped:
         yield Text(_("De dienst loopt niet. Start hem: transcribe serve."), style="red")
+    if standing.found.vitals is not None and standing.backed_up is None and not standing.demo:
+        yield Text(_("Er is nog nooit een back-up gemaakt. Maak er een: transcribe backup BESTAND."), style="yellow")
     for trouble in standing.copies:
         yield Text(trouble, style="yellow")
 
@@ -138,7 +160,7 @@ def _facts(standing: Standing, _: Say) -> Iterator[tuple[str, str, bool | None]]
         yield _("database"), _("niet bereikbaar") if away else _("loopt"), not away
     if space is not None:
         free = _("{percent} % vrij ({gigabytes} GB)").format(
-            percent=policy.percent_free(space), gigabytes=f"{space.free / 1e9:.0f}"
+            percent=policy.percent_free(space), gigabytes=f"{space.free / 1e9:.1f}"
         )
         yield _("schijf"), free, Problem.DISK_LOW not in found.problems
     if vitals is None:
@@ -171,8 +193,12 @@ def _workers(vitals: Vitals, _: Say) -> Table:
     table = Table(_("verwerker"), _("voor"), _("apparaat"), _("model"), _("leeft"))
     living = alive(vitals)
     for worker in vitals.workers:
+        if worker.beat_s >= GONE_S:
+            continue
         beat = _("ja") if worker in living else _("al {age} niets gehoord").format(age=_age(worker.beat_s, _))
         table.add_row(f"{worker.host} {worker.pid}", worker.lane.value, worker.device, worker.model or "-", beat)
+    if gone := sum(worker.beat_s >= GONE_S for worker in vitals.workers):
+        table.caption = _("Langer dan {n} minuten niets gehoord van: {gone}.").format(n=int(GONE_S // 60), gone=gone)
     return table
 
 

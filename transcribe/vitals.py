@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -48,7 +48,6 @@ class Vitals:
     audio_s: float = 0.0
     work_s: float = 0.0
     uncleared: int = 0  # certificates whose files or key copies still wait to be removed
-    extra: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def real_time_factor(self) -> float | None:

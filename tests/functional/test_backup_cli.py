@@ -30,7 +30,7 @@ def other_dir() -> Iterator[Path]:
         yield folder
 
 
-def cli(*arguments: object) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
     if os.geteuid() == 0:
         base["TRANSCRIBE_OS_USER"] = "nobody"
@@ -41,7 +41,7 @@ def cli(*arguments: object) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=300,
         stdin=subprocess.DEVNULL,
-        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"},
+        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"} | environment,
     )
 
 
@@ -59,15 +59,25 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert cli("backup", "verify", file, "--data-dir", data_dir).returncode == 0
 
     shutil.copytree(data_dir / "keys", other_dir / "keys")
+    demo = cli("restore", file, "--data-dir", other_dir, TRANSCRIBE_DEMO="1")
+    assert demo.returncode == 1
+    assert "echte praktijk en wordt niet teruggezet als een demonstratie" in demo.stderr
     back = cli("restore", file, "--data-dir", other_dir)
     assert back.returncode == 0, back.stderr
-    assert "Teruggezet" in back.stdout
+    assert "Teruggezet: 0 consulten, 0 opnamen" in back.stdout
+    assert "De sleutelkopie is van " in back.stdout
     assert "gegevens" in cli("restore", file, "--data-dir", data_dir).stderr
 
     number = next(word for word in cli("key-copies", "list", "--data-dir", other_dir).stdout.split() if len(word) == 8)
     assert cli("key-copies", "forget", number, "--data-dir", other_dir).returncode == 0
     assert number not in cli("key-copies", "list", "--data-dir", other_dir).stdout
     assert "Niets te doen" in cli("upgrade-database", "--data-dir", other_dir).stdout
+
+    (other_dir / "keys/master.key").unlink()
+    served = cli("serve", "--data-dir", other_dir, "--name", "Dr. Test", "--port", 0)
+    assert served.returncode == 5
+    assert "hoofdsleutel ontbreekt" in served.stderr
+    assert not (other_dir / "keys/master.key").exists(), "a new one would fit nothing that is there"
 
 
 def test_a_damaged_backup_has_an_exit_code(data_dir: Path, tmp_path: Path) -> None:

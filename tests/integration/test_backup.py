@@ -89,10 +89,12 @@ class Practice:
             forget_keys=copies.forget,
         )
 
-    def backup(self, path: Path) -> Done:
-        return back_up(path, store=self.store, url=self.url, blobs=self.blobs, master_key=MASTER, actor="beheerder")
+    def backup(self, path: Path, *, demo: bool = False) -> Done:
+        return back_up(
+            path, store=self.store, url=self.url, blobs=self.blobs, master_key=MASTER, actor="beheerder", demo=demo
+        )
 
-    def restore(self, path: Path, keys: Path | None = None) -> Done:
+    def restore(self, path: Path, keys: Path | None = None, *, demo: bool = False) -> Done:
         return restore(
             path,
             keys or path.with_name(NAME),
@@ -100,6 +102,7 @@ class Practice:
             blobs=self.blobs,
             master_key=MASTER,
             actor="beheerder",
+            demo=demo,
         )
 
     @contextmanager
@@ -279,6 +282,48 @@ def test_a_living_consult_comes_back_whole(here: Practice, there: Practice, disk
     assert there.store.verify_log() is None
 
 
+@pytest.mark.parametrize("status", [Status.RECORDING, Status.PAUSED])
+def test_a_recording_that_was_going_on_can_be_made_again(
+    here: Practice, there: Practice, disk: Path, status: Status
+) -> None:
+    """Its sound is on the disk of the machine that took it in: nobody here could finish it."""
+    running, drafted = here.consult(1, status), here.consult(2)
+    running = replace(running, version=3, channels=(Speaker.HUISARTS, Speaker.PATIENT))
+    here.store.apply(Change(consult=running, audit=event(running.id)))
+    here.backup(disk / "een.backup")
+    assert there.restore(disk / "een.backup").unfinished == 1
+    back = there.store.consult(running.id)
+    assert (back.status, back.channels, back.version) == (Status.CONSENTED, (), 4)
+    assert back.patient_ref == running.patient_ref
+    assert there.store.consult(drafted.id).status is Status.DRAFTED
+    told = there.store.events(running.id)[-1]
+    assert (told.action, told.actor, told.detail) == (Action.STEP_FAILED, "beheerder", "opname niet in de reservekopie")
+    assert there.store.verify_log() is None
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_a_demonstration_never_becomes_a_practice_nor_the_other_way_round(
+    here: Practice, there: Practice, disk: Path, demo: bool
+) -> None:
+    here.consult()
+    here.backup(disk / "een.backup", demo=demo)
+    with pytest.raises(BackupProblem, match="van een demonstratie" if demo else "van een echte praktijk"):
+        there.restore(disk / "een.backup", demo=not demo)
+    assert there.store.consults() == []
+    assert there.restore(disk / "een.backup", demo=demo).contents.consults == 1
+
+
+def test_a_restore_says_of_when_the_copy_of_the_keys_is(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    here.backup(disk / "een.backup")
+    with here.copies() as copies:
+        before = datetime.now(UTC)
+        copies.refresh()
+    written = there.restore(disk / "een.backup").keys_at
+    assert written is not None
+    assert before <= written <= datetime.now(UTC)
+
+
 def test_a_restore_goes_into_a_database_without_tables_too(here: Practice, there: Practice, disk: Path) -> None:
     consult = here.consult()
     here.backup(disk / "een.backup")
@@ -419,6 +464,23 @@ def test_a_restore_wants_an_empty_place_and_the_right_keys(here: Practice, there
     with pytest.raises(BackupProblem, match="andere hoofdsleutel"):
         restore(disk / "een.backup", disk / NAME, url=there.url, blobs=there.blobs, master_key=other, actor="b")
     assert there.store.consults() == []
+
+
+def test_what_is_not_there_is_named(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    path = disk / "een.backup"
+    with pytest.raises(BackupProblem, match=f"De map {disk / 'nergens'} is er niet"):
+        here.backup(disk / "nergens" / "een.backup")
+    here.backup(path)
+    (disk / NAME).rename(disk / "weg")
+    for read in (lambda: verify(path, disk / NAME, master_key=MASTER), lambda: there.restore(path)):
+        with pytest.raises(BackupProblem, match=f"De sleutelkopie {disk / NAME} is er niet"):
+            read()
+    (disk / "weg").rename(disk / NAME)
+    path.unlink()
+    for read in (lambda: verify(path, disk / NAME, master_key=MASTER), lambda: there.restore(path)):
+        with pytest.raises(BackupProblem, match=f"De reservekopie {path} is er niet"):
+            read()
 
 
 def test_the_keys_of_another_practice_are_refused(here: Practice, there: Practice, disk: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
-from uuid import uuid4
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -12,7 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
+from tests.object_server import run_object_server
 from transcribe.consult import Space
+from transcribe.errors import StoreUnavailable
+from transcribe.store.blobs import open_blobs
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
 from transcribe.web import watch
@@ -128,6 +133,44 @@ def test_a_database_that_is_away_is_a_code_and_no_fault(make: Make) -> None:
     assert figure(found, "transcribe_disk_free_bytes") == 400
 
 
+def test_a_store_of_sound_that_went_away_is_found(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_object_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        sound = open_blobs(server.address(), tmp_path)
+        given = make(ask_sound=lambda: sound.names(UUID(int=0)))
+        assert client(given).get("/health/ready").status_code == 200
+        server.process.kill()
+        assert client(given).get("/health/ready").json()["problems"] == ["sound-store"]
+
+
+def test_who_asks_while_an_answer_is_awaited_gets_the_last_one(make: Make) -> None:
+    """All threads of the web would wait on a store that does not answer, and with them all screens."""
+    asked: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            begun.set()
+            assert go_on.wait(60)
+            raise StoreUnavailable
+
+    given = make(ask_sound=ask)
+    assert given.examine().problems == ()
+    slow = threading.Thread(target=given.examine)
+    slow.start()
+    try:
+        assert begun.wait(60)
+        assert given.examine().problems == (), "and does not wait"
+        assert len(asked) == 2
+    finally:
+        go_on.set()
+        slow.join()
+    assert given.examine().problems == ()
+    assert len(asked) == 3
+
+
 def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgres_url: str) -> None:
     execute(
         postgres_url,
@@ -135,8 +178,8 @@ def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgre
             text("""
                 WITH one AS (
                     INSERT INTO consult (id, status, created_at, changed_at, version, channels, upload, missing_s,
-                                         progress_s, lost_s, lane, practice)
-                    VALUES (gen_random_uuid(), 'nieuw', now(), now(), 1, '{}', '', 0, 0, 0, 'live', '') RETURNING id
+                                         progress_s, stumbles, lost_s, lane, practice)
+                    VALUES (gen_random_uuid(), 'nieuw', now(), now(), 1, '{}', '', 0, 0, 0, 0, 'live', '') RETURNING id
                 )
                 INSERT INTO data_key (consult_id, purpose, master, wrapped) SELECT id, 'bron', 'ander', '' FROM one
             """),
@@ -163,6 +206,9 @@ def test_the_figures_are_those_of_the_database(given: Watch, postgres_url: str) 
     assert figure(found, "transcribe_ready") == 1
     assert figure(found, "transcribe_queue_jobs", queue="asr.live", state="waiting") == 2
     assert figure(found, "transcribe_queue_jobs", queue="note.live", state="running") == 1
+    for queue in ("asr.batch", "note.batch"):
+        assert figure(found, "transcribe_queue_jobs", queue=queue, state="waiting") == 0
+        assert figure(found, "transcribe_queue_oldest_seconds", queue=queue) == 0
     assert figure(found, "transcribe_workers", lane="live", device="cuda", model="large-v3") == 1
     assert figure(found, "transcribe_real_time_factor") == 0.25
     assert figure(found, "transcribe_lost_seconds") == 0

@@ -63,6 +63,7 @@ class Contents:
     log_seq: int  # newest row of the access log, 0 when there is none
     log_hash: str
     tables: tuple[SavedTable, ...]  # in an order in which they can be filled
+    demo: bool = False  # of a demonstration: never brought back as a practice, nor the other way round
 
     @property
     def consults(self) -> int:
@@ -77,6 +78,8 @@ class Done:
     sounds: int
     sound_bytes: int
     erased: int = 0  # consults that were erased after the back-up, and so came back as erased
+    unfinished: int = 0  # recordings that were going on, of which no sound is in a back-up
+    keys_at: datetime | None = None  # when the copy of the keys was written; None: an old one, which does not say so
 
 
 def _silent(_: str, __: int, ___: int) -> None:
@@ -94,6 +97,7 @@ def back_up(
     blobs: Blobs,
     master_key: MasterKey,
     actor: str,
+    demo: bool = False,
     progress: Progress = _silent,
 ) -> Done:
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
@@ -104,6 +108,11 @@ def back_up(
     path = path.resolve()
     if path.name == NAME:
         raise BackupProblem(problem=f"{NAME} is de naam van de sleutelkopie. Kies een andere naam voor de back-up.")
+    if not path.parent.is_dir():
+        raise BackupProblem(
+            problem=f"De map {path.parent} is er niet; er is geen reservekopie gemaakt. Controleer de naam en of de "
+            "schijf is aangesloten."
+        )
     copies = KeyCopies(store, url, master_key)
     try:
         with store.alone("back-up") as ours:
@@ -111,7 +120,7 @@ def back_up(
                 raise BackupProblem(problem="Er loopt al een back-up. Wacht tot die klaar is en probeer het opnieuw.")
             with write_envelope(path, Kind.BACKUP, uuid4(), master_key) as file:
                 with _snapshot(url) as tx:
-                    contents = _contents(tx)
+                    contents = _contents(tx, demo=demo)
                     put(file, _ABOUT, [codec.encode(contents)])
                     for number, table in enumerate(contents.tables):
                         progress("Gegevens", number, len(contents.tables))
@@ -128,7 +137,7 @@ def back_up(
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
                 copies.keep(path.parent)
-            store.log(system_event(actor, Action.BACKED_UP, detail=f"{contents.consults} consulten"))
+            store.log(system_event(actor, Action.BACKED_UP, detail=_counted(contents.consults)))
             copies.refresh()
     finally:
         copies.close()
@@ -147,7 +156,7 @@ def _snapshot(url: str) -> Iterator[Connection]:
         yield tx
 
 
-def _contents(tx: Connection) -> Contents:
+def _contents(tx: Connection, *, demo: bool) -> Contents:
     revision = revision_of(tx)
     assert revision is not None
     seq, last = _log_head(tx)
@@ -164,7 +173,12 @@ def _contents(tx: Connection) -> Contents:
             )
             for table in SAVED
         ),
+        demo=demo,
     )
+
+
+def _counted(consults: int) -> str:
+    return "1 consult" if consults == 1 else f"{consults} consulten"
 
 
 def _sounding(tx: Connection) -> list[UUID]:
@@ -230,18 +244,25 @@ def restore(
     blobs: Blobs,
     master_key: MasterKey,
     actor: str,
+    demo: bool = False,
     progress: Progress = _silent,
 ) -> Done:
     """Bring a back-up into an empty database and its sound into ``blobs``, with the keys that are left today.
 
-    All or nothing for the database: sound first, and what was stopped half-way can be done again. Raises
-    ``BackupProblem`` (the target holds data, the file is damaged, the copy of the keys does not belong to it),
-    ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    All or nothing for the database: sound first, and what was stopped half-way can be done again. ``demo`` says what
+    the target is. Raises ``BackupProblem`` (the target holds data or is of the other kind, the file is damaged, the
+    copy of the keys does not belong to it), ``DiskFull``, ``StoreUnavailable``, ``OSError``.
     """
     engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
     copy = read_copy(keys_path, master_key)
     with _opened(path, master_key) as entries, translated(), engine.begin() as tx:
         contents = _read_contents(entries)
+        if contents.demo != demo:
+            raise BackupProblem(
+                problem=f"{path} is van een {_whose(contents.demo)} en wordt niet teruggezet als een {_whose(demo)}. "
+                f"{'Zet TRANSCRIBE_DEMO=1' if contents.demo else 'Laat TRANSCRIBE_DEMO weg'}, of kies een andere "
+                "reservekopie."
+            )
         _check_age(copy, keys_path, contents)
         _prepare(tx, contents)
         for number, table in enumerate(contents.tables):
@@ -264,9 +285,23 @@ def restore(
         sounds, sound_bytes = _bring_sound(entries, blobs, set(_sounding(tx)), progress)
         for consult_id in erased:
             append_log(tx, system_event(actor, Action.ERASED, consult_id, "na de reservekopie"))
-        detail = f"{contents.consults} consulten, {len(erased)} gewist"
+        unfinished = sorted(tx.scalars(_RECORD_AGAIN))
+        for consult_id in unfinished:
+            append_log(tx, system_event(actor, Action.STEP_FAILED, consult_id, "opname niet in de reservekopie"))
+        detail = f"{_counted(contents.consults)}, {len(erased)} gewist"
         append_log(tx, system_event(actor, Action.RESTORED, detail=detail))
-    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes, erased=len(erased))
+    return Done(
+        contents=contents,
+        sounds=sounds,
+        sound_bytes=sound_bytes,
+        erased=len(erased),
+        unfinished=len(unfinished),
+        keys_at=copy.written_at,
+    )
+
+
+def _whose(demo: bool) -> str:
+    return "demonstratie" if demo else "echte praktijk"
 
 
 Entries = Iterator[tuple[str, Iterator[bytes]]]
@@ -274,7 +309,12 @@ Entries = Iterator[tuple[str, Iterator[bytes]]]
 
 @contextmanager
 def _opened(path: Path, master_key: MasterKey) -> Iterator[Entries]:
-    _, stream = open_envelope(path, Kind.BACKUP, master_key)
+    try:
+        _, stream = open_envelope(path, Kind.BACKUP, master_key)
+    except FileNotFoundError:
+        raise BackupProblem(
+            problem=f"De reservekopie {path} is er niet. Controleer de naam en of de schijf is aangesloten."
+        ) from None
     with stream:
         try:
             yield members(stream)
@@ -388,6 +428,14 @@ _ERASED = text("""
     UPDATE consult SET status = :status, reason = NULL, changed_at = now(), version = version + 1
      WHERE id = ANY(:erased)
 """)
+
+# the sound of a recording that is going on is on the machine that takes it in, and in no back-up
+_RECORD_AGAIN = text(f"""
+    UPDATE consult SET status = '{Status.CONSENTED.value}', reason = NULL, channels = '{{}}', changed_at = now(),
+           expires_at = NULL, version = version + 1
+     WHERE status IN ('{Status.RECORDING.value}', '{Status.PAUSED.value}')
+    RETURNING id
+""")  # noqa: S608
 
 
 def _continue_numbers(tx: Connection) -> None:

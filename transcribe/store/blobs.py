@@ -159,10 +159,11 @@ class FolderBlobs:
         if not folder.is_dir():
             return
         # halves too: a writer that is still busy finds its file gone and stores nothing
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        sync_folder(folder)
-        with suppress(OSError):  # a new file came in between, or another process was first
+        with suppress(FileNotFoundError):  # another process was first
+            for path in folder.iterdir():
+                path.unlink(missing_ok=True)
+            sync_folder(folder)
+        with suppress(OSError):  # a new file came in between
             folder.rmdir()
 
     def consults(self) -> list[UUID]:
