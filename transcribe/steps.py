@@ -82,6 +82,12 @@ class Steps:
                 self._draft(consult, lease)
         except (Conflict, Erased, NotFound) as error:
             log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
+            self._tidy(consult_id)
+
+    def _tidy(self, consult_id: UUID) -> None:
+        """What was decoded while the key was destroyed goes at once, not when the keeper comes by."""
+        if any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult_id)):
+            self._audio.delete(consult_id)
 
     def failed(self, consult_id: UUID, lease: Lease) -> None:
         """The worker could not go on: keep the status, say so, leave the recording where it is."""

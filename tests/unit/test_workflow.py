@@ -268,6 +268,21 @@ def test_a_withdrawal_in_the_middle_ends_the_work_and_destroys_everything() -> N
     assert {proof.why for proof in store.certificates(consult.id)} == {"intrekking"}
 
 
+def test_a_withdrawal_while_the_recording_is_decoded_leaves_no_file() -> None:
+    service = scripted_service(transcriber=ScriptedTranscriber(CONSULT))
+    consult = recorded(service.workflow)
+    write = service.audio.write
+
+    def late(*arguments) -> int:
+        service.workflow.withdraw(GP, consult.id)
+        return write(*arguments)
+
+    service.audio.write = late
+    service.work()
+    assert service.workflow.consult(consult.id).status is Status.WITHDRAWN
+    assert service.audio.names(consult.id) == []
+
+
 def test_a_worker_that_must_stop_leaves_the_step_for_the_next() -> None:
     service = scripted_service()
     consult = recorded(service.workflow)
