@@ -393,7 +393,12 @@ def _withdraw(scene: Scene, one: Taken, what: str) -> None:
     one.withdrawn = True
     began = time.monotonic()
     scene.withdraw(one)
-    jobs = [row.id for row in service.rows("SELECT id FROM procrastinate_jobs WHERE lock = :id", id=str(consult_id))]
+    jobs = [
+        row.id
+        for row in service.rows(
+            "SELECT id FROM procrastinate_jobs WHERE args ->> 'consult_id' = :id", id=str(consult_id)
+        )
+    ]
 
     def over() -> bool:
         return not any(service.diary.running(job) for job in jobs) and not service.has_sound(consult_id)
