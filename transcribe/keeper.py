@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 #: Finished jobs are kept for whoever looks into a fault.
 KEEP_JOBS = timedelta(days=7)
 EXPIRED = "bewaartermijn"
-#: A clock that is set by more than this is not believed for a while.
+#: A clock that is set by more than this is not believed for a while, nor is that of a process that has just started.
 JUMP_S = 600.0
 DISTRUST_S = 3600.0
 
@@ -46,7 +46,7 @@ class Keeper:
         unverified_days: int = 14,
         forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
         keep_jobs: timedelta = KEEP_JOBS,
-        scrub: Callable[[], None] = lambda: None,
+        scrub: Callable[[], bool] = lambda: True,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -59,7 +59,8 @@ class Keeper:
         self._scrub = scrub
         self._elapsed = elapsed
         self._offset_s = writer.clock().timestamp() - elapsed()
-        self._trusted_from_s = elapsed()
+        # also after a start: a machine that has just booted may not have its time yet
+        self._trusted_from_s = elapsed() + DISTRUST_S
         self._emptied: set[UUID] = set()  # certificates that wait for a copy of a key, and whose sound we removed
 
     def tend(self) -> None:
@@ -120,8 +121,8 @@ class Keeper:
                 for proof in self._forget_keys(proofs)
                 if proof.id in emptied or (proof.id in self._emptied and self._remove_sound(proof))
             ]
-            if gone:
-                self._scrub()
+            if gone and not self._scrub():
+                gone = []  # somebody reads the keys just now: the next round tries again
             self._store.clear(gone, self._writer.clock())
             cleared += len(gone)
             waiting += len(proofs) - len(gone)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import UUID
@@ -36,8 +37,8 @@ class Interrupted(Exception):
     """The worker was asked to stop in the middle of a step: the job goes back into the queue."""
 
 
-class NotForUs(Exception):
-    """Another worker has what this job needs: it goes back into the queue for a moment."""
+class Later(Exception):
+    """The job goes back into the queue for a moment: another worker has what it needs, or its decoder was killed."""
 
 
 class Steps:
@@ -61,12 +62,13 @@ class Steps:
         self._drafter = drafter
         self._writer = writer
         self._max_minutes = max_minutes
+        self._broken_off: Counter[UUID] = Counter()  # by their decoder, in this process
 
     def do(self, stage: Stage, consult_id: UUID, lease: Lease, *, stop: Callable[[], bool] = lambda: False) -> None:
         """One attempt at one job. Fine when the consult needs it no more.
 
         A withdrawal in the middle ends the work quietly: what it made goes with the destroyed key. ``stop`` is asked
-        after each piece of sound. Raises ``Interrupted``, ``NotForUs``, ``LeaseLost``, ``StoreUnavailable``,
+        after each piece of sound. Raises ``Interrupted``, ``Later``, ``LeaseLost``, ``StoreUnavailable``,
         ``DiskFull``: none of them says anything of the consult, which is done again by a later attempt. Whatever else
         happens is the consult's: it is marked.
         """
@@ -84,6 +86,11 @@ class Steps:
             log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
             self._tidy(consult_id)
 
+    def _another_can(self, consult: Consult) -> bool:
+        """Does a living worker of this lane have a model?"""
+        workers = self._store.vitals().workers
+        return any(one.model and one.lane is consult.lane and one.beat_s < STALE_S for one in workers)
+
     def _tidy(self, consult_id: UUID) -> None:
         """What was decoded while the key was destroyed goes at once, not when the keeper comes by."""
         if any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult_id)):
@@ -98,8 +105,8 @@ class Steps:
     def _transcribe(self, consult: Consult, lease: Lease, stop: Callable[[], bool]) -> None:
         require(self._store.consent(consult.id), Purpose.TRANSCRIPTION)
         if self._transcriber is None:
-            if any(worker.model and worker.beat_s < STALE_S for worker in self._store.vitals().workers):
-                raise NotForUs
+            if self._another_can(consult):
+                raise Later
             return self._stop(consult, Reason.NO_MODEL, lease)
         began = time.monotonic()
         key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
@@ -120,8 +127,10 @@ class Steps:
             return self._stop(consult, Reason.NO_SPEECH, lease)
         except DecoderFailed:
             # its process ended: killed, or by this very recording, which shows when it does so each time
-            if lease.attempt < DECODER_TRIES - 1:
-                raise Interrupted from None
+            self._broken_off[consult.id] += 1
+            if self._broken_off[consult.id] < DECODER_TRIES:
+                raise Later from None
+            del self._broken_off[consult.id]
             return self._stop(consult, Reason.UNREADABLE, lease)
         except AudioProblem:
             return self._stop(consult, Reason.UNREADABLE, lease)

@@ -37,13 +37,14 @@ from transcribe.consult import (
 )
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
+from transcribe.policy import WITH_SOURCE
 from transcribe.ports import AudioInfo, AudioStore, Decoder, Drafter, Kept, Spool, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.steps import Interrupted, Steps
 from transcribe.vitals import Queue, Vitals
 from transcribe.workflow import Workflow
-from transcribe.writer import ENDED, Writer
+from transcribe.writer import Writer
 
 
 @dataclass(kw_only=True)
@@ -187,7 +188,7 @@ class MemoryStore:
                 for kept in self._consults.values()
                 if kept.consult.status in statuses
                 and kept.consult.changed_at < now - untouched
-                and kept.consult.expires_at is None
+                and (kept.consult.expires_at is None or kept.consult.expires_at > now + warned + timedelta(hours=1))
             ]
             for kept in quiet:
                 kept.consult = replace(kept.consult, expires_at=now + warned)
@@ -223,8 +224,8 @@ class MemoryStore:
                 workers=(),
                 consults=Counter(consult.status for consult in consults),
                 stopped=Counter(consult.reason for consult in consults if consult.reason is not None),
-                recorded_s=sum(consult.audio_s or 0.0 for consult in consults if consult.status not in ENDED),
-                lost_s=sum(consult.lost_s for consult in consults if consult.status not in ENDED),
+                recorded_s=sum(consult.audio_s or 0.0 for consult in consults if consult.status in WITH_SOURCE),
+                lost_s=sum(consult.lost_s for consult in consults if consult.status in WITH_SOURCE),
                 audio_s=sum(audio_s for audio_s, _ in self._measured),
                 work_s=sum(work_s for _, work_s in self._measured),
                 uncleared=len(self.uncleared()),

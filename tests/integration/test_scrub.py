@@ -37,6 +37,12 @@ def test_no_file_of_the_database_holds_a_destroyed_key() -> None:
             )
             service.workflow.record_consent(actor, gone.id, given)
             service.workflow.withdraw(actor, gone.id)
+            engine = create_engine(service.database_url)
+            with engine.connect() as backing_up:
+                backing_up.execute(text("LOCK TABLE data_key IN ACCESS SHARE MODE"))
+                service.keeper.tend()
+                assert {proof.cleared_at for proof in service.workflow.certificates(gone.id)} == {None}
+            engine.dispose()
             service.keeper.tend()
             assert all(proof.cleared_at for proof in service.workflow.certificates(gone.id))
             for purpose in ("bron", "verslag"):

@@ -31,7 +31,7 @@ from transcribe.errors import (
     WrongStatus,
 )
 from transcribe.soep.note import Origin, Section
-from transcribe.steps import MOST_STUMBLES, Interrupted
+from transcribe.steps import MOST_STUMBLES, Interrupted, Later
 from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_service
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
@@ -362,11 +362,13 @@ def test_a_database_or_a_store_that_is_away_for_long_is_not_the_recordings_fault
 def test_a_decoder_that_was_killed_is_given_another_chance_and_not_for_ever() -> None:
     service = scripted_service(decoder=ScriptedDecoder(decode_problem=DecoderFailed()))
     consult = recorded(service.workflow)
+    for _ in range(20):  # an outage: nothing of the recording's doing
+        service.store.put_back(taken(service)[1])
     for _ in range(2):
         job, lease = taken(service)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Later):
             service.steps.do(job.stage, consult.id, lease)
-        service.store.take_over(lease)
+        service.store.put_back(lease)
     service.work()
     assert service.workflow.consult(consult.id).reason is Reason.UNREADABLE
 
@@ -393,6 +395,18 @@ def test_sound_left_by_a_crash_is_swept_away_and_the_proof_completed() -> None:
     service.keeper.tend()
     assert audio.names(consult.id) == []
     assert all(proof.cleared_at for proof in store.certificates(consult.id))
+
+
+def test_a_proof_waits_until_the_key_is_out_of_the_files() -> None:
+    service = scripted_service()
+    consult = drafted(service)
+    service.workflow.discard(GP, consult.id)
+    service.keeper._scrub = lambda: False  # a back-up reads the table of keys
+    service.keeper.tend()
+    assert {proof.cleared_at for proof in service.store.certificates(consult.id)} == {None}
+    service.keeper._scrub = lambda: True
+    service.keeper.tend()
+    assert all(proof.cleared_at for proof in service.store.certificates(consult.id))
 
 
 def test_a_proof_waits_for_every_copy_of_the_key() -> None:

@@ -66,7 +66,7 @@ _SWEEP = f"""
                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                   AND (classid::bigint << 32 | objid::bigint) = {_SPACE} + job.id)
            AND (SELECT max(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'started')
-               NOT BETWEEN now() - make_interval(secs => %(fresh_s)s) AND now()
+               NOT BETWEEN now() - make_interval(secs => %(fresh_s)s) AND now() + make_interval(secs => %(fresh_s)s)
            FOR UPDATE OF job SKIP LOCKED
     ), counted AS (
         UPDATE consult SET stumbles = stumbles + 1 FROM lost WHERE consult.id = (lost.args ->> 'consult_id')::uuid

@@ -76,6 +76,7 @@ Value = TypeVar("Value")
 # are of one number, a space of its own (lease.py).
 _LOCKS, _LOG_LOCK = 23553, 1
 _TRANSCRIPT, _NOTE, _DECODED = "transcript", "note", "decoded"
+_LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
 _GENESIS = bytes(32)  # "the hash before" of the first row of the access log
 
 #: Of every connection. A server that is stuck or gone must become an error, not a screen that waits.
@@ -347,9 +348,12 @@ class PostgresStore:
     def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
         consult = tables.consult
         quiet = consult.c.changed_at < func.now() - untouched
-        these = consult.c.status.in_([status.value for status in statuses]) & quiet & consult.c.expires_at.is_(None)
+        # a moment further ahead was set by a clock that was wrong then
+        too_far = consult.c.expires_at > func.now() + warned + timedelta(hours=1)
+        these = consult.c.status.in_([status.value for status in statuses]) & quiet
+        unset = consult.c.expires_at.is_(None) | too_far
         with self._begin() as tx:
-            return tx.execute(update(consult).where(these).values(expires_at=func.now() + warned)).rowcount
+            return tx.execute(update(consult).where(these, unset).values(expires_at=func.now() + warned)).rowcount
 
     def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
         consult = tables.consult
@@ -362,18 +366,27 @@ class PostgresStore:
         with self._begin() as tx:
             return list(tx.scalars(query))
 
-    def scrub(self) -> None:
+    def scrub(self) -> bool:
         """Take destroyed keys out of the files of a database that is ours alone: table and write-ahead log.
 
         A deleted row stays in its page, and in the log, until something else is written there: in a small practice that
-        takes weeks. Somebody else's server may refuse this; then it is a matter of its own care, see docs/backup.md.
+        takes weeks. False when somebody uses the table just now: try again later. Somebody else's server may not allow
+        it at all; then it is a matter of its own care, see docs/backup.md.
         """
-        try:
-            with self._alone.connect() as connection:
-                for statement in ("VACUUM (FULL) data_key", "SELECT pg_switch_wal()", "CHECKPOINT"):
+        done = True
+        with translated(), self._alone.connect() as connection:
+            # who waits for the table keeps everybody else waiting for it too
+            connection.execute(text("SET lock_timeout = '200ms'"))
+            for statement in ("VACUUM (FULL) data_key", "SELECT pg_switch_wal()", "CHECKPOINT"):
+                try:
                     connection.execute(text(statement))
-        except DBAPIError as problem:
-            logger.warning("destroyed keys are not cleared out of the files (%s)", type(problem.orig).__name__)
+                except DBAPIError as problem:
+                    state = getattr(problem.orig, "sqlstate", None)
+                    if state not in (_LOCKED, _NOT_PERMITTED):
+                        raise
+                    done = done and state != _LOCKED
+                    logger.warning("destroyed keys are not cleared out of the files (%s)", state)
+        return done
 
     def vitals(self) -> Vitals:
         with self._begin() as tx:

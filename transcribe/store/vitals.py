@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from transcribe.consult import Lane, Reason, Status
+from transcribe.policy import WITH_SOURCE
 from transcribe.vitals import Queue, Vitals, WorkerVitals
-from transcribe.writer import ENDED
 
 PRUNED_AT_ONCE = 10_000
 
@@ -39,9 +39,9 @@ def read(tx: Connection) -> Vitals:
     sound = tx.execute(
         text(
             "SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult"
-            " WHERE status <> ALL(:ended)"
+            " WHERE status = ANY(:here)"
         ),
-        {"ended": [status.value for status in ENDED]},
+        {"here": [status.value for status in WITH_SOURCE]},
     )
     recorded = sound.one()
     reasons = tx.execute(text("SELECT reason, count(*) AS n FROM consult WHERE reason IS NOT NULL GROUP BY reason"))

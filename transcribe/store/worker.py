@@ -24,7 +24,7 @@ from procrastinate.worker import Worker
 
 from transcribe.consult import Lane, Lease, Stage
 from transcribe.errors import DiskFull, LeaseLost, StoreUnavailable
-from transcribe.steps import Interrupted, NotForUs, Steps
+from transcribe.steps import Interrupted, Later, Steps
 from transcribe.store.database import SESSION_NAME, database_url
 from transcribe.store.jobs import asr_queues, note_queues
 from transcribe.store.lease import EXIT, Leases, Patience
@@ -37,7 +37,8 @@ POLL_S = 1.0
 AGAIN_S = 2
 AGAIN_AT_MOST_S = 60
 #: A worker without a model leaves a job to one that has one for so long; by then that one has usually taken it.
-NOT_FOR_US_S = 5
+#: A decoder that was killed for want of memory finds more of it by then.
+LATER_S = 5
 #: Long ago by any clock: a clock that was ahead for a moment must not make a job wait for hours.
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 #: Longer than any outage we mean to live through; leases end the process long before.
@@ -51,8 +52,8 @@ class _Again(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         if isinstance(exception, Interrupted):
             return RetryDecision(retry_at=AT_ONCE)
-        if isinstance(exception, NotForUs):
-            return RetryDecision(retry_in={"seconds": NOT_FOR_US_S})
+        if isinstance(exception, Later):
+            return RetryDecision(retry_in={"seconds": LATER_S})
         if isinstance(exception, StoreUnavailable | DiskFull):
             return RetryDecision(retry_in={"seconds": min(AGAIN_S * 2 ** min(job.attempts, 10), AGAIN_AT_MOST_S)})
         return None
@@ -171,7 +172,7 @@ class WorkerProcess:
                 if self._leases.aborting(job_id):
                     raise JobAborted from None
                 raise
-            except (NotForUs, StoreUnavailable, DiskFull):
+            except (Later, StoreUnavailable, DiskFull):
                 raise  # says nothing of the consult
             except LeaseLost:
                 self._leases.exit("a job was taken over")
