@@ -17,6 +17,7 @@ TranscribeError
 ├── DiskFull              no room left; what was being written is gone, all else is untouched
 ├── DiskLow               so little room that no new recording is begun
 ├── StoreUnavailable      the database can't be reached or did not answer in time
+├── BackupProblem         a back-up, a restore or a copy of the keys can't be; says what to do
 ├── Unreadable            stored data were damaged, or sealed with another key or for another place
 ├── AudioProblem          this recording can't be used; says what is wrong and what to do
 │   ├── EmptyFile, NotAudio, NoAudioTrack, IncompleteFile, TooLong, NoSpeech, DecoderFailed
@@ -154,6 +155,10 @@ class LeaseLost(TranscribeError):
 
 class StoreUnavailable(TranscribeError):
     text = N_("De database is niet bereikbaar. Probeer het zo opnieuw; blijft het zo, waarschuw dan de beheerder.")
+
+
+class BackupProblem(TranscribeError):
+    text = N_("{problem}")
 
 
 class Unreadable(TranscribeError):

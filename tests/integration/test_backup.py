@@ -21,13 +21,13 @@ from sqlalchemy.pool import NullPool
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.audio.pcm import Decoded
 from transcribe.consult import Action, Approval, AuditEvent, Certificate, Change, Consult, KeyPurpose, Role, Status
-from transcribe.errors import Erased, NotFound
+from transcribe.errors import BackupProblem, Erased, NotFound
 from transcribe.keeper import Keeper
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import backup as backup_module
 from transcribe.store.backup import SAVED, Done, back_up, restore, verify
 from transcribe.store.blobs import FolderBlobs
-from transcribe.store.envelope import BackupProblem, Kind, members, open_envelope
+from transcribe.store.envelope import Kind, members, open_envelope
 from transcribe.store.key_copies import NAME, KeyCopies
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe.errors import DiskFull, Unreadable
+from transcribe.errors import BackupProblem, DiskFull, Unreadable
 from transcribe.store.crypto import SealingWriter, new_key, open_file
-from transcribe.store.envelope import BackupProblem, Kind, end, members, open_envelope, put, read_label, write_envelope
+from transcribe.store.envelope import Kind, end, members, open_envelope, put, read_label, write_envelope
 from transcribe.store.keys import MasterKey
 
 MASTER = MasterKey.of(bytes(range(32)))

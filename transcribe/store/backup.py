@@ -23,13 +23,13 @@ from sqlalchemy import Connection, Table, create_engine, func, insert, select, t
 from sqlalchemy.pool import NullPool
 
 from transcribe.consult import Action, AuditEvent, KeyPurpose, Role, Status
-from transcribe.errors import NotFound, Unreadable
+from transcribe.errors import BackupProblem, NotFound, Unreadable
 from transcribe.store import codec, tables
 from transcribe.store.blobs import Blobs
 from transcribe.store.copying import copy_in, copy_out
 from transcribe.store.crypto import SealingWriter
 from transcribe.store.database import database_url, translated
-from transcribe.store.envelope import BackupProblem, Kind, end, members, open_envelope, put, torn, write_envelope
+from transcribe.store.envelope import Kind, end, members, open_envelope, put, torn, write_envelope
 from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, read_copy
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import knows, revision_of, upgrade

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from transcribe.errors import N_, DiskFull, TranscribeError, Unreadable
+from transcribe.errors import BackupProblem, DiskFull, Unreadable
 from transcribe.store.crypto import SealingWriter, context, new_key, open_file
 from transcribe.store.folders import sync_folder
 from transcribe.store.keys import MasterKey
@@ -35,12 +35,6 @@ _LENGTH = struct.Struct(">I")
 _LABEL_MAX_BYTES = 4096
 _PART = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-class BackupProblem(TranscribeError):
-    """Of a back-up, a restore or a copy of the keys; says what to do."""
-
-    text = N_("{problem}")
 
 
 class Kind(StrEnum):

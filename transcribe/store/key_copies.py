@@ -28,11 +28,10 @@ from sqlalchemy import Connection, create_engine, delete, func, insert, select, 
 from sqlalchemy.pool import NullPool
 
 from transcribe.consult import Certificate
-from transcribe.errors import TranscribeError, Unreadable
+from transcribe.errors import BackupProblem, TranscribeError, Unreadable
 from transcribe.store.copying import copy_out
 from transcribe.store.database import database_url, translated
 from transcribe.store.envelope import (
-    BackupProblem,
     Kind,
     end,
     members,

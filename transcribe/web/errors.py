@@ -46,6 +46,7 @@ STATUS: dict[type[Exception], int] = {
     errors.DiskFull: 507,
     errors.DiskLow: 507,
     errors.StoreUnavailable: 503,
+    errors.BackupProblem: 500,
     errors.Unreadable: 500,
     errors.AudioProblem: 422,
     errors.NotAudio: 415,
