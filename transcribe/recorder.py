@@ -34,6 +34,7 @@ from transcribe.errors import (
     WrongStatus,
 )
 from transcribe.ports import AudioStore, Recording, Spool, Store
+from transcribe.reading import RandomReader
 from transcribe.workflow import Pcm16File
 from transcribe.writer import PCM, SYSTEM, Writer
 
@@ -438,36 +439,18 @@ class _Copy:
         self.missing.append(span)
 
 
-class _Audible(io.RawIOBase):
+class _Audible(RandomReader):
     """The same to listen to."""
 
     def __init__(self, file: BinaryIO, second: int) -> None:
         super().__init__()
         self._file = file
         self._step = int(second * PIECE_S)
-        self._size = file.seek(0, io.SEEK_END)
-        self._position = 0
+        self.size = file.seek(0, io.SEEK_END)
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: any Buffer
-        start = self._position
-        length = min(len(buffer), self._step - start % self._step, self._size - start)
-        buffer[:length] = _piece(self._file, start, length) or bytes(length)
-        self._position += length
-        return length
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = min(max(0, start + offset), self._size)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    def piece(self, start: int, most: int) -> bytes:
+        length = min(most, self._step - start % self._step)
+        return _piece(self._file, start, length) or bytes(length)
 
     def close(self) -> None:
         self._file.close()

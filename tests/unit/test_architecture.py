@@ -39,6 +39,7 @@ LAYERS = {
     "transcribe.recorder": 3,
     "transcribe.vitals": 1,
     "transcribe.logs": 1,
+    "transcribe.reading": 1,
     "transcribe.asr.transcribe": 3,
     "transcribe.asr.evaluate": 3,
     "transcribe.soep.bench": 3,

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from transcribe.errors import Unreadable
+from transcribe.reading import RandomReader
 
 KEY_BYTES = 32  # AES-256
 CHUNK_BYTES = 64 * 1024  # plain bytes in every piece but the last
@@ -148,7 +149,7 @@ class SealingWriter:
             self.finish()
 
 
-class SealedReader(io.RawIOBase):
+class SealedReader(RandomReader):
     """The plain bytes of a sealed file, from any place. Owns ``source``. Not thread-safe.
 
     Opening checks the header and the last piece, so a torn file is refused before a byte of it is used.
@@ -158,7 +159,6 @@ class SealedReader(io.RawIOBase):
     def __init__(self, source: BinaryIO, key: bytes, place: bytes) -> None:
         super().__init__()
         self._source = source
-        self._position = 0
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         size = source.seek(0, io.SEEK_END)
         source.seek(0)
@@ -189,30 +189,9 @@ class SealedReader(io.RawIOBase):
             self._cache.move_to_end(number)
         return plain
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: any Buffer
-        number, offset = divmod(self._position, CHUNK_BYTES)
-        if self._position >= self.size:
-            return 0
-        piece = self._chunk(number)[offset : offset + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        if start + offset < 0:
-            raise ValueError("before the start of the file")
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    def piece(self, start: int, most: int) -> bytes:
+        number, offset = divmod(start, CHUNK_BYTES)
+        return self._chunk(number)[offset : offset + most]
 
     def close(self) -> None:
         self._cache.clear()

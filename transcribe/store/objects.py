@@ -27,6 +27,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import S3Store
 
 from transcribe.errors import NotFound, SetupProblem
+from transcribe.reading import RandomReader
 from transcribe.store.blobs import BlobsUnavailable, as_consult, checked, is_ours, place
 from transcribe.store.crypto import Sink
 
@@ -131,17 +132,16 @@ class _Upload:
             return self._upload.write(data)
 
 
-class _Ranges(io.RawIOBase):
+class _Ranges(RandomReader):
     """An object, read by windows of ``WINDOW_BYTES``, the last few of them kept. Not thread-safe."""
 
     def __init__(self, store: S3Store, path: str) -> None:
         super().__init__()
         self._store, self._path = store, path
-        self._position = 0
         self._windows: OrderedDict[int, memoryview] = OrderedDict()
         with _missing():
             found = store.head(path)
-        self._size, self._tag = found["size"], found["e_tag"]
+        self.size, self._tag = found["size"], found["e_tag"]
 
     def _window(self, number: int) -> memoryview:
         window = self._windows.get(number)
@@ -151,7 +151,7 @@ class _Ranges(io.RawIOBase):
             with _missing():
                 answer = self._store.get(
                     self._path,
-                    options={"range": (start, min(start + WINDOW_BYTES, self._size)), "if_match": self._tag},
+                    options={"range": (start, min(start + WINDOW_BYTES, self.size)), "if_match": self._tag},
                 )
                 window = memoryview(answer.bytes())
             self._windows[number] = window
@@ -161,30 +161,9 @@ class _Ranges(io.RawIOBase):
             self._windows.move_to_end(number)
         return window
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: any Buffer
-        if self._position >= self._size:
-            return 0
-        number, offset = divmod(self._position, WINDOW_BYTES)
-        piece = self._window(number)[offset : offset + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError("before the start of the object")
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+    def piece(self, start: int, most: int) -> memoryview:
+        number, offset = divmod(start, WINDOW_BYTES)
+        return self._window(number)[offset : offset + most]
 
     def close(self) -> None:
         self._windows.clear()

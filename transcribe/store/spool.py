@@ -36,6 +36,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from transcribe.errors import Conflict, DiskFull, NotFound, Unreadable
+from transcribe.reading import RandomReader
 from transcribe.store.crypto import HEADER_BYTES as PIECES_BYTES
 from transcribe.store.crypto import MAX_CHUNKS, PREFIX_BYTES, SALT_BYTES, TAG_BYTES, Pieces, context
 from transcribe.store.folders import make_private, sync_folder
@@ -344,45 +345,24 @@ def _opened(path: Path) -> FileIO:
         raise NotFound from problem
 
 
-class SegmentReader(io.RawIOBase):
+class SegmentReader(RandomReader):
     """The plain bytes that were safe when it was opened, from any place. Not thread-safe."""
 
     def __init__(self, index: _Index) -> None:
         super().__init__()
         self._records = index.records
         self._starts = [record.start for record in index.records]
-        self._size = index.size
-        self._position = 0
+        self.size = index.size
         self._held: tuple[int, bytes] = (-1, b"")
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: any Buffer
-        if self._position >= self._size or not len(buffer):
-            return 0
-        number = bisect_right(self._starts, self._position) - 1
+    def piece(self, start: int, most: int) -> bytes:
+        number = bisect_right(self._starts, start) - 1
         if self._held[0] != number:
             self._held = (number, _open_record(self._records[number]))
-        offset = self._position - self._starts[number]
-        end = self._starts[number + 1] if number + 1 < len(self._starts) else self._size
-        piece = self._held[1][offset : min(offset + len(buffer), end - self._starts[number])]
-        buffer[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError("before the start of the recording")
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+        # a record may hold more than counts of it: the next one says where it begins
+        end = self._starts[number + 1] if number + 1 < len(self._starts) else self.size
+        offset = start - self._starts[number]
+        return self._held[1][offset : min(offset + most, end - self._starts[number])]
 
 
 # --- both ----------------------------------------------------------------------------------------------------------
