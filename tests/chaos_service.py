@@ -230,6 +230,12 @@ class Service:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
 
+    def complaints(self, most: int = 60) -> str:
+        """The last warnings and errors it logged."""
+        lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+        told = [line for line in lines if not line.startswith("{") or '"level": "info"' not in line]
+        return "\n".join(["", *told[-most:]])
+
     # --- its processes -------------------------------------------------------------------------------------------
 
     @property

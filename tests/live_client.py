@@ -24,6 +24,8 @@ LOG_IN = 4401
 #: Close codes after which a client comes back by itself.
 NO_FURTHER = 4409
 RETRY_S = 0.1
+#: Longer than any fault lasts: a recorder that is told nothing for so long ends, and says so.
+PATIENCE_S = 300.0
 
 
 @dataclass(eq=False, repr=False)
@@ -73,8 +75,11 @@ class LiveClient(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        self._began = time.monotonic()
+        self._began = self._heard_at = time.monotonic()
         while not (self._stop_it.is_set() or self.stored or self.given_up):
+            if time.monotonic() - self._heard_at > PATIENCE_S:
+                self.broken.append("nobody answers")
+                return
             try:
                 if not self._cookie:
                     self._log_in()
@@ -135,7 +140,7 @@ class LiveClient(threading.Thread):
             self._next = number + 1
 
     def _heard(self, message: dict[str, Any]) -> None:
-        now = time.monotonic()
+        now = self._heard_at = time.monotonic()
         if "resume_from" in message:
             if message["frame_bytes"] != self.frame_bytes:
                 self.broken.append(f"frames of {message['frame_bytes']} bytes")

@@ -23,7 +23,7 @@ from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status
 from transcribe.ports import Spool
-from transcribe.recorder import Recorder
+from transcribe.recorder import LIVE, Recorder
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
 from transcribe.web.access import Access
@@ -99,6 +99,7 @@ class LiveHouse:
             changed_at=now,
             version=1,
             channels=speakers,
+            upload=f"{LIVE}{self.spool.name}",
         )
         event = AuditEvent(at=now, actor=GP.name, role=GP.role, action=Action.RECORDING_STARTED, consult_id=consult_id)
         given = grant(

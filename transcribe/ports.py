@@ -179,6 +179,11 @@ class Spool(Protocol):
     before is left out, and was never acknowledged.
     """
 
+    @property
+    def name(self) -> str:
+        """Of this disk, and no other: by it the row of a consult says where its recording is."""
+        ...
+
     def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> Recording:
         """Go on after what is there. Raises ``Conflict`` when another one has it open.
 

@@ -40,6 +40,8 @@ from transcribe.writer import PCM, SYSTEM, Writer
 
 log = logging.getLogger(__name__)
 
+#: Before the name of a disk, in the row of a recording that is made live.
+LIVE = "live-"
 RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
 #: The recording is whole: nothing of it is in the spool alone.
 FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
@@ -153,6 +155,8 @@ class Recorder:
         self._space = space
         self._min_free_percent = min_free_percent
         self._max_minutes = max_minutes
+        #: what the row of a consult says when its recording is on this disk
+        self._here = f"{LIVE}{spool.name}"
         self._lock = RLock()
         self._live: dict[UUID, Live] = {}
         #: how much there was, and since when it is no more than that
@@ -182,6 +186,7 @@ class Recorder:
                     detail=f"{len(speakers)} kanalen",
                     status=Status.RECORDING,
                     channels=speakers,
+                    upload=self._here,
                     reason=None,
                 )
             except Conflict:
@@ -244,6 +249,7 @@ class Recorder:
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, RUNNING)
+        self._check_here(consult)
         try:
             file = self._spool.read(consult_id, self._key(consult_id))
         except NotFound:
@@ -277,8 +283,10 @@ class Recorder:
         for consult_id in here:
             try:
                 consult = self._store.consult(consult_id)
-                if consult.upload and consult.status in policy.WITH_SOURCE:
-                    continue  # a file was taken in beside it: this sound is nowhere else
+                if consult.upload not in ("", self._here) and consult.status in policy.WITH_SOURCE:
+                    # a file was taken in beside it, or another machine records it: what sound there is, is nowhere else
+                    self._remove_beginning(consult_id)
+                    continue
                 if consult.status in FINISHED | OVER:
                     self._spool.delete(consult_id)
                 elif consult.status is Status.CONSENTED:
@@ -302,7 +310,8 @@ class Recorder:
         """A place without sound says that a recording is made here, which is not so. Sound is nobody's to remove."""
         with closing(self._spool.open(consult_id, self._key(consult_id))) as recording:
             # asked while nobody can start it here
-            if recording.position == 0 and self._store.consult(consult_id).status is Status.CONSENTED:
+            consult = self._store.consult(consult_id)
+            if recording.position == 0 and not (consult.status in RUNNING and consult.upload == self._here):
                 self._spool.delete(consult_id)
 
     def _quiet(self, consult: Consult) -> timedelta:
@@ -321,6 +330,7 @@ class Recorder:
     def _finish(self, actor: Actor, consult_id: UUID) -> Consult:
         consult = self._store.consult(consult_id)
         if consult.status in RUNNING:
+            self._check_here(consult)
             self._end_live(consult_id, Finishing())
             key = self._key(consult_id)
             try:
@@ -349,7 +359,13 @@ class Recorder:
             try:
                 if not size:
                     self._writer.apply(
-                        actor, consult, Action.STEP_FAILED, detail="geen geluid", status=Status.CONSENTED, channels=()
+                        actor,
+                        consult,
+                        Action.STEP_FAILED,
+                        detail="geen geluid",
+                        status=Status.CONSENTED,
+                        channels=(),
+                        upload="",
                     )
                     self._spool.delete(consult_id)
                     raise NothingRecorded
@@ -383,7 +399,13 @@ class Recorder:
             if consult.status in OVER:
                 self._spool.delete(consult_id)
             raise
+        self._check_here(consult)
         require(self._store.consent(consult_id), Purpose.RECORDING)
+
+    def _check_here(self, consult: Consult) -> None:
+        """Raises ``Elsewhere`` for a recording on another disk, whatever a broken-off begin has left on this one."""
+        if consult.upload != self._here:
+            raise Elsewhere
 
     def _key(self, consult_id: UUID) -> bytes:
         return self._store.data_key(consult_id, KeyPurpose.SOURCE)

@@ -134,6 +134,7 @@ class Steps:
             return self._stop(consult, Reason.UNREADABLE, lease)
         except AudioProblem:
             return self._stop(consult, Reason.UNREADABLE, lease)
+        self._broken_off.pop(consult.id, None)
         self._writer.apply(
             SYSTEM,
             consult,

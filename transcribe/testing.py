@@ -95,6 +95,7 @@ class MemoryStore:
         self._consults: dict[UUID, _Consult] = {}
         self._events: list[AuditEvent] = []
         self._jobs: dict[int, _Job] = {}
+        self._last_job = 0
         self._measured: list[tuple[float, float]] = []
 
     def apply(self, change: Change) -> None:
@@ -137,8 +138,8 @@ class MemoryStore:
                     if not row.running:
                         del self._jobs[row.lease.job_id]
             for job in change.jobs:
-                number = len(self._jobs) + 1 if not self._jobs else max(self._jobs) + 1
-                self._jobs[number] = _Job(job=job, lease=Lease(job_id=number, attempt=0))
+                self._last_job += 1  # never the number of an earlier one: an old lease must not fit
+                self._jobs[self._last_job] = _Job(job=job, lease=Lease(job_id=self._last_job, attempt=0))
 
     def log(self, event: AuditEvent) -> None:
         with self._lock:
@@ -638,6 +639,7 @@ class MemorySpool:
     """See ``ports.Spool``. ``full`` is a full disk, for as long as it is true."""
 
     def __init__(self) -> None:
+        self.name = token_bytes(8).hex()
         self.full = False
         self._lock = RLock()
         self._sound: dict[UUID, tuple[bytes, bytearray]] = {}

@@ -531,13 +531,14 @@ def test_a_crash_in_the_middle_of_deleting_is_made_good(folder: Path) -> None:
     record(folder, [b"abc"])
     (folder / str(CONSULT)).rename(folder / f"{CONSULT}.gone")
     spool = FileSpool(folder)
-    assert list(folder.iterdir()) == []
+    assert spool.consults() == []
+    assert [path.name for path in folder.iterdir()] == ["name"]
     record(folder, [b"abc"])
     (folder / f"{CONSULT}.gone").mkdir()
     (folder / f"{CONSULT}.gone" / "00000001").write_bytes(b"old")
     assert spool.consults() == [CONSULT]
     spool.delete(CONSULT)
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["name"]
 
 
 def test_only_ids_become_folders(folder: Path) -> None:
@@ -546,3 +547,12 @@ def test_only_ids_become_folders(folder: Path) -> None:
         with pytest.raises(ValueError):
             call()
     assert spool.consults() == []
+
+
+def test_a_disk_keeps_its_name_and_no_other_has_it(tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "two"
+    first, second = (FileSpool(folder) for folder in folders)
+    assert first.name != second.name
+    assert FileSpool(folders[0]).name == first.name
+    assert MemorySpool().name != MemorySpool().name
+    assert first.consults() == []

@@ -582,6 +582,37 @@ def test_the_recording_of_another_machine_is_refused_and_left_alone(house: House
     assert house.sound(consult_id) == sound + b"cd" * SECOND
 
 
+def test_a_begin_that_broke_off_elsewhere_claims_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is away in the middle of a begin on one machine; then it is begun on another."""
+    consult_id = house.consented()
+    other = Neighbour(house)
+
+    def away(_: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.store, "apply", away)
+        with pytest.raises(StoreUnavailable):
+            other.recorder.start(GP, consult_id, (Speaker.HUISARTS,))
+    assert other.spool.consults() == [consult_id]  # it could not know whether its change was written
+    house.recorder.start(GP, consult_id, (Speaker.HUISARTS,))
+    live = house.recorder.open(GP, consult_id)
+    live.append(b"ab" * SECOND)
+    live.sync()
+    for call in (
+        lambda: other.recorder.open(GP, consult_id),
+        lambda: other.recorder.finish(GP, consult_id),
+        lambda: other.recorder.read(GP, consult_id, first=True),
+    ):
+        with pytest.raises(Elsewhere):
+            call()
+    house.later(hours=5)
+    assert other.recorder.finish_abandoned() == 0
+    assert other.spool.consults() == []
+    assert house.recorder.finish(GP, consult_id).status is Status.RECORDED
+    assert house.sound(consult_id) == b"ab" * SECOND
+
+
 def test_a_recording_that_two_machines_start_belongs_to_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     consult_id = house.consented()
     other = Neighbour(house)

@@ -24,6 +24,7 @@ import errno
 import io
 import os
 import re
+import secrets
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ from transcribe.errors import Conflict, DiskFull, NotFound, Unreadable
 from transcribe.reading import RandomReader
 from transcribe.store.crypto import HEADER_BYTES as PIECES_BYTES
 from transcribe.store.crypto import MAX_CHUNKS, PREFIX_BYTES, SALT_BYTES, TAG_BYTES, Pieces, context
-from transcribe.store.folders import make_private, sync_folder
+from transcribe.store.folders import make_private, sync_folder, write_once
 
 MAGIC = b"TSPOOL01"
 _PLACE = struct.Struct(">IQ")  # number, start
@@ -50,6 +51,7 @@ BUFFER_BYTES = 64 * 1024
 _FLIP = 0xFFFFFFFF
 _NAME = re.compile(r"\d{8}")
 _GONE = ".gone"
+_OWN_NAME = "name"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -60,6 +62,8 @@ class FileSpool:
     def __init__(self, folder: Path) -> None:
         """Makes the folder (not its parents) and removes what a crash left of deleted recordings."""
         self._folder = make_private(folder)
+        write_once(self._folder / _OWN_NAME, secrets.token_hex(8).encode("ascii"))
+        self.name = (self._folder / _OWN_NAME).read_text(encoding="ascii")
         for gone in self._folder.glob(f"*{_GONE}"):
             _remove(gone)
 
@@ -97,7 +101,11 @@ class FileSpool:
         sync_folder(self._folder)
 
     def consults(self) -> list[UUID]:
-        return [UUID(path.name) for path in sorted(self._folder.iterdir()) if not path.name.endswith(_GONE)]
+        return [
+            UUID(path.name)
+            for path in sorted(self._folder.iterdir())
+            if path.is_dir() and not path.name.endswith(_GONE)
+        ]
 
     def _of(self, consult_id: UUID) -> Path:
         # str(UUID(...)): whatever the caller passed, only an id becomes a folder name

@@ -60,7 +60,7 @@ class _Again(BaseRetryStrategy):
 
 
 class WorkerProcess:
-    """``tend`` is called now and then, in a thread of its own; ``more`` adds tasks (for measurements of the queue)."""
+    """``tend`` is called every ``tend_s``, in a thread of its own. ``device``, ``model``: what this worker can take."""
 
     def __init__(
         self,
