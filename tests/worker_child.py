@@ -2,13 +2,15 @@
 
     python -m tests.worker_child DATABASE_URL AUDIO_FOLDER MASTER_KEY_HEX DIARY PACE LANE STALE_S
 
-Every window takes PACE seconds; "hog" instead holds the interpreter for 4 s in one call, "deaf" sleeps a minute in one.
+Every window takes PACE seconds; "hog" instead holds the interpreter for 4 s in one call, "deaf" sleeps a minute in one;
+"stale" finds the share gone at its first attempt.
 What it does is written to the file DIARY, a line each: begin|end, process, consult, window.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 import time
@@ -74,6 +76,9 @@ class PacedTranscriber:
             ctypes.PyDLL(None).sleep(4)  # unlike CDLL, this keeps the interpreter to itself
         elif self._pace == "deaf":
             time.sleep(60)
+        elif self._pace == "stale":
+            self._pace = "0"
+            raise OSError(errno.ESTALE, "stale file handle")
         else:
             time.sleep(float(self._pace))
 

@@ -40,10 +40,10 @@ from transcribe.consult import (
     Stage,
     Status,
 )
-from transcribe.errors import SetupProblem, StoreUnavailable, Unreadable
+from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable, Unreadable
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import tables
-from transcribe.store.database import database_url
+from transcribe.store.database import database_url, translated
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.store.postgres import PostgresStore
@@ -321,6 +321,41 @@ def test_a_lost_connection_is_repaired_at_the_next_call(store: PostgresStore, en
             )
         )
     assert store.consult(consult.id) == consult
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "57014", "58030", "40001", "XX000", "25006", "25P02"])
+def test_trouble_of_the_server_is_never_taken_for_trouble_with_the_consult(engine: Engine, state: str) -> None:
+    raised = text(f"DO $$ BEGIN RAISE EXCEPTION 'trouble' USING ERRCODE = '{state}'; END $$")
+    expected = DiskFull if state == "53100" else StoreUnavailable
+    with pytest.raises(expected), translated(), engine.begin() as connection:
+        connection.execute(raised)
+
+
+def test_a_disk_that_is_full_for_the_queue_is_full(store: PostgresStore, engine: Engine) -> None:
+    """The queue has errors of its own around those of the driver."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$"
+            )
+        )
+        connection.execute(
+            text("CREATE TRIGGER full_disk BEFORE INSERT ON procrastinate_jobs EXECUTE FUNCTION full_disk()")
+        )
+    consult = Consult(
+        id=uuid4(), patient_ref=PATIENT, status=Status.RECORDED, created_at=NOW, changed_at=NOW, version=1
+    )
+    job = Job(stage=Stage.TRANSCRIBE, consult_id=consult.id, lane=Lane.LIVE)
+    with pytest.raises(DiskFull):
+        store.apply(Change(consult=consult, audit=event(consult.id), jobs=(job,)))
+
+
+@pytest.mark.parametrize("state", ["22021", "23505", "42703", "P0001"])
+def test_a_mistake_of_ours_is_not_taken_for_an_outage(engine: Engine, state: str) -> None:
+    raised = text(f"DO $$ BEGIN RAISE EXCEPTION 'mistake' USING ERRCODE = '{state}'; END $$")
+    with pytest.raises(DBAPIError), translated(), engine.begin() as connection:
+        connection.execute(raised)
 
 
 def test_a_server_that_is_not_there_is_said_in_words(postgres_url: str) -> None:

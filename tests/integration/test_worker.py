@@ -110,7 +110,7 @@ class House:
         return Counter(one.action for one in self.store.events(consult_id))
 
     def done_twice(self) -> int:
-        """Windows. A worker that dies between doing one and writing it down (the diary is apart from that) leaves one."""
+        """Windows. A worker that dies between doing one and keeping it (the diary is apart from that) leaves one."""
         done = Counter((name, start) for _, _, name, start, _ in self.notes("end"))
         return sum(count > 1 for count in done.values())
 
@@ -243,6 +243,29 @@ def test_a_database_that_is_silent_ends_the_worker(house: House) -> None:
         assert worker.wait(PATIENCE_S) == 70
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_full_disk_makes_no_worker_take_another_for_dead(house: House) -> None:
+    """Signs of life can't be written then."""
+    first, second = house.worker("0.3", stale_s=2.0), house.worker("0.3", stale_s=2.0)
+    with house.connect() as connection:
+        connection.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$"
+        )
+        connection.execute("CREATE TRIGGER full_disk BEFORE UPDATE ON worker EXECUTE FUNCTION full_disk()")
+        consult_id = house.recorded(windows=20)
+        wait(lambda: house.drafted(consult_id))
+        connection.execute("DROP TRIGGER full_disk ON worker")
+    assert (first.poll(), second.poll()) == (None, None)
+    assert house.done_twice() == 0
+
+
+def test_a_share_that_went_stale_says_nothing_of_the_consult(house: House) -> None:
+    house.worker("stale")
+    consult_id = house.recorded()
+    wait(lambda: house.drafted(consult_id))
+    assert house.actions(consult_id)[Action.STEP_FAILED] == 0
 
 
 def test_live_work_does_not_wait_for_a_batch_nor_the_other_way_round(house: House) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
 
-from transcribe.errors import DiskFull, StoreUnavailable
+from transcribe.store.database import driver
 
 
 def copy_out(tx: Connection, table: str, columns: Sequence[str]) -> Iterator[bytes]:
     """All rows of a table, as the transaction sees them."""
     statement = _statement("COPY {} ({}) TO STDOUT", table, columns)
-    with _translated(), _driver(tx).cursor() as cursor, cursor.copy(statement) as rows:
+    with driver(tx).cursor() as cursor, cursor.copy(statement) as rows:
         for row in rows:
             yield bytes(row)
 
@@ -24,7 +21,7 @@ def copy_out(tx: Connection, table: str, columns: Sequence[str]) -> Iterator[byt
 def copy_in(tx: Connection, table: str, columns: Sequence[str], chunks: Iterable[bytes]) -> int:
     """Add what ``copy_out`` gave, identity columns too. Returns the number of rows."""
     statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
-    with _translated(), _driver(tx).cursor() as cursor:
+    with driver(tx).cursor() as cursor:
         with cursor.copy(statement) as rows:
             for chunk in chunks:
                 rows.write(chunk)
@@ -34,20 +31,3 @@ def copy_in(tx: Connection, table: str, columns: Sequence[str], chunks: Iterable
 def _statement(pattern: str, table: str, columns: Sequence[str]) -> sql.Composed:
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     return sql.SQL(pattern).format(sql.Identifier(table), names)
-
-
-def _driver(tx: Connection) -> psycopg.Connection[Any]:
-    driver = tx.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """As ``database.translated``: these errors are the driver's own."""
-    try:
-        yield
-    except psycopg.errors.DiskFull as problem:
-        raise DiskFull from problem
-    except psycopg.OperationalError as problem:
-        raise StoreUnavailable from problem

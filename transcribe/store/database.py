@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+import psycopg
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoSessionFree
 
-from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable
+from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable, TranscribeError
 
 _DISK_FULL = "53100"  # SQLSTATE
+_TRIGGER = "P0"
+#: What is wrong with these is in what we asked: asking again is no use.
+_OURS = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
 #: This process, in the name of each of its sessions: when it is taken for dead all of them are ended together, so that
 #: it keeps no lock in a transaction that it froze in.
 PROCESS = uuid4()
@@ -40,13 +47,40 @@ def database_url(given: str) -> URL:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The database's errors that a person must be told; others are ours to repair and stay as they are."""
+    """The database's errors that a person must be told; others are ours to repair and stay as they are.
+
+    Whoever talked to it: SQLAlchemy, the driver (COPY), the queue.
+    """
     try:
         yield
-    except DBAPIError as problem:
-        if getattr(problem.orig, "sqlstate", None) == _DISK_FULL:
-            raise DiskFull from problem
-        # no connection, a time-out, a deadlock: trying again is the right advice
-        if isinstance(problem, OperationalError) or problem.connection_invalidated:
-            raise StoreUnavailable from problem
-        raise
+    except (DBAPIError, ConnectorException, psycopg.Error) as problem:
+        told = _as_told(problem)
+        if told is None:
+            raise
+        raise told from problem
+    except NoSessionFree as problem:
+        raise StoreUnavailable from problem
+
+
+def _as_told(problem: DBAPIError | ConnectorException | psycopg.Error) -> TranscribeError | None:
+    """None for a mistake of ours."""
+    lost = False
+    cause: BaseException | None = problem
+    if isinstance(problem, DBAPIError):
+        lost, cause = problem.connection_invalidated, problem.orig
+    elif isinstance(problem, ConnectorException):
+        cause = problem.__cause__
+    state = getattr(cause, "sqlstate", None) or ""
+    if state == _DISK_FULL:
+        return DiskFull()
+    if (isinstance(cause, _OURS) or state.startswith(_TRIGGER)) and not lost:
+        return None
+    # no connection, a time-out, a deadlock, a server in trouble: trying again is the right advice
+    return StoreUnavailable()
+
+
+def driver(tx: Connection) -> psycopg.Connection[Any]:
+    """Of psycopg itself, for what SQLAlchemy has no words for."""
+    found = tx.connection.driver_connection
+    assert isinstance(found, psycopg.Connection)
+    return found

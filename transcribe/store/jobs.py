@@ -6,15 +6,14 @@ Names of queues say what a worker must have: ``asr.live`` any worker of the lane
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from procrastinate import App, SyncPsycopgConnector
 from sqlalchemy import Connection, text
 
 from transcribe.consult import Job, Lane, Lease, Stage
 from transcribe.errors import LeaseLost
+from transcribe.store.database import driver
 
 #: The row that keeps, for each lane, the turn of the job that was started last.
 _STARTED = "*"
@@ -60,7 +59,7 @@ def enqueue(tx: Connection, job: Job) -> None:
         queue=queue_of(job),
         lock=lock_of(job.consult_id, job.stage),
         priority=-_turn(tx, job) if job.stage is Stage.TRANSCRIBE else 0,
-        connection=_driver(tx),
+        connection=driver(tx),
     ).defer(consult_id=str(job.consult_id))
 
 
@@ -71,7 +70,7 @@ def cancel(tx: Connection, consult_id: UUID) -> None:
         {"locks": locks_of(consult_id)},
     ).all()
     for job_id in found:
-        _app.job_manager.cancel_job_by_id(job_id, abort=True, connection=_driver(tx))
+        _app.job_manager.cancel_job_by_id(job_id, abort=True, connection=driver(tx))
 
 
 def without(consult: str) -> str:
@@ -116,9 +115,3 @@ SERVE_TURN = """
     INSERT INTO turn AS served (lane, practice, last) VALUES (%(lane)s, '*', %(turn)s)
     ON CONFLICT (lane, practice) DO UPDATE SET last = greatest(served.last, excluded.last)
 """
-
-
-def _driver(tx: Connection) -> psycopg.Connection[Any]:
-    connection = tx.connection.driver_connection
-    assert isinstance(connection, psycopg.Connection)
-    return connection

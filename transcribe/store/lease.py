@@ -169,7 +169,8 @@ class Leases:
         with self._running_lock:
             self._running[job_id] = _Running(attempt=attempt, progress_at=time.monotonic())
         if turn:
-            self._query(SERVE_TURN, {"lane": self._lane.value, "turn": turn})
+            with suppress(psycopg.errors.DiskFull):  # then it is unfair for a moment
+                self._query(SERVE_TURN, {"lane": self._lane.value, "turn": turn})
 
     def _try(self, job_id: int, attempt: int) -> bool:
         if not self._value("SELECT pg_try_advisory_lock(%(key)s)", {"key": _SPACE + job_id}):
@@ -215,10 +216,12 @@ class Leases:
 
     def _watch(self) -> None:
         while not self._closed.wait(TICK_S):
-            self._query("UPDATE worker SET beat_at = now() WHERE id = %(id)s", {"id": self.id})
-            self._end_frozen()
-            for job_id, *_ in self._query(_SWEEP, {"fresh_s": FRESH_S}):
-                log.warning("job %s: its worker is gone, it is taken over", job_id)
+            # on a full disk nobody can give a sign of life: silence says nothing of the others, and our leases hold
+            with suppress(psycopg.errors.DiskFull):
+                self._query("UPDATE worker SET beat_at = now() WHERE id = %(id)s", {"id": self.id})
+                self._end_frozen()
+                for job_id, *_ in self._query(_SWEEP, {"fresh_s": FRESH_S}):
+                    log.warning("job %s: its worker is gone, it is taken over", job_id)
             self._look_after_ours()
 
     def _end_frozen(self) -> None:
@@ -292,10 +295,14 @@ class Leases:
         return rows[0][0] if rows else None
 
     def _query(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Ends the process when the session does not answer as it should. Raises the driver's ``DiskFull``."""
         try:
             with self._lock:
                 cursor = self._connection.execute(query, parameters)
                 rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+        except psycopg.errors.DiskFull:
+            self._answered = time.monotonic()
+            raise
         except psycopg.Error as problem:
             if not self._closed.is_set():
                 self.exit(f"the lease's session is gone ({type(problem).__name__})")

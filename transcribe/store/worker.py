@@ -36,6 +36,8 @@ POLL_S = 1.0
 #: A task that a database or a disk in trouble broke off is tried again after this, then twice this, ...
 AGAIN_S = 2
 AGAIN_AT_MOST_S = 60
+#: Attempts after which trouble of the machine is no longer waited out: some six minutes.
+MACHINE_TRIES = 10
 #: A worker without a model leaves a job to one that has one for so long; by then that one has usually taken it.
 #: A decoder that was killed for want of memory finds more of it by then.
 LATER_S = 5
@@ -54,7 +56,7 @@ class _Again(BaseRetryStrategy):
             return RetryDecision(retry_at=AT_ONCE)
         if isinstance(exception, Later):
             return RetryDecision(retry_in={"seconds": LATER_S})
-        if isinstance(exception, StoreUnavailable | DiskFull):
+        if isinstance(exception, StoreUnavailable | DiskFull | OSError | MemoryError):
             return RetryDecision(retry_in={"seconds": min(AGAIN_S * 2 ** min(job.attempts, 10), AGAIN_AT_MOST_S)})
         return None
 
@@ -176,6 +178,12 @@ class WorkerProcess:
                 raise  # says nothing of the consult
             except LeaseLost:
                 self._leases.exit("a job was taken over")
+            except (OSError, MemoryError) as error:
+                # a share that went stale, no process or no memory to be had. It could also be this very recording.
+                if job.attempts < MACHINE_TRIES:
+                    raise
+                log.error("consult %s: %s", consult_id, type(error).__name__)
+                self._steps.failed(UUID(consult_id), lease)
             except Exception as error:  # noqa: BLE001  (one consult must not stop the others; it is marked, not hidden)
                 # the type only: a message could carry words of the consult
                 log.error("consult %s: %s", consult_id, type(error).__name__)
