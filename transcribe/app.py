@@ -200,13 +200,13 @@ def open_service(settings: Settings) -> Iterator[Service]:
         server = None if settings.database_url else stack.enter_context(embedded_server(settings))
         url = server.url if server else settings.database_url
         try:
-            migrate(url)
+            in_use = migrate(url)
         except StoreUnavailable as error:
             raise SetupProblem(
                 problem="de database is niet bereikbaar of weigert de toegang. Controleer adres, naam, gebruiker en "
                 "wachtwoord (--database-url), en of de server loopt."
             ) from error
-        master_key = load_master_key(settings)
+        master_key = load_master_key(settings, make=not in_use)
         store = PostgresStore(url, master_key)
         stack.callback(store.close)
         copies = KeyCopies(store, url, master_key)

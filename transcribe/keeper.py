@@ -79,9 +79,11 @@ class Keeper:
         if self._clock_was_set():
             return 0
         statuses = tuple(policy.UNVERIFIED)
+        now = self._writer.clock()
         # people are warned first, and for three days, whatever any clock said before
-        self._store.notice(statuses, untouched=policy.untouched(self._unverified_days), warned=policy.WARNED_BEFORE)
-        return sum(self._expire(one) for one in self._store.expired(statuses))
+        quiet = policy.untouched(self._unverified_days)
+        self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE)
+        return sum(self._expire(one) for one in self._store.expired(statuses, now))
 
     def _clock_was_set(self) -> bool:
         """Has it been off the clock that only runs forward, within the last hour? Also after a machine's sleep."""

@@ -116,14 +116,17 @@ class Store(Protocol):
         """Consults in one of these statuses since before that moment (``changed_at``), oldest first."""
         ...
 
-    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
         """Give consults in these statuses that nobody changed for so long the moment at which they expire, ``warned``
-        from now. By the clock of the store. Any change takes it away again. Returns how many.
+        from now. Any change takes it away again. Returns how many.
+
+        The clock of the store and the caller's must agree: time has passed when both say so, and there is time left as
+        long as one of them says so.
         """
         ...
 
-    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
-        """Those in these statuses whose moment has come."""
+    def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
+        """Those in these statuses whose moment has come, by both clocks."""
         ...
 
     def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:

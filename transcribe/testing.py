@@ -181,22 +181,22 @@ class MemoryStore:
         old = [one for one in found if one.status in statuses and one.changed_at < before]
         return [one.id for one in sorted(old, key=lambda one: one.changed_at)][:limit]
 
-    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
-        now = self._clock()
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
+        early, late = sorted((now, self._clock()))
         with self._lock:
             quiet = [
                 kept
                 for kept in self._consults.values()
                 if kept.consult.status in statuses
-                and kept.consult.changed_at < now - untouched
-                and (kept.consult.expires_at is None or kept.consult.expires_at > now + warned + timedelta(hours=1))
+                and kept.consult.changed_at < early - untouched
+                and (kept.consult.expires_at is None or kept.consult.expires_at > late + warned + timedelta(hours=1))
             ]
             for kept in quiet:
-                kept.consult = replace(kept.consult, expires_at=now + warned)
+                kept.consult = replace(kept.consult, expires_at=late + warned)
         return len(quiet)
 
-    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
-        now = self._clock()
+    def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
+        now = min(now, self._clock())
         with self._lock:
             found = [kept.consult for kept in self._consults.values() if kept.consult.status in statuses]
         return [one.id for one in found if one.expires_at is not None and one.expires_at < now][:limit]

@@ -559,7 +559,7 @@ def test_vitals_count_and_measure(store: Store) -> None:
     assert (found.recorded_s, found.lost_s, found.real_time_factor) == (60.0, 0.5, 0.25)
 
 
-def test_a_quiet_consult_is_noticed_and_expires_by_the_clock_of_the_store(store: Store) -> None:
+def test_a_quiet_consult_is_noticed_and_expires(store: Store) -> None:
     now = datetime.now(UTC)
     made = []
     for days in (5, 1):
@@ -567,14 +567,41 @@ def test_a_quiet_consult_is_noticed_and_expires_by_the_clock_of_the_store(store:
         store.apply(Change(consult=consult, audit=audit(consult.id)))
         made.append(consult)
     quiet, _ = made
-    assert store.notice([Status.DRAFTED], untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
-    assert store.notice([Status.NEW], untouched=timedelta(days=3), warned=timedelta(days=3)) == 1
-    assert store.notice([Status.NEW], untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
+    assert store.notice([Status.DRAFTED], now, untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
+    assert store.notice([Status.NEW], now, untouched=timedelta(days=3), warned=timedelta(days=3)) == 1
+    assert store.notice([Status.NEW], now, untouched=timedelta(days=3), warned=timedelta(days=3)) == 0
     found = store.consult(quiet.id).expires_at
     assert found is not None
     assert abs(found - now - timedelta(days=3)) < timedelta(hours=1)
-    assert store.expired([Status.NEW]) == []
+    assert store.expired([Status.NEW], now) == []
     past = replace(store.consult(quiet.id), version=2, expires_at=now - timedelta(minutes=1))
     store.apply(Change(consult=past, audit=audit(quiet.id)))
-    assert store.expired([Status.NEW]) == [quiet.id]
-    assert store.expired([Status.DRAFTED]) == []
+    assert store.expired([Status.NEW], now) == [quiet.id]
+    assert store.expired([Status.DRAFTED], now) == []
+
+
+def test_nothing_expires_while_one_of_the_two_clocks_says_it_is_early(store: Store) -> None:
+    """A clock that jumps weeks ahead, the store's or the caller's, must not erase what waits for a doctor."""
+    now = datetime.now(UTC)
+    days = timedelta(days=1)
+    consult = replace(new_consult(), changed_at=now - 5 * days)
+    store.apply(Change(consult=consult, audit=audit(consult.id)))
+
+    def notice(clock: datetime) -> int:
+        return store.notice([Status.NEW], clock, untouched=3 * days, warned=3 * days)
+
+    def moment() -> datetime:
+        found = store.consult(consult.id).expires_at
+        assert found is not None
+        return found
+
+    assert notice(now - 9 * days) == 0  # by the caller's it was changed in the future
+    assert notice(now + 9 * days) == 1
+    assert abs(moment() - now - 12 * days) < timedelta(hours=1)  # three days are left by either
+    assert notice(now) == 1  # it was wrong: set again
+    assert abs(moment() - now - 3 * days) < timedelta(hours=1)
+    assert store.expired([Status.NEW], now + 9 * days) == []  # the store's says that there is time
+    due = replace(store.consult(consult.id), version=2, expires_at=now - timedelta(minutes=1))
+    store.apply(Change(consult=due, audit=audit(consult.id)))
+    assert store.expired([Status.NEW], now - 9 * days) == []  # the caller's does
+    assert store.expired([Status.NEW], now) == [consult.id]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import cli
 from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.keys import load_master_key
@@ -28,21 +26,6 @@ def data_dir() -> Iterator[Path]:
 def other_dir() -> Iterator[Path]:
     with throwaway_data_dir() as folder:
         yield folder
-
-
-def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
-    if os.geteuid() == 0:
-        base["TRANSCRIBE_OS_USER"] = "nobody"
-    return subprocess.run(
-        [sys.executable, "-m", "transcribe", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"} | environment,
-    )
 
 
 def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Path, tmp_path: Path) -> None:

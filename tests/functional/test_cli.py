@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import cli
 from transcribe.demo import CONSULTS
 from transcribe.store.folders import throwaway_data_dir
 
@@ -30,21 +28,6 @@ def demo_dir() -> Iterator[Path]:
     """Another one: a folder is for the demonstration or for patients, never for both."""
     with throwaway_data_dir() as folder:
         yield folder
-
-
-def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
-    if os.geteuid() == 0:
-        base["TRANSCRIBE_OS_USER"] = "nobody"
-    return subprocess.run(
-        [sys.executable, "-m", "transcribe", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"} | environment,
-    )
 
 
 def test_help_is_dutch_and_english() -> None:

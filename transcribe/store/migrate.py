@@ -16,14 +16,16 @@ from transcribe.store.database import database_url, translated
 OLDEST_SERVER = 15
 
 
-def migrate(url: str) -> None:
-    """All or nothing; processes that start together wait for each other.
+def migrate(url: str) -> bool:
+    """All or nothing; processes that start together wait for each other. Returns whether there are consults already:
+    then there is a master key that fits them, and no other may be made.
 
     Raises ``SetupProblem`` for a server that is too old, ``StoreUnavailable`` when it does not answer.
     """
     engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
     with translated(), engine.begin() as connection:
         upgrade(connection)
+        return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM consult)")))
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

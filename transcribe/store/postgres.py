@@ -345,21 +345,22 @@ class PostgresStore:
         with self._begin() as tx:
             return list(tx.scalars(query))
 
-    def notice(self, statuses: Sequence[Status], *, untouched: timedelta, warned: timedelta) -> int:
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
         consult = tables.consult
-        quiet = consult.c.changed_at < func.now() - untouched
+        quiet = consult.c.changed_at < func.least(func.now(), now) - untouched
+        until = func.greatest(func.now(), now) + warned
         # a moment further ahead was set by a clock that was wrong then
-        too_far = consult.c.expires_at > func.now() + warned + timedelta(hours=1)
+        unset = consult.c.expires_at.is_(None) | (consult.c.expires_at > until + timedelta(hours=1))
         these = consult.c.status.in_([status.value for status in statuses]) & quiet
-        unset = consult.c.expires_at.is_(None) | too_far
         with self._begin() as tx:
-            return tx.execute(update(consult).where(these, unset).values(expires_at=func.now() + warned)).rowcount
+            return tx.execute(update(consult).where(these, unset).values(expires_at=until)).rowcount
 
-    def expired(self, statuses: Sequence[Status], *, limit: int = 1000) -> list[UUID]:
+    def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         consult = tables.consult
         query = (
             select(consult.c.id)
-            .where(consult.c.status.in_([status.value for status in statuses]), consult.c.expires_at < func.now())
+            .where(consult.c.status.in_([status.value for status in statuses]))
+            .where(consult.c.expires_at < func.least(func.now(), now))
             .order_by(consult.c.expires_at)
             .limit(limit)
         )
