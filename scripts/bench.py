@@ -33,6 +33,7 @@ from transcribe.asr.transcript import Speaker, Utterance
 from transcribe.audio.decode import PyAvDecoder
 from transcribe.demo import CONSULTS
 from transcribe.settings import Settings
+from transcribe.soep.check import open_findings
 from transcribe.store.blobs import open_blobs
 from transcribe.store.crypto import new_key
 from transcribe.store.sound import SealedAudioStore
@@ -111,7 +112,7 @@ def names(truth: Path) -> set[str]:
 
 
 def draft_time() -> None:
-    """The drafter on half an hour of talk: the demo consults over and over."""
+    """Draft and check of half an hour of talk: the demo consults over and over."""
     turns = [
         Utterance(speaker=Speaker(u["speaker"]), start_s=u["start"], end_s=u["end"], text=u["text"])
         for path in sorted(CONSULTS.glob("*.json"))
@@ -122,12 +123,18 @@ def draft_time() -> None:
     total = sum(turn.end_s - turn.start_s for turn in turns)
     long = Transcript(utterances=tuple(turns * max(1, round(1800 / total))))
     drafter = make_drafter(Settings.from_env(demo=True))
-    times = []
+    drafting, checking = [], []
     for _ in range(5):
-        began = time.perf_counter()
-        drafter.draft(long)
-        times.append(time.perf_counter() - began)
-    print(f"draft of {len(long.utterances)} utterances (30 min of talk): median {statistics.median(times):.2f} s")
+        began = time.process_time()
+        note = drafter.draft(long)
+        drafted = time.process_time()
+        open_findings(note, long)
+        drafting.append(drafted - began)
+        checking.append(time.process_time() - drafted)
+    print(
+        f"{len(long.utterances)} utterances (30 min of talk), processor time, median: "
+        f"draft {statistics.median(drafting):.2f} s, check {statistics.median(checking):.2f} s"
+    )
 
 
 def blob_speed(megabytes: int = 40) -> None:

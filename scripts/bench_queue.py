@@ -35,7 +35,7 @@ import psycopg
 from consent import How, current_text, grant
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Pcm, Span
-from transcribe.consult import Action, Actor, Consult, Lane, Lease, Role, Stage, Status
+from transcribe.consult import Action, Actor, Consult, Lane, Lease, Part, Role, Search, Stage, Status
 from transcribe.soep.note import Note
 from transcribe.steps import Steps
 from transcribe.store import lease, worker
@@ -261,8 +261,7 @@ class House:
         """Asked by screens and by whoever watches, every few seconds; the last three by the keeper, every minute."""
         now = datetime.now(UTC)
         asked: dict[str, Callable[[], object]] = {
-            "a worklist of all drafts": lambda: self.store.consults((Status.DRAFTED,), limit=100_000),
-            "one of 200": lambda: self.store.consults((Status.DRAFTED,), limit=200),
+            "the worklist": lambda: (self.store.sizes(), [self.store.search(Search(part=p), limit=26) for p in Part]),
             "vitals": self.store.vitals,
             "check_master_key": self.store.check_master_key,
             "idle": self.store.idle,

@@ -64,7 +64,9 @@ cli = typer.Typer(
 models_cli = typer.Typer(no_args_is_help=True, help=_("Spraakmodellen tonen, ophalen, toevoegen en controleren."))
 eval_cli = typer.Typer(no_args_is_help=True, help=_("Meten op proefconsulten; raakt de opslag niet aan."))
 cli.add_typer(models_cli, name="models")
+icpc_cli = typer.Typer(no_args_is_help=True, help=_("De ICPC-tabel van de praktijk."))
 cli.add_typer(eval_cli, name="eval")
+cli.add_typer(icpc_cli, name="icpc")
 
 
 class Part(StrEnum):
@@ -494,6 +496,25 @@ def models_verify(data_dir: DataDir = None) -> None:
             out().print(f"{model.name}: " + (_("in orde") if not problems else "; ".join(problems)))
         if broken:
             raise typer.Exit(EXIT_SETUP)
+
+
+@icpc_cli.command("import", help=_("Neem de ICPC-tabel over waarvoor de praktijk een licentie van het NHG heeft."))
+def icpc_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("CSV met code en omschrijving."))],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    os_user: OsUser = None,
+) -> None:
+    from transcribe.app import open_service
+    from transcribe.settings import Settings
+    from transcribe.soep.icpc import read_table
+
+    with friendly():
+        logs.configure(level="warning")
+        codes = read_table(file.read_bytes())
+        with open_service(Settings.from_env(data_dir=data_dir, database_url=database_url, os_user=os_user)) as service:
+            service.preferences.import_codes(codes)
+        out().print(_("{count} ICPC-codes overgenomen.").format(count=len(codes)))
 
 
 @eval_cli.command("draft", help=_("Proefconsulten (JSON) naar concepten voor de scorer."))

@@ -17,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
@@ -25,7 +24,7 @@ from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.keeper import Keeper
-from transcribe.ports import Drafter, Transcriber
+from transcribe.ports import Drafter, Preferences, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
@@ -81,6 +80,7 @@ class Service:
     recorder: Recorder
     steps: Steps
     keeper: Keeper
+    preferences: Preferences
     model: Installed | None
     space: Callable[[], Space]
     ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
@@ -189,8 +189,10 @@ def open_service(settings: Settings) -> Iterator[Service]:
     from transcribe.store.folders import make_data_dir
     from transcribe.store.key_copies import KeyCopies
     from transcribe.store.keys import load_master_key
+    from transcribe.store.marked import MarkedBlobs
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
+    from transcribe.store.preferences import PostgresPreferences
     from transcribe.store.sound import SealedAudioStore
     from transcribe.store.spool import FileSpool
 
@@ -211,9 +213,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
         stack.callback(store.close)
         copies = KeyCopies(store, url, master_key)
         stack.callback(copies.close)
+        preferences = stack.enter_context(PostgresPreferences(url, settings.practice))
         mark_mode(settings)
         model = choose_model(settings)
-        blobs = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        place = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        blobs = MarkedBlobs(place, store.installation(), store.expects_sound)
         audio = SealedAudioStore(blobs)
         spool = FileSpool(settings.data_dir / "spool")
         decoder = PyAvDecoder()
@@ -236,6 +240,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 min_free_percent=settings.min_free_percent,
                 max_minutes=settings.max_minutes,
                 practice=settings.practice,
+                preferences=preferences,
+                icpc=settings.icpc,
             ),
             recorder=Recorder(
                 store=store,
@@ -255,6 +261,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
                 drafter=DrafterWhenNeeded(lambda: make_drafter(settings)),
                 writer=writer,
+                preferences=preferences,
                 max_minutes=settings.max_minutes,
             ),
             keeper=Keeper(
@@ -266,9 +273,10 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 forget_keys=copies.forget,
                 scrub=store.scrub,
             ),
+            preferences=preferences,
             model=model,
             space=space,
-            ask_sound=lambda: blobs.names(UUID(int=0)),
+            ask_sound=blobs.check,
             revive=server.revive if server else lambda: None,
         )
 
@@ -360,13 +368,22 @@ def access_key(folder: Path) -> str:
 
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
+    from transcribe.store import disk
+    from transcribe.store.blobs import folder_of
     from transcribe.web.application import create_app
     from transcribe.web.watch import Watch
 
     settings = service.settings
+
+    def ask_sound() -> None:
+        service.ask_sound()
+        if "://" not in settings.blob_store:
+            disk.try_write(folder_of(settings.blob_store, settings.data_dir / "audio"))
+
     return create_app(
         workflow=service.workflow,
         recorder=service.recorder,
+        preferences=service.preferences,
         actor=actor_of(settings),
         access=access,
         demo=demo_info(service.model) if settings.demo else None,
@@ -382,7 +399,8 @@ def make_web(service: Service, access: Access) -> FastAPI:
             space=service.space,
             min_free_percent=settings.min_free_percent,
             check_key=service.store.check_master_key,
-            ask_sound=service.ask_sound,
+            ask_sound=ask_sound,
+            try_disk=lambda: disk.try_write(settings.data_dir / "spool"),
             metrics_token=settings.metrics_token,
         ),
         unverified_days=settings.unverified_days,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from transcribe.errors import BackupProblem
 from transcribe.i18n import preferred_language, translations
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ def add_commands(
             out().print(
                 _("De hoofdsleutel zit er niet in. Bewaar die apart; zonder haar is de reservekopie niet te lezen.")
             )
+            _complain(
+                done,
+                _(
+                    "Van {what} is het geluid niet gevonden; het staat niet in de reservekopie. Controleer of de "
+                    "schijf met het geluid is aangesloten en of --blob-store klopt, en maak dan een nieuwe "
+                    "reservekopie."
+                ),
+            )
 
     @backup.command("verify", help=_("Lees een reservekopie en haar sleutelkopie helemaal na."))
     def check(file: File, keys: Keys = None, data_dir: DataDir = None) -> None:
@@ -111,6 +120,10 @@ def add_commands(
                 done,
                 file.stat().st_size,
                 began,
+            )
+            _complain(
+                done,
+                _("Van {what} staat het geluid niet in deze reservekopie: het was er niet toen zij werd gemaakt."),
             )
 
     @cli.command("restore", help=_("Zet een reservekopie terug in een lege gegevensmap of een lege database."))
@@ -137,7 +150,7 @@ def add_commands(
                     file,
                     _keys(file, keys),
                     url=url,
-                    blobs=open_blobs(settings.blob_store, settings.data_dir / "audio"),
+                    blobs=open_blobs(settings.blob_store, settings.data_dir / "audio", check=True),
                     master_key=master_key,
                     actor=_who(settings),
                     demo=settings.demo,
@@ -148,6 +161,9 @@ def add_commands(
             if done.erased:
                 erased = _("Na de reservekopie gewist en dus weer gewist: {what}.")
                 out().print(erased.format(what=_consults(done.erased)))
+            if done.soundless:
+                soundless = _("Van {what} stond het geluid niet in de reservekopie; het is er dus niet.")
+                out().print(soundless.format(what=_consults(done.soundless)))
             if done.unfinished:
                 unfinished = _(
                     "Van een opname die nog liep staat geen geluid in de reservekopie: {what}. Neem opnieuw op."
@@ -207,7 +223,7 @@ def add_commands(
                     bin_dir=settings.postgres_bin,
                     old_bin_dir=old_programs,
                     fallback_user=settings.demo,
-                    progress=status.update,
+                    progress=lambda step: status.update(_(step)),
                 )
             if done.before == done.after:
                 out().print(_("Niets te doen: PostgreSQL {after} is hier de nieuwste.").format(after=done.after))
@@ -234,6 +250,7 @@ def _installation(settings: Settings) -> Iterator[_Installation]:
     from transcribe.app import check_mode
     from transcribe.store.blobs import open_blobs
     from transcribe.store.keys import load_master_key
+    from transcribe.store.marked import MarkedBlobs
     from transcribe.store.migrate import migrate
     from transcribe.store.postgres import PostgresStore
 
@@ -243,7 +260,8 @@ def _installation(settings: Settings) -> Iterator[_Installation]:
         migrate(url)
         store = PostgresStore(url, master_key)
         stack.callback(store.close)
-        blobs = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        place = open_blobs(settings.blob_store, settings.data_dir / "audio", check=True)
+        blobs = MarkedBlobs(place, store.installation(), store.expects_sound)
         yield _Installation(store=store, url=url, blobs=blobs, master_key=master_key)
 
 
@@ -302,7 +320,7 @@ def _bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
         def progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what)
+                tasks[what] = bar.add_task(_(what))
             bar.update(tasks[what], completed=done, total=total)
 
         yield progress
@@ -312,6 +330,12 @@ def _say(console: Console, sentence: str, done: Done, size: int, began: float) -
     sounds = _("1 opname") if done.sounds == 1 else _("{count} opnamen").format(count=done.sounds)
     what = f"{_consults(done.contents.consults)}, {sounds}"
     console.print(sentence.format(what=what, size=size / 1e6, seconds=time.monotonic() - began))
+
+
+def _complain(done: Done, sentence: str) -> None:
+    """Whoever made it from a timetable sees only the exit code."""
+    if done.soundless:
+        raise BackupProblem(problem=sentence.format(what=_consults(done.soundless)))
 
 
 def _consults(count: int) -> str:

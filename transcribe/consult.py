@@ -77,6 +77,7 @@ class Reason(StrEnum):
     DAMAGED = "beschadigd"  # transcribed as far as it goes
     NO_MODEL = "geen-model"
     FAILED = "mislukt"
+    SOUND_GONE = "geluid-weg"  # what was stored is not found: an administrator must look
     EDITED_AFTER_APPROVAL = "gewijzigd-na-akkoord"
 
 
@@ -86,11 +87,12 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.DAMAGED: N_("De opname is beschadigd en uitgeschreven zover zij te lezen is. Controleer het hele verslag."),
     Reason.NO_MODEL: N_("Er is geen spraakmodel voor echte consulten geïnstalleerd. De opname is veilig bewaard."),
     Reason.FAILED: N_("Het uitschrijven is mislukt. De opname is veilig bewaard en kan opnieuw worden geprobeerd."),
+    Reason.SOUND_GONE: N_("De opname is niet gevonden in de opslag. Waarschuw de beheerder en probeer daarna opnieuw."),
     Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
 }
 
 #: Reasons for which the worker leaves a consult alone until a person acts.
-STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED})
+STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED, Reason.SOUND_GONE})
 
 
 class Lane(StrEnum):
@@ -146,6 +148,31 @@ class Consult:
     lost_s: float = 0.0  # acknowledged sound that could not be read back: must be 0
     lane: Lane = Lane.LIVE
     practice: str = ""
+
+
+class Part(StrEnum):
+    """Of the worklist: who must do something for a consult now. See ``policy.part_of``."""
+
+    CHECK = "controle"  # a doctor: the draft is not verified
+    ACT = "actie"  # a person: copy what was approved, or look at what stopped
+    BUSY = "bezig"
+    DONE = "klaar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSize:
+    count: int
+    oldest: datetime | None  # when it was made; None: there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a person looks for; what is left open does not matter."""
+
+    patient_ref: str = ""  # as a whole; blanks and capitals do not matter
+    since: datetime | None = None  # made then or later
+    before: datetime | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,7 +110,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         level=Level.GOOD if free >= LOW_DISK else Level.WRONG,
         part="schijfruimte",
         found=f"{usage.free / 1e9:.0f} GB vrij ({free:.0%})",
-        advice="" if free >= LOW_DISK else "Maak ruimte vrij: opnamen gaan anders verloren.",
+        advice="" if free >= LOW_DISK else "Maak ruimte vrij: er begint anders geen nieuwe opname.",
     )
 
 
@@ -187,7 +187,7 @@ def _sound(settings: Settings) -> Iterator[Finding]:
     part = "opslag van geluid"
     probe, content = uuid4(), secrets.token_bytes(100_000)
     try:
-        blobs = open_blobs(settings.blob_store, make_data_dir(settings.data_dir) / "audio")
+        blobs = open_blobs(settings.blob_store, make_data_dir(settings.data_dir) / "audio", check=True)
         try:
             with blobs.write(probe, "probe") as target:
                 target.write(content)

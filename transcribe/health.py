@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe import policy
-from transcribe.consult import Space
+from transcribe.consult import Reason, Space
 from transcribe.errors import N_, SetupProblem, TranscribeError
 from transcribe.vitals import STALE_S, Vitals, WorkerVitals
 
@@ -21,6 +22,7 @@ class Problem(StrEnum):
     NO_MODEL = "no-model"
     SOUND_STORE = "sound-store"
     DISK_LOW = "disk-low"
+    DISK_WRITE = "disk-write"
     LOST_SOUND = "lost-sound"
 
 
@@ -30,11 +32,18 @@ PROBLEM_TEXT: dict[Problem, str] = {
     Problem.NO_WORKER: N_("Er wacht werk waar geen verwerker voor is. Start er een (transcribe serve)."),
     Problem.NO_MODEL: N_("Er wacht werk en geen verwerker heeft een spraakmodel (transcribe models list)."),
     Problem.SOUND_STORE: N_(
-        "De opslag van het geluid is niet bereikbaar: opnamen worden niet afgerond. Controleer die en het netwerk."
+        "De opslag van het geluid is niet bereikbaar of niet te beschrijven: opnamen worden niet afgerond. Controleer "
+        "die en het netwerk."
     ),
     Problem.DISK_LOW: N_("De schijf is bijna vol: er begint geen nieuwe opname. Maak ruimte vrij."),
+    Problem.DISK_WRITE: N_(
+        "Op de schijf voor opnamen kan niet worden geschreven: er begint geen opname. Controleer of zij defect is, "
+        "alleen-lezen is gekoppeld of van een ander account is."
+    ),
     Problem.LOST_SOUND: N_("Bewaard geluid is niet terug te lezen. Bel de ondersteuning voordat u iets wist."),
 }
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +62,11 @@ def examine(
     min_free_percent: float,
     check_key: Callable[[], None] = lambda: None,
     ask_sound: Callable[[], object] = lambda: None,
+    try_disk: Callable[[], object] = lambda: None,
 ) -> Examined:
     """``check_key`` raises ``SetupProblem`` when the master key is not the database's; ``ask_sound`` raises when the
-    store of the sound does not answer. Never raises itself.
+    store of the sound does not answer; ``try_disk`` raises ``OSError`` when a recording can't be written. Never raises
+    itself.
     """
     found: list[Problem] = []
     vitals = None
@@ -75,11 +86,15 @@ def examine(
         room = space()
     except OSError:
         found.append(Problem.DISK_LOW)  # a disk that does not answer takes no recording either
+    try:
+        try_disk()
+    except OSError as problem:
+        found.append(Problem.DISK_LOW if problem.errno in _NO_ROOM else Problem.DISK_WRITE)
     if vitals is not None:
         found += problems_of(vitals)
     if room is not None and policy.low(room, min_free_percent):
         found.append(Problem.DISK_LOW)
-    return Examined(vitals=vitals, space=room, problems=tuple(found))
+    return Examined(vitals=vitals, space=room, problems=tuple(dict.fromkeys(found)))
 
 
 def problems_of(vitals: Vitals) -> list[Problem]:
@@ -89,7 +104,7 @@ def problems_of(vitals: Vitals) -> list[Problem]:
     workers = alive(vitals)
     if workers and any(queue.waiting for queue in vitals.queues) and not any(worker.model for worker in workers):
         found.append(Problem.NO_MODEL)
-    if vitals.lost_s > 0:
+    if vitals.lost_s > 0 or Reason.SOUND_GONE in vitals.stopped:
         found.append(Problem.LOST_SOUND)
     return found
 

@@ -29,6 +29,8 @@ EXPIRED = "bewaartermijn"
 #: A clock that is set by more than this is not believed for a while, nor is that of a process that has just started.
 JUMP_S = 600.0
 DISTRUST_S = 3600.0
+#: A service that did not run for so long was not just switched off for the night.
+OFF = timedelta(days=1)
 
 
 class Keeper:
@@ -61,6 +63,7 @@ class Keeper:
         self._offset_s = writer.clock().timestamp() - elapsed()
         # also after a start: a machine that has just booted may not have its time yet
         self._trusted_from_s = elapsed() + DISTRUST_S
+        self._was_off = False
         self._emptied: set[UUID] = set()  # certificates that wait for a copy of a key, and whose sound we removed
 
     def tend(self) -> None:
@@ -76,13 +79,16 @@ class Keeper:
 
         Not while the clock may be wrong: one that jumps weeks ahead would erase everything that waits for a doctor.
         """
+        # nobody could see a warning of which the end passed while the service was off
+        self._was_off |= self._store.tended() > OFF
         if self._clock_was_set():
             return 0
         statuses = tuple(policy.UNVERIFIED)
         now = self._writer.clock()
         # people are warned first, and for three days, whatever any clock said before
         quiet = policy.untouched(self._unverified_days)
-        self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE)
+        self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE, again=self._was_off)
+        self._was_off = False
         return sum(self._expire(one) for one in self._store.expired(statuses, now))
 
     def _clock_was_set(self) -> bool:

@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from transcribe.consult import STOPPING, TRANSITIONS, Actor, Approval, Consult, Job, Role, Space, Stage, Status
+from transcribe.consult import (
+    STOPPING,
+    TRANSITIONS,
+    Actor,
+    Approval,
+    Consult,
+    Job,
+    Part,
+    Role,
+    Space,
+    Stage,
+    Status,
+)
 from transcribe.errors import (
     DemoModelRefused,
     DiskLow,
@@ -45,6 +57,9 @@ WITH_NOTE = frozenset({Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 WITH_SOURCE = frozenset({Status.RECORDING, Status.PAUSED, Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED})
 
 
+#: Statuses that end a consult.
+OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
+
 #: The step a worker takes for a consult in this status.
 STAGES = {Status.RECORDED: Stage.TRANSCRIBE, Status.TRANSCRIBED: Stage.DRAFT}
 
@@ -54,6 +69,14 @@ UNVERIFIED = frozenset(
 )
 #: So long before an unverified consult is erased its page and the worklist say so.
 WARNED_BEFORE = timedelta(days=3)
+
+
+def part_of(consult: Consult) -> Part:
+    if consult.status is Status.DRAFTED:
+        return Part.CHECK
+    if consult.status is Status.APPROVED or (consult.status in STAGES and consult.reason in STOPPING):
+        return Part.ACT
+    return Part.DONE if consult.status is Status.DELIVERED or consult.status in OVER else Part.BUSY
 
 
 def stage_of(consult: Consult) -> Stage | None:

@@ -6,7 +6,7 @@ Everything here is synchronous. Implementations meet one contract test each (``t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,11 +25,18 @@ from transcribe.consult import (
     Delivery,
     KeyPurpose,
     Lease,
+    Part,
+    PartSize,
+    Search,
     Stage,
     Status,
 )
 from transcribe.soep.note import Note
+from transcribe.soep.style import Rule, Style
 from transcribe.vitals import Vitals
+
+#: Of consults in a part of the worklist: whoever has more of them knows that it is too many.
+MOST_COUNTED = 1000
 
 
 class Store(Protocol):
@@ -61,8 +68,12 @@ class Store(Protocol):
         """Raises ``NotFound``. ``patient_ref`` is empty once the RECORD key is destroyed."""
         ...
 
-    def consults(self, statuses: Sequence[Status] = (), *, limit: int = 200) -> list[Consult]:
-        """Newest first; all statuses when none is named."""
+    def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
+        """Newest first; ``after``: those that come after this one. Raises ``NotFound`` when that is not there."""
+        ...
+
+    def sizes(self) -> dict[Part, PartSize]:
+        """Of all parts. Counting stops at ``MOST_COUNTED``: beyond it a number tells nobody anything."""
         ...
 
     def consent(self, consult_id: UUID) -> Consent | None:
@@ -116,13 +127,19 @@ class Store(Protocol):
         """Consults in one of these statuses since before that moment (``changed_at``), oldest first."""
         ...
 
-    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
+    def notice(
+        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
+    ) -> int:
         """Give consults in these statuses that nobody changed for so long the moment at which they expire, ``warned``
-        from now. Any change takes it away again. Returns how many.
+        from now; ``again``: also those whose moment has passed already. Any change takes it away. Returns how many.
 
         The clock of the store and the caller's must agree: time has passed when both say so, and there is time left as
         long as one of them says so.
         """
+        ...
+
+    def tended(self) -> timedelta:
+        """How long ago this was asked before, by the clock of the store; zero the first time."""
         ...
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
@@ -311,6 +328,48 @@ class Drafter(Protocol):
         ...
 
     def draft(self, transcript: Transcript) -> Note: ...
+
+
+class Preferences(Protocol):
+    """What one practice and its doctors set. Thread-safe; all processes of a service share it. Nothing of a patient."""
+
+    def of(self, practice: str) -> Preferences:
+        """Those of another practice that shares the service."""
+        ...
+
+    def style(self) -> Style:
+        """The default before anything was set."""
+        ...
+
+    def set_style(self, style: Style) -> None: ...
+
+    def rules(self, owner: str) -> list[Rule]:
+        """Of one doctor, by what they replace: accepted ones, and what was noticed."""
+        ...
+
+    def add_rule(self, owner: str, said: str, written: str) -> None:
+        """An accepted rule. It takes the place of another accepted one for the same words."""
+        ...
+
+    def accept_rule(self, owner: str, rule_id: UUID) -> None:
+        """As ``add_rule`` with what was noticed. Fine when it is gone."""
+        ...
+
+    def remove_rule(self, owner: str, rule_id: UUID) -> None:
+        """Fine when it is gone."""
+        ...
+
+    def noticed(self, owner: str, said: str, written: str, consult_id: UUID) -> None:
+        """A doctor changed these words by hand; counted once for consecutive changes in one consult."""
+        ...
+
+    def codes(self) -> dict[str, str]:
+        """Code and description of the practice's own ICPC table; empty when it has none."""
+        ...
+
+    def import_codes(self, codes: Mapping[str, str]) -> None:
+        """Take the place of the table there was."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

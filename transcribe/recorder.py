@@ -6,8 +6,12 @@ the transcript, then the spool goes. Until that change the spool is the recordin
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import logging
+import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -51,6 +55,8 @@ OVER = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 PAUSED_IDLE = timedelta(hours=4)
 #: Sound is copied, and what can't be read is found, in pieces of this length.
 PIECE_S = 0.1
+#: In the access log, of a pause: what is said in it stays outside the record, at the wish of who says it.
+ASIDE = "buiten verslag"
 
 
 class TakenOver(Conflict):
@@ -96,7 +102,9 @@ class Progress:
 class Live:
     """The one ``Recording`` of a consult in this process. A later one, or the end, takes its right to write away."""
 
-    def __init__(self, recording: Recording, ended: Callable[[Live], None]) -> None:
+    def __init__(self, recording: Recording, turn: str, ended: Callable[[Live], None]) -> None:
+        """``turn``: of the client that writes; it keeps it over its connections."""
+        self.turn = turn
         self._recording = recording
         self._ended = ended
         self._lock = RLock()
@@ -147,6 +155,7 @@ class Recorder:
         space: Callable[[], Space],
         min_free_percent: float = 5.0,
         max_minutes: int = 120,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._audio = audio
@@ -159,8 +168,9 @@ class Recorder:
         self._here = f"{LIVE}{spool.name}"
         self._lock = RLock()
         self._live: dict[UUID, Live] = {}
-        #: how much there was, and since when it is no more than that
-        self._seen: dict[UUID, tuple[int, datetime]] = {}
+        self._elapsed = elapsed
+        #: how much there was and what was done last, and since when it is no more than that
+        self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
 
     # --- by a person -----------------------------------------------------------------------------------------------
 
@@ -193,36 +203,61 @@ class Recorder:
                 self._spool.delete(consult_id)  # started on another machine, perhaps: then it is not ours
                 raise
 
-    def pause(self, actor: Actor, consult_id: UUID) -> Consult:
-        """Fine when it is paused already."""
-        return self._turn(actor, consult_id, Status.PAUSED, Action.RECORDING_PAUSED)
+    def pause(self, actor: Actor, consult_id: UUID, *, aside: bool = False) -> Consult:
+        """Fine when it is paused already. ``aside``: what is said now stays outside the record (buiten verslag): the
+        access log tells when that began and how long it lasted.
+        """
+        return self._turn(actor, consult_id, Status.PAUSED, Action.RECORDING_PAUSED, ASIDE if aside else "")
 
     def resume(self, actor: Actor, consult_id: UUID) -> Consult:
         """Fine when it is running already. Raises ``ConsentMissing``."""
         require(self._store.consent(consult_id), Purpose.RECORDING)
-        return self._turn(actor, consult_id, Status.RECORDING, Action.RECORDING_RESUMED)
+        since = self.aside_since(consult_id)
+        detail = "" if since is None else f"{ASIDE}: {(self._writer.clock() - since).total_seconds():.0f} s"
+        return self._turn(actor, consult_id, Status.RECORDING, Action.RECORDING_RESUMED, detail)
 
-    def _turn(self, actor: Actor, consult_id: UUID, to: Status, action: Action) -> Consult:
+    def _turn(self, actor: Actor, consult_id: UUID, to: Status, action: Action, detail: str) -> Consult:
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, RUNNING)
-        return consult if consult.status is to else self._writer.apply(actor, consult, action, status=to)
+        if consult.status is to:
+            return consult
+        return self._writer.apply(actor, consult, action, status=to, detail=detail)
 
-    def open(self, actor: Actor, consult_id: UUID) -> Live:
-        """To write sound; an earlier writer in this process loses its right. Raises ``ConsentMissing``, ``Conflict``
-        (also while it is being finished), ``Elsewhere``.
+    def aside_since(self, consult_id: UUID) -> datetime | None:
+        """Since when what is said stays outside the record; None when it does not."""
+        turns = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}
+        last = [event for event in self._store.events(consult_id) if event.action in turns][-1:]
+        return last[0].at if last and last[0].action is Action.RECORDING_PAUSED and last[0].detail == ASIDE else None
+
+    def client_key(self, actor: Actor, consult_id: UUID) -> bytes:
+        """32 bytes with which a client seals the sound that is not safe here yet. It comes from the consult's own key,
+        and goes with it. Raises ``NotFound``, ``Erased``.
+        """
+        policy.check_may_record(actor)
+        return hmac.digest(self._key(consult_id), b"sound kept by a client" + consult_id.bytes, "sha256")
+
+    def open(self, actor: Actor, consult_id: UUID, turn: str = "") -> Live:
+        """To write sound. Raises ``ConsentMissing``, ``Conflict`` (also while it is being finished), ``Elsewhere``.
+
+        An earlier writer in this process loses its right, unless ``turn`` says that this client wrote before and
+        another one does so now: ``TakenOver``. Who comes back by itself takes nothing from whoever went on.
 
         Also while paused: what was said before the pause may still be under way. Who records does not record then.
         """
         policy.check_may_record(actor)
         self._check_running(consult_id)
+        with self._lock:
+            now = self._live.get(consult_id)
+        if turn and now is not None and now.turn != turn:
+            raise TakenOver
         self._end_live(consult_id, TakenOver())
         try:
             recording = self._spool.open(consult_id, self._key(consult_id))
         except NotFound:
             self._check_running(consult_id)  # withdrawn or finished meanwhile
             raise Elsewhere from None
-        live = Live(recording, lambda ended: self._forget(consult_id, ended))
+        live = Live(recording, turn or secrets.token_hex(8), lambda ended: self._forget(consult_id, ended))
         with self._lock:
             self._live[consult_id] = live
         try:
@@ -264,6 +299,20 @@ class Recorder:
         """Raises ``NotFound``."""
         consult = self._store.consult(consult_id)
         return Progress(consult=consult, safe_s=self._size(consult_id) / _second(consult) if _second(consult) else 0.0)
+
+    def mark(self, consult: Consult, position: int, length: int) -> str:
+        """SHA-256 of the ``length`` bytes of sound before ``position``; "" when they can't be read.
+
+        By it a client knows its own sound from that of another one that went on with the recording meanwhile.
+        """
+        if position < length:
+            return ""
+        try:
+            with self._spool.read(consult.id, self._key(consult.id)) as file:
+                piece = _piece(file, position - length, length)
+        except (NotFound, Unreadable):
+            return ""
+        return hashlib.sha256(piece).hexdigest() if piece else ""
 
     def limit(self, consult: Consult) -> int:
         """Bytes after which a recording is finished by itself."""
@@ -315,15 +364,14 @@ class Recorder:
                 self._spool.delete(consult_id)
 
     def _quiet(self, consult: Consult) -> timedelta:
-        """How long there was no new sound and nobody did anything."""
-        now = self._writer.clock()
-        size = self._size(consult.id)
-        known, since = self._seen.get(consult.id, (-1, now))
-        if size != known:
-            since = now
-        since = max(since, min(consult.changed_at, now))
-        self._seen[consult.id] = (size, since)
-        return now - since
+        """How long there was no new sound and nobody did anything. By a clock that nobody sets."""
+        now_s = self._elapsed()
+        found = (self._size(consult.id), consult.version)
+        known, since_s = self._seen.get(consult.id, (None, now_s))
+        if found != known:
+            since_s = now_s
+        self._seen[consult.id] = (found, since_s)
+        return timedelta(seconds=now_s - since_s)
 
     # --- finishing -------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class Settings(BaseModel):
     llm_unsupported: Literal["mark", "drop"] = "mark"
     #: Hosts that may be sent to, with commas; empty: nothing leaves.
     allowed_hosts: str = ""
+    #: Offer ICPC codes to choose from at the S and E of a report.
+    icpc: bool = False
     #: Language of the consult, fixed: never guessed.
     language: str = "nl"
     #: Language of the screens and of the command line.

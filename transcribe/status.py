@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from transcribe import policy
-from transcribe.consult import STOPPING, Action, Space, Status
+from transcribe.consult import STOPPING, Space, Status
 from transcribe.errors import SetupProblem, StoreUnavailable
 from transcribe.health import PROBLEM_TEXT, Examined, Problem, alive, examine
 from transcribe.serving import address_of
@@ -24,6 +26,8 @@ from transcribe.web.views import STOPPED_TEXT
 
 #: Of a web that runs, on this machine.
 ANSWER_S = 3.0
+#: One is made every night (docs/backup.md), by a machine that may be off for a long weekend.
+BACKUP_DUE_S = 4 * 86_400.0
 #: Workers that gave no sign of life for so long are counted and not listed any more.
 GONE_S = 300.0
 
@@ -37,13 +41,24 @@ class Standing:
     stopped: bool  # our own database does not run
     found: Examined
     oldest_draft: timedelta | None  # how long the oldest draft waits for a person
-    backed_up: timedelta | None  # how long ago; None: never, or not known
     copies: tuple[str, ...] = ()  # what is wrong with copies of the keys
     demo: bool = False
 
     @property
     def well(self) -> bool:
-        return self.web is not False and not self.found.problems
+        """Is there nothing for a person to do? Drafts and approvals that wait for a doctor do not count."""
+        return not (self.web is False or self.found.problems or self.copies or self.backup_due or self._stopped)
+
+    @property
+    def backup_due(self) -> bool:
+        vitals = self.found.vitals
+        return vitals is not None and not self.demo and (vitals.backup_s is None or vitals.backup_s > BACKUP_DUE_S)
+
+    @property
+    def _stopped(self) -> int:
+        """Consults that go on when somebody has looked at them."""
+        found = self.found.vitals.stopped if self.found.vitals is not None else {}
+        return sum(found.get(reason, 0) for reason in STOPPING)
 
 
 def look(settings: Settings) -> Standing:
@@ -56,7 +71,6 @@ def look(settings: Settings) -> Standing:
     web = _answers(settings)
     url = settings.database_url or EmbeddedPostgres(settings.data_dir).running()
     since: list[datetime] = []
-    backed_up: list[datetime] = []
     copies: list[str] = []
 
     def read() -> Vitals:
@@ -74,8 +88,6 @@ def look(settings: Settings) -> Standing:
             copies.extend(trouble for place in places.places() if (trouble := place.trouble()) is not None)
             oldest = store.older((Status.DRAFTED,), datetime.now(UTC), limit=1)
             since.extend(store.consult(consult_id).changed_at for consult_id in oldest)
-            if (last := store.last(Action.BACKED_UP)) is not None:
-                backed_up.append(last)
             return store.vitals()
 
     def space() -> Space:
@@ -90,9 +102,14 @@ def look(settings: Settings) -> Standing:
         # of many machines this one may have no web at all
         web=web if web or not settings.database_url else None,
         stopped=url is None,
-        found=examine(read, space, min_free_percent=settings.min_free_percent, ask_sound=sound),
+        found=examine(
+            read,
+            space,
+            min_free_percent=settings.min_free_percent,
+            ask_sound=sound,
+            try_disk=lambda: _check_writable(settings.data_dir / "spool"),
+        ),
         oldest_draft=datetime.now(UTC) - since[0] if since else None,
-        backed_up=datetime.now(UTC) - backed_up[0] if backed_up else None,
         copies=tuple(copies),
         demo=settings.demo,
     )
@@ -100,13 +117,21 @@ def look(settings: Settings) -> Standing:
 
 def ask_sound(settings: Settings) -> None:
     """Raises ``SetupProblem`` or ``OSError`` when it does not answer."""
-    from transcribe.store.blobs import open_blobs
+    from transcribe.store.blobs import folder_of, open_blobs
 
-    folder = settings.data_dir / "audio"
+    default = settings.data_dir / "audio"
     if "://" in settings.blob_store:
-        open_blobs(settings.blob_store, folder)  # asks at once
+        open_blobs(settings.blob_store, default, check=True)
     else:  # opening a folder would make it
-        next((Path(settings.blob_store).expanduser() if settings.blob_store else folder).iterdir(), None)
+        folder = folder_of(settings.blob_store, default)
+        next(folder.iterdir(), None)
+        _check_writable(folder)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises ``OSError``. Asked of the system and not tried: a look changes nothing."""
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def _answers(settings: Settings) -> bool:
@@ -140,8 +165,10 @@ def shown(standing: Standing, _: Say) -> Iterator[RenderableType]:
             yield Text(_(PROBLEM_TEXT[problem]), style="red")
     if standing.web is False or standing.stopped:
         yield Text(_("De dienst loopt niet. Start hem: transcribe serve."), style="red")
-    if standing.found.vitals is not None and standing.backed_up is None and not standing.demo:
-        yield Text(_("Er is nog nooit een back-up gemaakt. Maak er een: transcribe backup BESTAND."), style="yellow")
+    if standing.backup_due:
+        never = _("Er is nog nooit een back-up gemaakt. Maak er een: transcribe backup BESTAND.")
+        old = _("De laatste back-up is oud. Maak er een (transcribe backup BESTAND) en laat dat elke nacht doen.")
+        yield Text(old if standing.found.vitals and standing.found.vitals.backup_s else never, style="yellow")
     for trouble in standing.copies:
         yield Text(trouble, style="yellow")
 
@@ -181,9 +208,9 @@ def _facts(standing: Standing, _: Say) -> Iterator[tuple[str, str, bool | None]]
         seconds = _("{factor} s per seconde geluid (laatste dag)").format(factor=f"{factor:.2f}")
         yield _("snelheid"), seconds, None
     last = _("nog nooit")
-    if standing.backed_up is not None:
-        last = _("{age} geleden").format(age=_age(standing.backed_up.total_seconds(), _))
-    yield _("laatste back-up"), last, None
+    if vitals.backup_s is not None:
+        last = _("{age} geleden").format(age=_age(vitals.backup_s, _))
+    yield _("laatste back-up"), last, False if standing.backup_due else None
     yield _("verloren geluid"), f"{vitals.lost_s:.0f} s", vitals.lost_s == 0
     if vitals.uncleared:
         yield _("wissen nog niet afgerond"), str(vitals.uncleared), None

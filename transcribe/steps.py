@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import Decoded, Pcm, mixed
-from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Stage, Status
+from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound
-from transcribe.ports import AudioStore, Decoder, Drafter, Store, Transcriber
+from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, Store, Transcriber
 from transcribe.soep.missed import missed
+from transcribe.soep.note import Note
+from transcribe.soep.style import apply_style
 from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
 
@@ -53,6 +56,7 @@ class Steps:
         transcriber: Transcriber | None,
         drafter: Drafter,
         writer: Writer,
+        preferences: Preferences | None = None,
         max_minutes: int = 120,
     ) -> None:
         self._store = store
@@ -61,6 +65,7 @@ class Steps:
         self._transcriber = transcriber
         self._drafter = drafter
         self._writer = writer
+        self._preferences = preferences
         self._max_minutes = max_minutes
         self._broken_off: Counter[UUID] = Counter()  # by their decoder, in this process
 
@@ -74,8 +79,11 @@ class Steps:
         """
         try:
             consult = self._store.consult(consult_id)
-            if policy.stage_of(consult) is not stage:
-                return
+        except NotFound:
+            return
+        if policy.stage_of(consult) is not stage:
+            return
+        try:
             if consult.stumbles >= MOST_STUMBLES:
                 self._stop(consult, Reason.FAILED, lease)
             elif stage is Stage.TRANSCRIBE:
@@ -83,8 +91,13 @@ class Steps:
             else:
                 self._draft(consult, lease)
         except (Conflict, Erased, NotFound) as error:
-            log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
-            self._tidy(consult_id)
+            if self._store.consult(consult_id).version != consult.version:
+                log.info("consult %s: work ended, it was changed meanwhile (%s)", consult_id, type(error).__name__)
+                self._tidy(consult_id)
+                return
+            log.error("consult %s: what it needs is not there (%s)", consult_id, type(error).__name__)
+            with suppress(Conflict):  # changed just now after all
+                self._stop(consult, Reason.SOUND_GONE if stage is Stage.TRANSCRIBE else Reason.FAILED, lease)
 
     def _another_can(self, consult: Consult) -> bool:
         """Does a living worker of this lane have a model?"""
@@ -180,12 +193,22 @@ class Steps:
         transcript = self._store.transcript(consult.id)
         if transcript is None:
             raise NotFound
-        note = self._drafter.draft(transcript)
+        note = self._styled(consult, self._drafter.draft(transcript))
         note = replace(note, missed=missed(note, transcript))
         lines = sum(1 for _ in note.lines())
         self._writer.apply(
             SYSTEM, consult, Action.DRAFTED, detail=f"{lines} regels", lease=lease, status=Status.DRAFTED, note=note
         )
+
+    def _styled(self, consult: Consult, note: Note) -> Note:
+        """The draft in the style of the practice, with the rules of the doctor whose consult it is."""
+        if self._preferences is None:
+            return note
+        preferences = self._preferences.of(consult.practice)
+        people = [event for event in self._store.events(consult.id) if event.role is not Role.SYSTEEM]
+        doctors = [event for event in people if policy.RIGHTS[event.role].approve] or people
+        rules = preferences.rules(doctors[-1].actor) if doctors else []
+        return apply_style(note, preferences.style(), rules)
 
     def _progress(self, consult: Consult, done_s: float, lease: Lease, stop: Callable[[], bool]) -> None:
         """Called by the transcriber after each piece: the place where a withdrawal ends the work."""

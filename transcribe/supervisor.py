@@ -135,7 +135,8 @@ class _Kept:
         """Start it when it does not run and its pause is over."""
         if self._process is not None and self._process.poll() is not None:
             pause_s = self._pause.after(time.monotonic() - self._started)
-            log.warning("%s ended (%d), starts again in %.1f s", self._child.name, self._process.returncode, pause_s)
+            when = f"in {pause_s:.1f} s" if pause_s else "at once"
+            log.warning("%s ended (%d), starts again %s", self._child.name, self._process.returncode, when)
             self._forget()
             self._due = time.monotonic() + pause_s
         if self._process is None and time.monotonic() >= self._due:

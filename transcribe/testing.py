@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from functools import partial
 from secrets import token_bytes
 from threading import Event, RLock, Thread
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from consent import Consent
 from transcribe import policy
@@ -31,6 +31,9 @@ from transcribe.consult import (
     Job,
     KeyPurpose,
     Lease,
+    Part,
+    PartSize,
+    Search,
     Space,
     Stage,
     Status,
@@ -38,9 +41,10 @@ from transcribe.consult import (
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
 from transcribe.policy import WITH_SOURCE
-from transcribe.ports import AudioInfo, AudioStore, Decoder, Drafter, Kept, Spool, Transcriber
+from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Kept, Spool, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.soep.style import Rule, Style
 from transcribe.steps import Interrupted, Steps
 from transcribe.vitals import Queue, Vitals
 from transcribe.workflow import Workflow
@@ -53,6 +57,7 @@ class _Consult:
 
     consult: Consult
     keys: dict[KeyPurpose, bytes]
+    reference: str = ""  # by which it is found, also when the patient's reference was destroyed
     consents: list[Consent] = field(default_factory=list)
     #: with the key that seals them; None for content whose key was destroyed
     transcripts: list[tuple[KeyPurpose, Transcript | None]] = field(default_factory=list)
@@ -96,6 +101,7 @@ class MemoryStore:
         self._events: list[AuditEvent] = []
         self._jobs: dict[int, _Job] = {}
         self._last_job = 0
+        self._tended_at: datetime | None = None
         self._measured: list[tuple[float, float]] = []
 
     def apply(self, change: Change) -> None:
@@ -128,6 +134,7 @@ class MemoryStore:
             for certificate in change.destroy:
                 new.certificates.append(certificate)
                 _destroy(new, certificate.purpose)
+            new.reference = "".join(consult.patient_ref.split()).casefold() or new.reference
             if KeyPurpose.RECORD not in new.keys:
                 new.consult = replace(new.consult, patient_ref="")
             self._consults[consult.id] = new
@@ -181,7 +188,9 @@ class MemoryStore:
         old = [one for one in found if one.status in statuses and one.changed_at < before]
         return [one.id for one in sorted(old, key=lambda one: one.changed_at)][:limit]
 
-    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
+    def notice(
+        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
+    ) -> int:
         early, late = sorted((now, self._clock()))
         with self._lock:
             quiet = [
@@ -189,11 +198,19 @@ class MemoryStore:
                 for kept in self._consults.values()
                 if kept.consult.status in statuses
                 and kept.consult.changed_at < early - untouched
-                and (kept.consult.expires_at is None or kept.consult.expires_at > late + warned + timedelta(hours=1))
+                and (
+                    kept.consult.expires_at is None
+                    or kept.consult.expires_at > late + warned + timedelta(hours=1)
+                    or (again and kept.consult.expires_at < late)
+                )
             ]
             for kept in quiet:
                 kept.consult = replace(kept.consult, expires_at=late + warned)
         return len(quiet)
+
+    def tended(self) -> timedelta:
+        before, self._tended_at = self._tended_at, self._clock()
+        return self._tended_at - before if before else timedelta()
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         now = min(now, self._clock())
@@ -287,11 +304,31 @@ class MemoryStore:
         with self._lock:
             return self._found(consult_id).consult
 
-    def consults(self, statuses: Sequence[Status] = (), *, limit: int = 200) -> list[Consult]:
+    def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
+        reference = "".join(wanted.patient_ref.split()).casefold()
         with self._lock:
-            found = [kept.consult for kept in self._consults.values()]
-        wanted = [consult for consult in found if not statuses or consult.status in statuses]
-        return sorted(wanted, key=lambda consult: (-consult.created_at.timestamp(), consult.id))[:limit]
+            every = [(kept.consult, kept.reference) for kept in self._consults.values()]
+        found = [
+            consult
+            for consult, known in every
+            if (not reference or reference == known)
+            and (wanted.since is None or consult.created_at >= wanted.since)
+            and (wanted.before is None or consult.created_at < wanted.before)
+            and (wanted.part is None or policy.part_of(consult) is wanted.part)
+        ]
+        if after is not None:
+            last = self.consult(after)
+            found = [one for one in found if (one.created_at, one.id) < (last.created_at, last.id)]
+        return sorted(found, key=lambda consult: (consult.created_at, consult.id), reverse=True)[:limit]
+
+    def sizes(self) -> dict[Part, PartSize]:
+        with self._lock:
+            every = [kept.consult for kept in self._consults.values()]
+        made = {part: [one.created_at for one in every if policy.part_of(one) is part] for part in Part}
+        return {
+            part: PartSize(count=min(len(moments), MOST_COUNTED), oldest=min(moments, default=None))
+            for part, moments in made.items()
+        }
 
     def consent(self, consult_id: UUID) -> Consent | None:
         with self._lock:
@@ -391,6 +428,67 @@ def _destroy(kept: _Consult, purpose: KeyPurpose) -> None:
     kept.notes = [(key, None if key is purpose else value) for key, value in kept.notes]
     if purpose is KeyPurpose.SOURCE:
         kept.pieces.clear()
+
+
+class MemoryPreferences:
+    """See ``ports.Preferences``."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._style = Style()
+        self._rules: dict[tuple[str, str, str], Rule] = {}
+        self._last: dict[tuple[str, str, str], UUID] = {}
+        self._codes: dict[str, str] = {}
+        self._others: dict[str, MemoryPreferences] = {}
+
+    def of(self, practice: str) -> MemoryPreferences:
+        return self._others.setdefault(practice, MemoryPreferences()) if practice else self
+
+    def style(self) -> Style:
+        return self._style
+
+    def set_style(self, style: Style) -> None:
+        self._style = style
+
+    def rules(self, owner: str) -> list[Rule]:
+        with self._lock:
+            return [rule for key, rule in sorted(self._rules.items()) if key[0] == owner]
+
+    def add_rule(self, owner: str, said: str, written: str) -> None:
+        with self._lock:
+            self._only(owner, said)
+            known = self._rules.get((owner, said, written))
+            rule = known or Rule(id=uuid4(), said=said, written=written, accepted=True)
+            self._rules[owner, said, written] = replace(rule, accepted=True)
+
+    def accept_rule(self, owner: str, rule_id: UUID) -> None:
+        with self._lock:
+            for rule in self.rules(owner):
+                if rule.id == rule_id:
+                    self.add_rule(owner, rule.said, rule.written)
+
+    def remove_rule(self, owner: str, rule_id: UUID) -> None:
+        with self._lock:
+            self._rules = {k: rule for k, rule in self._rules.items() if k[0] != owner or rule.id != rule_id}
+
+    def noticed(self, owner: str, said: str, written: str, consult_id: UUID) -> None:
+        key = (owner, said, written)
+        with self._lock:
+            known = self._rules.get(key)
+            if known is None:
+                self._rules[key] = Rule(id=uuid4(), said=said, written=written, accepted=False, seen=1)
+            elif self._last.get(key) != consult_id:
+                self._rules[key] = replace(known, seen=known.seen + 1)
+            self._last[key] = consult_id
+
+    def codes(self) -> dict[str, str]:
+        return dict(sorted(self._codes.items()))
+
+    def import_codes(self, codes: Mapping[str, str]) -> None:
+        self._codes = dict(codes)
+
+    def _only(self, owner: str, said: str) -> None:
+        self._rules = {key: rule for key, rule in self._rules.items() if key[:2] != (owner, said) or not rule.accepted}
 
 
 class MemoryAudioStore:
@@ -559,6 +657,7 @@ class Scripted:
     recorder: Recorder
     steps: Steps
     keeper: Keeper
+    preferences: MemoryPreferences
 
     def work(self) -> int:
         """Every job that can be done now. Returns how many were taken."""
@@ -607,6 +706,7 @@ def scripted_service(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     elapsed: Callable[[], float] | None = None,
     space: Callable[[], Space] = lambda: Space(total=100, free=50),
+    icpc: bool = False,
 ) -> Scripted:
     """A service on fakes; anything given takes a fake's place. ``elapsed``: the clock that only runs forward."""
     store = store or MemoryStore(clock=clock)
@@ -614,12 +714,22 @@ def scripted_service(
     decoder = decoder or ScriptedDecoder()
     spool = MemorySpool()
     writer = Writer(store, clock=clock)
+    preferences = MemoryPreferences()
     return Scripted(
         store=store,
         audio=audio,
         spool=spool,
         writer=writer,
-        workflow=Workflow(store=store, audio=audio, spool=spool, decoder=decoder, writer=writer, space=space),
+        workflow=Workflow(
+            store=store,
+            audio=audio,
+            spool=spool,
+            decoder=decoder,
+            writer=writer,
+            space=space,
+            preferences=preferences,
+            icpc=icpc,
+        ),
         recorder=Recorder(store=store, audio=audio, spool=spool, writer=writer, space=space),
         steps=Steps(
             store=store,
@@ -628,10 +738,12 @@ def scripted_service(
             transcriber=transcriber or ScriptedTranscriber(CONSULT),
             drafter=drafter or ScriptedDrafter(DRAFT),
             writer=writer,
+            preferences=preferences,
         ),
         keeper=Keeper(
             store=store, audio=audio, spool=spool, writer=writer, elapsed=elapsed or (lambda: clock().timestamp())
         ),
+        preferences=preferences,
     )
 
 

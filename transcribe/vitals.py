@@ -48,6 +48,7 @@ class Vitals:
     audio_s: float = 0.0
     work_s: float = 0.0
     uncleared: int = 0  # certificates whose files or key copies still wait to be removed
+    backup_s: float | None = None  # since the last back-up; None: there was none
 
     @property
     def real_time_factor(self) -> float | None:

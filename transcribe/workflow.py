@@ -8,7 +8,7 @@ key is gone, which ``Keeper`` removes. A worker does ``steps``; a recording that
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -26,7 +26,10 @@ from transcribe.consult import (
     Delivery,
     KeyPurpose,
     Lane,
+    Part,
+    PartSize,
     Reason,
+    Search,
     Space,
     Status,
 )
@@ -36,13 +39,16 @@ from transcribe.errors import (
     Erased,
     InvalidInput,
     NotFound,
+    StoreUnavailable,
     TooLong,
     TranscribeError,
 )
-from transcribe.ports import AudioStore, Decoder, Spool, Store
+from transcribe.ports import AudioStore, Decoder, Preferences, Spool, Store
 from transcribe.soep.check import Finding, open_findings
-from transcribe.soep.note import Note, Origin, Section, note_text, section_text, text_hash
-from transcribe.writer import ENDED, PCM, Writer
+from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
+from transcribe.soep.note import Code, Note, Origin, Section, note_text, part_text, text_hash
+from transcribe.soep.style import difference
+from transcribe.writer import PCM, Writer
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +70,8 @@ class Review:
     deliveries: tuple[Delivery, ...]  # of that approval
     text: str  # exactly what would be copied
     sha256: str
+    #: ICPC codes to choose from, by report and section; None where codes are not used
+    codes: Mapping[tuple[str, Section], Sequence[Proposal]] | None = None
 
 
 class Workflow:
@@ -81,6 +89,8 @@ class Workflow:
         min_free_percent: float = 5.0,
         max_minutes: int = 120,
         practice: str = "",
+        preferences: Preferences | None = None,
+        icpc: bool = False,
     ) -> None:
         self._store = store
         self._audio = audio
@@ -91,18 +101,21 @@ class Workflow:
         self._min_free_percent = min_free_percent
         self._max_minutes = max_minutes
         self._practice = practice
+        self._preferences = preferences
+        self._icpc = icpc
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def consult(self, consult_id: UUID) -> Consult:
         return self._store.consult(consult_id)
 
-    def consults(self, *, finished: int = 100) -> list[Consult]:
-        """Every consult that still wants something of somebody, and the newest ``finished`` ones; newest first."""
-        over = (*ENDED, Status.DELIVERED)
-        wanting = tuple(status for status in Status if status not in over)
-        found = self._store.consults(wanting, limit=100_000) + self._store.consults(over, limit=finished)
-        return sorted(found, key=lambda consult: consult.created_at, reverse=True)
+    def sizes(self) -> dict[Part, PartSize]:
+        """Of the parts of the worklist."""
+        return self._store.sizes()
+
+    def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
+        """Newest first; ``after``: those that come after this one."""
+        return self._store.search(wanted, after=after, limit=limit)
 
     def consent(self, consult_id: UUID) -> Consent | None:
         return self._store.consent(consult_id)
@@ -207,6 +220,10 @@ class Workflow:
                 missing_s=0.0,
                 progress_s=0.0,
             )
+        except StoreUnavailable:
+            # the database may have written it all the same, and then this is the recording. What nobody names is sealed
+            # and goes with the rest of the consult's sound.
+            raise
         except BaseException:
             self._remove(consult_id, name)
             raise
@@ -235,7 +252,17 @@ class Workflow:
                 return note
             return note.with_line(replace(line, text=text, origin=Origin.HUISARTS, confirmed=False))
 
-        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, f"{line_id} gewijzigd")
+        changed: list[tuple[str, str]] = []
+
+        def noticing(note: Note) -> Note:
+            if note.line(line_id).origin is Origin.CONCEPT and (found := difference(note.line(line_id).text, text)):
+                changed.append(found)
+            return change(note)
+
+        consult = self._edit(actor, consult_id, version, noticing, Action.NOTE_EDITED, f"{line_id} gewijzigd")
+        for said, written in changed:
+            self._notice(actor, said, written, consult_id)
+        return consult
 
     def add_line(
         self,
@@ -248,13 +275,13 @@ class Workflow:
         report_id: str | None = None,
         evidence: tuple[int, ...] = (),
     ) -> Consult:
-        """A new line; ``evidence`` when it was taken from utterances."""
+        """A new line; ``evidence`` when it was taken from utterances. Without a report, the one nearest to those."""
         text = _clean(text)
 
         def change(note: Note) -> Note:
             if not note.reports:
                 raise KeyError(report_id)
-            home = report_id or note.reports[0].id
+            home = report_id or (note.nearest(evidence[0]) if evidence else note.reports[0]).id
             added = note.adding(home, section, text, evidence, Origin.HUISARTS)
             return replace(added, missed=tuple(item for item in added.missed if item.utterance not in evidence))
 
@@ -279,6 +306,51 @@ class Workflow:
             Action.NOTE_EDITED,
             f"{line_id} teruggezet",
         )
+
+    def move_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str, report_id: str | None) -> Consult:
+        """A line to another report, or (None) to a new one: a problem that the draft did not see."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.moving(line_id, report_id),
+            Action.NOTE_EDITED,
+            f"{line_id} naar {report_id or 'nieuw deelcontact'}",
+        )
+
+    def merge_report(self, actor: Actor, consult_id: UUID, version: int, report_id: str) -> Consult:
+        """Two reports that are about one problem become one."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.merging(report_id),
+            Action.NOTE_EDITED,
+            f"{report_id} samengevoegd",
+        )
+
+    def code_report(
+        self, actor: Actor, consult_id: UUID, version: int, report_id: str, section: Section, code: str
+    ) -> Consult:
+        """An ICPC code for the S or E of a report, as a person chose it; none with an empty ``code``."""
+        if not self._icpc or section not in CODED:
+            raise NotFound
+        entry = next((one for one in self.code_table() if one.code == code), None)
+        if code and entry is None:
+            raise InvalidInput(problem=N_("Deze ICPC-code staat niet in de tabel."))
+        chosen = Code(section=section, code=entry.code, title=entry.title) if entry else None
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.coding(report_id, section, chosen),
+            Action.NOTE_EDITED,
+            f"{report_id} code bij {section.value}",
+        )
+
+    def code_table(self) -> tuple[Entry, ...]:
+        """Every code a person may choose."""
+        return complete(self._preferences.codes() if self._preferences else {})
 
     def confirm_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
         """The person has seen this line's flag and stands for the line as it is."""
@@ -371,15 +443,16 @@ class Workflow:
         return approval
 
     def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
-        """The text for the HIS: one section ("S", "O", "E", "P") or everything. Each copy is recorded."""
+        """The text for the HIS: everything, or a part as ``part_text`` names them. Each copy is recorded."""
         consult = self._store.consult(consult_id)
         policy.check_may_copy(actor)
         policy.check_status(consult, policy.WITH_NOTE)
         note_version, note = self._note(consult_id)
         approval = policy.check_deliver(actor, consult, note_version, note, self._store.approval(consult_id))
-        if part != WHOLE and part not in set(Section):
-            raise InvalidInput(problem=N_("Kies S, O, E, P of alles."))
-        text = note_text(note) if part == WHOLE else section_text(note, Section(part))
+        try:
+            text = note_text(note) if part == WHOLE else part_text(note, part)
+        except KeyError as unknown:
+            raise InvalidInput(problem=N_("Kies S, O, E, P of alles.")) from unknown
         if not text:
             raise InvalidInput(problem=N_("Dit onderdeel is leeg."))
         delivery = Delivery(
@@ -443,6 +516,21 @@ class Workflow:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
+    def _notice(self, actor: Actor, said: str, written: str, consult_id: UUID) -> None:
+        """A change of words that may become a rule. The edit itself is done: nothing may fail for this."""
+        if self._preferences is None:
+            return
+        try:
+            self._preferences.noticed(actor.name, said, written, consult_id)
+        except TranscribeError as problem:
+            log.warning("a change of words was not counted (%s)", type(problem).__name__)
+
+    def _codes(self, note: Note) -> Mapping[tuple[str, Section], Sequence[Proposal]] | None:
+        if not self._icpc:
+            return None
+        table = self.code_table()
+        return {(report.id, part): proposals(report, part, table) for report in note.reports for part in CODED}
+
     def _remove(self, consult_id: UUID, name: str | None = None) -> None:
         """Sound that nobody can open any more, or that no change names. What can't be reached is left to ``Keeper``:
         what the person asked for is done.
@@ -487,6 +575,7 @@ class Workflow:
             ),
             text=text,
             sha256=sha256,
+            codes=self._codes(note),
         )
 
 

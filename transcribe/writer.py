@@ -32,8 +32,6 @@ from transcribe.soep.note import Note
 SYSTEM = Actor(name="transcribe", role=Role.SYSTEEM)
 #: Names of sound in the audio store.
 PCM = "pcm"
-#: Statuses that end a consult.
-ENDED = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED, Status.REFUSED})
 
 
 class Writer:
@@ -86,7 +84,7 @@ class Writer:
                 destroy=destroy,
                 decoded=decoded,
                 jobs=() if job is None or job == policy.job_for(consult, self._need) else (job,),
-                cancel_jobs=new.status in ENDED,
+                cancel_jobs=new.status in policy.OVER,
                 lease=lease,
             )
         )

@@ -169,22 +169,31 @@ def test_what_is_missing_in_the_environment_is_named(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SetupProblem, match=said) as caught:
-        open_blobs(object_store, tmp_path)
+        open_blobs(object_store, tmp_path, check=True)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.usefixtures("object_store")
-def test_a_bucket_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
+def test_a_bucket_that_is_not_there_is_said_to_who_asks(tmp_path: Path) -> None:
     with pytest.raises(SetupProblem, match=r"niet bereikbaar \(NoSuchBucket\)"):
-        open_blobs("s3://bestaat-niet", tmp_path)
+        open_blobs("s3://bestaat-niet", tmp_path, check=True)
 
 
-def test_a_server_that_refuses_our_keys_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_server_that_is_away_keeps_nothing_from_starting(
+    object_store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    blobs = open_blobs(object_store, tmp_path)
+    with pytest.raises(BlobsUnavailable):
+        blobs.consults()
+
+
+def test_a_server_that_refuses_our_keys_is_said_to_who_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with run_object_server(INITIAL_NO_AUTH_ACTION_COUNT="1") as server:  # the one that makes the bucket
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(SetupProblem, match=r"weigert de toegang \(InvalidAccessKeyId\)"):
-            open_blobs(server.address(), tmp_path)
+            open_blobs(server.address(), tmp_path, check=True)
 
 
 # -- in an object store --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from threading import Barrier
 from uuid import UUID, uuid4
 
@@ -26,12 +27,16 @@ from transcribe.consult import (
     KeyPurpose,
     Lane,
     Lease,
+    Part,
+    PartSize,
     Reason,
     Role,
+    Search,
     Stage,
     Status,
 )
 from transcribe.errors import Conflict, Erased, LeaseLost, NotFound
+from transcribe.policy import part_of
 from transcribe.ports import Kept, Store
 from transcribe.soep.note import Dropped, Line, Missed, Note, Origin, Report, Section
 
@@ -149,18 +154,66 @@ def test_an_unknown_consult_is_not_found(store: Store) -> None:
     assert (store.deliveries(nobody), store.certificates(nobody), store.events(nobody)) == ([], [], [])
 
 
-def test_consults_are_listed_newest_first_by_status_up_to_a_limit(store: Store) -> None:
+def test_consults_are_found_newest_first_up_to_a_limit_and_further(store: Store) -> None:
     made = []
     for minute in (2, 0, 1):
         consult = replace(new_consult(), created_at=NOW + timedelta(minutes=minute))
         store.apply(Change(consult=consult, audit=audit(consult.id)))
         made.append(consult)
     late, early, middle = made
-    assert store.consults() == [late, middle, early]
-    assert store.consults(limit=2) == [late, middle]
-    middle = applied(store, middle, Status.CONSENTED)
-    assert store.consults([Status.CONSENTED, Status.DRAFTED]) == [middle]
-    assert store.consults([Status.NEW]) == [late, early]
+    assert store.search(Search()) == [late, middle, early]
+    assert store.search(Search(), limit=2) == [late, middle]
+    assert store.search(Search(), after=middle.id) == [early]
+    assert store.search(Search(since=middle.created_at)) == [late, middle]
+    assert store.search(Search(before=middle.created_at)) == [early]
+    middle = applied(store, middle, Status.DRAFTED)
+    assert store.search(Search(part=Part.CHECK)) == [middle]
+    assert store.search(Search(part=Part.BUSY), after=late.id) == [early]
+    with pytest.raises(NotFound):
+        store.search(Search(), after=uuid4())
+
+
+def test_consults_of_the_same_moment_are_all_found(store: Store) -> None:
+    """Handed in together: none may fall between two pages."""
+    made = set()
+    for _ in range(7):
+        consult = replace(new_consult(), created_at=NOW)
+        store.apply(Change(consult=consult, audit=audit(consult.id)))
+        made.add(consult.id)
+    pages = []
+    after = None
+    while page := store.search(Search(), after=after, limit=3):
+        pages.append(page)
+        after = page[-1].id
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert {consult.id for page in pages for consult in page} == made
+
+
+def test_a_patient_is_found_by_the_whole_reference(store: Store) -> None:
+    consult = replace(new_consult(), patient_ref="HIS-47 11")
+    other = replace(new_consult(), patient_ref="HIS-471")
+    for one in (consult, other):
+        store.apply(Change(consult=one, audit=audit(one.id)))
+    assert store.search(Search(patient_ref=" his-4711 ")) == [consult]
+    assert store.search(Search(patient_ref="HIS-47")) == []
+    erased = replace(consult, version=2, status=Status.ERASED)
+    proof = certificate(consult, KeyPurpose.RECORD)
+    store.apply(Change(consult=erased, audit=audit(consult.id), destroy=(proof,)))
+    assert store.search(Search(patient_ref="HIS-4711")) == [replace(erased, patient_ref="")]
+
+
+def test_the_parts_of_the_worklist_are_counted(store: Store) -> None:
+    assert store.sizes() == {part: PartSize(count=0, oldest=None) for part in Part}
+    for number, (status, reason) in enumerate(product(Status, (None, *Reason))):
+        consult = replace(new_consult(), status=status, reason=reason, created_at=NOW + timedelta(minutes=number))
+        store.apply(Change(consult=consult, audit=audit(consult.id)))
+    every = store.search(Search(), limit=1000)
+    sizes = store.sizes()
+    for part in Part:
+        of_it = [consult for consult in every if part_of(consult) is part]
+        assert store.search(Search(part=part), limit=1000) == of_it
+        assert sizes[part] == PartSize(count=len(of_it), oldest=of_it[-1].created_at)
+    assert sum(size.count for size in sizes.values()) == len(every) == len(Status) * (1 + len(Reason))
 
 
 @pytest.mark.parametrize("version", [0, 1, 2, 4])
@@ -356,7 +409,7 @@ def test_erasing_takes_the_patient_and_the_note(store: Store) -> None:
     consult = applied(store, consult, Status.APPROVED, approval=approval(consult, 1), destroy=(source,))
     consult = applied(store, consult, Status.ERASED, destroy=(record,))
     assert store.consult(consult.id) == replace(consult, patient_ref="")
-    assert store.consults() == [replace(consult, patient_ref="")]
+    assert store.search(Search()) == [replace(consult, patient_ref="")]
     with pytest.raises(Erased):
         store.note(consult.id)
     assert store.certificates(consult.id) == [source, record]
@@ -580,6 +633,22 @@ def test_a_quiet_consult_is_noticed_and_expires(store: Store) -> None:
     assert store.expired([Status.DRAFTED], now) == []
 
 
+def test_a_moment_that_passed_is_given_anew_when_asked(store: Store) -> None:
+    now = datetime.now(UTC)
+    consult = replace(new_consult(), changed_at=now - timedelta(days=9), expires_at=now - timedelta(days=1))
+    store.apply(Change(consult=consult, audit=audit(consult.id)))
+    term = {"untouched": timedelta(days=3), "warned": timedelta(days=3)}
+    assert store.notice([Status.NEW], now, **term) == 0
+    assert store.expired([Status.NEW], now) == [consult.id]
+    assert store.notice([Status.NEW], now, **term, again=True) == 1
+    assert store.expired([Status.NEW], now) == []
+
+
+def test_the_store_knows_when_it_was_last_tended(store: Store) -> None:
+    assert store.tended() == timedelta()
+    assert timedelta() <= store.tended() < timedelta(hours=1)
+
+
 def test_nothing_expires_while_one_of_the_two_clocks_says_it_is_early(store: Store) -> None:
     """A clock that jumps weeks ahead, the store's or the caller's, must not erase what waits for a doctor."""
     now = datetime.now(UTC)
@@ -605,3 +674,12 @@ def test_nothing_expires_while_one_of_the_two_clocks_says_it_is_early(store: Sto
     store.apply(Change(consult=due, audit=audit(consult.id)))
     assert store.expired([Status.NEW], now - 9 * days) == []  # the caller's does
     assert store.expired([Status.NEW], now) == [consult.id]
+
+
+def test_a_clock_that_runs_ahead_makes_no_consult_old(store: Store) -> None:
+    now = datetime.now(UTC)
+    days = timedelta(days=1)
+    consult = replace(new_consult(), changed_at=now - days)
+    store.apply(Change(consult=consult, audit=audit(consult.id)))
+    assert store.notice([Status.NEW], now + 9 * days, untouched=3 * days, warned=3 * days) == 0
+    assert store.consult(consult.id).expires_at is None

@@ -15,11 +15,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from transcribe.app import access_key, actor_of, listen, make_web, open_service
+from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, Role, Space
+from transcribe.ports import Drafter, Transcriber
 from transcribe.serving import workers
 from transcribe.settings import Settings
+from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.store.folders import throwaway_data_dir
-from transcribe.testing import ScriptedDecoder, ScriptedWorker, scripted_service
+from transcribe.testing import ScriptedDecoder, ScriptedTranscriber, ScriptedWorker, scripted_service, utterances
 from transcribe.web.access import Access
 from transcribe.web.application import DemoInfo, create_app
 from transcribe.workflow import Workflow
@@ -44,9 +47,33 @@ class LiveServer:
 
 @pytest.fixture
 def live_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
-    """The screens on a real socket, with a worker: on fakes, or (parameter "real") everything as in the demo."""
-    with real_service() if getattr(request, "param", "fakes") == "real" else service_on_fakes() as server:
+    """The screens on a real socket, with a worker: on fakes, or (parameter "real") everything as in the demo.
+
+    Parameter "problems": on fakes, with a talk about two problems and the drafter of the service.
+    """
+    param = getattr(request, "param", "fakes")
+    if param == "real":
+        made = real_service()
+    elif param == "problems":
+        made = service_on_fakes(transcriber=ScriptedTranscriber(TWO_PROBLEMS), drafter=ExtractiveDrafter())
+    else:
+        made = service_on_fakes()
+    with made as server:
         yield server
+
+
+TWO_PROBLEMS = utterances(
+    (Speaker.PATIENT, "Ik heb al drie weken last van mijn rechterknie."),
+    (Speaker.HUISARTS, "Ik ga naar uw knie kijken. Geen zwelling, flexie honderddertig graden."),
+    (Speaker.HUISARTS, "Ik denk aan beginnende artrose van de knie."),
+    (Speaker.HUISARTS, "De bloeddruk is honderdveertig over negentig."),
+    (Speaker.HUISARTS, "U mag paracetamol nemen, vier keer per dag duizend milligram."),
+    (Speaker.PATIENT, "Dan iets heel anders. Ik heb een ingegroeide teennagel."),
+    (Speaker.HUISARTS, "Doet het pijn bij het lopen?"),
+    (Speaker.PATIENT, "Ja, in dichte schoenen wel."),
+    (Speaker.HUISARTS, "De nagelwal is rood, geen pus."),
+    (Speaker.HUISARTS, "Dat is een ingegroeide teennagel. Twee keer per dag een voetbad."),
+)
 
 
 @contextmanager
@@ -78,8 +105,13 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
 
 
 @contextmanager
-def service_on_fakes() -> Iterator[LiveServer]:
-    service = scripted_service(decoder=ScriptedDecoder(seconds=12.0))
+def service_on_fakes(*, transcriber: Transcriber | None = None, drafter: Drafter | None = None) -> Iterator[LiveServer]:
+    service = scripted_service(
+        decoder=ScriptedDecoder(seconds=22.0 if transcriber else 12.0),
+        transcriber=transcriber,
+        drafter=drafter,
+        icpc=True,
+    )
     actor = Actor(name="Demo-huisarts", role=Role.HUISARTS)
     access = Access("sleutel-voor-de-browserproef")
     app = create_app(
@@ -94,6 +126,7 @@ def service_on_fakes() -> Iterator[LiveServer]:
         version="0",
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
+        preferences=service.preferences,
     )
     worker = ScriptedWorker(service)
     worker.start()

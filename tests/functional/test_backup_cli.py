@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.command_line import cli
+from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Status
 from transcribe.settings import Settings
+from transcribe.store.blobs import FolderBlobs
+from transcribe.store.embedded import EmbeddedPostgres
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.keys import load_master_key
+from transcribe.store.marked import mark
+from transcribe.store.migrate import migrate
+from transcribe.store.postgres import PostgresStore
 
 pytestmark = pytest.mark.slow
 
@@ -70,3 +80,30 @@ def test_a_damaged_backup_has_an_exit_code(data_dir: Path, tmp_path: Path) -> No
     done = cli("backup", "verify", tmp_path / "een.backup", "--data-dir", data_dir)
     assert done.returncode == 1
     assert "geen sleutelkopie" in done.stderr
+
+
+def test_a_backup_without_the_sound_has_an_exit_code(data_dir: Path, tmp_path: Path) -> None:
+    """A timetable shows nobody what was printed."""
+    now, file, other = datetime.now(UTC), tmp_path / "een.backup", tmp_path / "twee.backup"
+    consult = Consult(
+        id=uuid4(), patient_ref="P-1", status=Status.DRAFTED, created_at=now, changed_at=now, version=1, upload="upload"
+    )
+    event = AuditEvent(at=now, actor="Jansen", role=Role.HUISARTS, action=Action.CONSULT_CREATED, consult_id=consult.id)
+    master_key = load_master_key(Settings(data_dir=data_dir))
+    with EmbeddedPostgres(data_dir, os_user="nobody" if os.geteuid() == 0 else "") as url:
+        migrate(url)
+        with closing(PostgresStore(url, master_key)) as store:
+            store.apply(Change(consult=consult, audit=event))
+            mark(FolderBlobs(data_dir / "audio"), store.installation())
+
+    made = cli("backup", file, "--data-dir", data_dir)
+    assert (made.returncode, file.exists()) == (1, True), made.stderr
+    assert "Reservekopie gemaakt: 1 consult, 0 opnamen" in made.stdout
+    assert "Van 1 consult is het geluid niet gevonden" in made.stderr
+    found = cli("backup", "verify", file, "--data-dir", data_dir)
+    assert found.returncode == 1
+    assert "Van 1 consult staat het geluid niet in deze reservekopie" in found.stderr
+
+    elsewhere = cli("backup", other, "--data-dir", data_dir, "--blob-store", tmp_path / "leeg")
+    assert (elsewhere.returncode, other.exists()) == (1, False), elsewhere.stdout
+    assert "De opslag van het geluid is niet die van deze installatie" in elsewhere.stderr

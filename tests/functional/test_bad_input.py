@@ -18,7 +18,7 @@ from transcribe.app import choose_model, make_transcriber
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.decode import PyAvDecoder
 from transcribe.audio.pcm import RATE_HZ
-from transcribe.consult import Actor, Reason, Role, Status
+from transcribe.consult import Actor, Reason, Role, Search, Status
 from transcribe.demo import CONSULTS
 from transcribe.errors import (
     AudioProblem,
@@ -123,7 +123,7 @@ def test_a_bad_file_ends_in_a_clear_sentence(name: str, tmp_path: Path) -> None:
     with pytest.raises(problem) as told:
         bring(service, path)
     assert words in str(told.value)
-    (consult,) = store.consults()
+    (consult,) = store.search(Search())
     if problem is NoSpeech:
         # the recording is kept, so that the GP can listen; no note was made
         assert (consult.status, consult.reason) == (Status.RECORDED, Reason.NO_SPEECH)

@@ -14,7 +14,7 @@ import pytest
 
 from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import Status
+from transcribe.consult import Search, Status
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -119,9 +119,10 @@ def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) ->
     page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
     page.keyboard.press("Enter")  # goes on to the words; never gives consent by itself
     assert page.evaluate("document.activeElement.textContent") == "Toestemming gegeven"
-    assert live_server.workflow.consults() == []
+    assert live_server.workflow.search(Search()) == []
     page.keyboard.press("Enter")
 
+    page.get_by_text("Of upload een opname").click()
     page.get_by_label("Opname", exact=True).set_input_files(live_server.recording)
     page.get_by_label("Gesprek, huisarts op het linkerkanaal").check()
     page.get_by_role("button", name="Opname uploaden").click()
@@ -316,6 +317,7 @@ def test_a_file_that_is_no_recording(live_server, open_page: Callable[..., Page]
     page.get_by_role("button", name="Toestemming gegeven").click()
     empty = tmp_path / "leeg.wav"
     empty.touch()
+    page.get_by_text("Of upload een opname").click()
     page.get_by_label("Opname", exact=True).set_input_files(empty)
     page.get_by_role("button", name="Opname uploaden").click()
     page.get_by_role("alert").get_by_text("Het bestand is leeg").wait_for()
@@ -361,11 +363,111 @@ def test_the_server_is_gone(live_server, open_page: Callable[..., Page], draft: 
     page.locator("#kopie", has_text="nog te bewaren").wait_for()
 
 
+@pytest.mark.parametrize("live_server", ["problems"], indirect=True)
+def test_two_problems_become_two_reports(live_server, open_page: Callable[..., Page], draft: UUID) -> None:
+    """The patient came for a knee and, by the way, a toenail. Dr. Demo finds two reports with their titles. The line on
+    the blood pressure she takes apart, thinks better of it and joins it again. She signs and copies the second report
+    with "2" and "a", and its S with "s".
+    """
+    page = open_page(f"/consult/{draft}")
+    page.wait_for_load_state()
+    heads = page.locator(".report-head h3")
+    assert heads.count() == 2
+    assert page.evaluate("document.documentElement.scrollHeight") <= WORKSTATION["height"]  # its halves scroll
+    assert "Rechterknie" in heads.nth(0).inner_text()
+    assert "eennagel" in heads.nth(1).inner_text()
+
+    line = page.locator(".line", has_text="RR 140/90")
+    line.get_by_role("button", name="Wijzig").click()
+    line.get_by_role("button", name="Naar nieuw deelcontact").click()
+    page.wait_for_function("() => document.querySelectorAll('.report-head').length === 3")
+    assert "RR 140/90" in page.locator(".report").nth(2).inner_text()
+    page.get_by_role("button", name="Voeg bij deelcontact 2").click()
+    page.wait_for_function("() => document.querySelectorAll('.report-head').length === 2")
+
+    confirm_all(page)
+    page.locator("#akkoord").click()
+    page.get_by_text("Akkoord van Demo-huisarts").wait_for()
+    page.wait_for_load_state()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("2")
+    page.keyboard.press("a")
+    page.locator("li", has=page.locator("[data-copy=R2]")).get_by_text("✓ gekopieerd").wait_for()
+    assert "voetbad" in pasted(page)
+    assert "artrose" not in pasted(page)
+    page.keyboard.press("s")
+    page.locator("li", has=page.locator("[data-copy=R2-S]")).get_by_text("✓ gekopieerd").wait_for()
+    assert "eennagel" in pasted(page)
+    deliveries = live_server.workflow.review(live_server.actor, draft).deliveries
+    assert [delivery.part for delivery in deliveries] == ["R2", "R2-S"]
+
+
+@pytest.mark.parametrize("live_server", ["problems"], indirect=True)
+def test_a_code_is_the_doctors_choice(live_server, open_page: Callable[..., Page], draft: UUID) -> None:
+    """Dr. Demo opens the codes at the E of the knee. Each stands beside the line it rests on; none is chosen. She takes
+    one, sees it in the text to copy, and takes it away again.
+    """
+    page = open_page(f"/consult/{draft}")
+    page.wait_for_load_state()
+    assert "ICPC" not in page.locator("#kopie").inner_text()
+    codes = page.locator("#icpc-R1-E")
+    codes.locator("summary").click()
+    choice = codes.locator("li", has_text="L90")
+    assert "bij: Beginnende artrose" in choice.inner_text()
+    choice.get_by_role("button").click()
+    page.locator("#kopie", has_text="ICPC L90").wait_for()
+    page.get_by_role("button", name="Haal de code weg").click()
+    page.wait_for_function("() => !document.getElementById('kopie').textContent.includes('ICPC')")
+    codes = page.locator("#icpc-R1-S")
+    codes.locator("summary").click()
+    codes.get_by_role("combobox").fill("l15")
+    codes.get_by_role("button", name="Neem").click()
+    page.locator("#kopie", has_text="ICPC L15").wait_for()
+    assert live_server.workflow.review(live_server.actor, draft).note.reports[0].codes[0].code == "L15"
+
+
+@pytest.mark.parametrize("live_server", ["problems"], indirect=True)
+def test_the_page_of_style_says_what_it_learned(live_server, open_page: Callable[..., Page]) -> None:
+    """In two consults Dr. Demo changes "nagelwal" to "paronychium". The page of style proposes it as a rule; she says
+    yes, and the next draft has it. She removes the rule, and the one after has her old word again. A rule that would
+    turn "geen" into something else is refused.
+    """
+    for _ in range(2):
+        page = open_page(f"/consult/{drafted(live_server)}")
+        page.wait_for_load_state()
+        line = page.locator(".line", has_text="agelwal rood")
+        line.get_by_role("button", name="Wijzig").click()
+        line.get_by_role("textbox").fill("Paronychium rood, geen pus.")
+        page.keyboard.press("Enter")
+        page.locator("#kopie", has_text="Paronychium rood").wait_for()
+    page.get_by_role("link", name="Stijl").click()
+    page.get_by_role("heading", name="Voorstel uit uw wijzigingen").wait_for()
+    page.get_by_role("button", name="Doe dit voortaan").click()
+    page.get_by_role("heading", name="Voorstel uit uw wijzigingen").wait_for(state="detached")
+
+    page.goto(f"{live_server.url}/consult/{drafted(live_server)}")
+    assert "Paronychium rood" in page.locator("#kopie").inner_text()
+
+    page.goto(f"{live_server.url}/stijl")
+    page.wait_for_load_state()
+    page.get_by_role("button", name="Verwijder").click()
+    page.get_by_text("Nog geen regels").wait_for()
+    page.goto(f"{live_server.url}/consult/{drafted(live_server)}")
+    assert "agelwal rood" in page.locator("#kopie").inner_text()
+
+    page.goto(f"{live_server.url}/stijl")
+    page.wait_for_load_state()
+    page.get_by_label("In plaats van").fill("geen")
+    page.get_by_label("schrijf").fill("wat")
+    page.get_by_role("button", name="Voeg toe").click()
+    page.get_by_text("mag geen getal, ontkenning").wait_for()
+
+
 @pytest.mark.parametrize("size", [PHONE, WORKSTATION], ids=["phone", "workstation"])
 def test_every_page_fits(live_server, open_page: Callable[..., Page], draft: UUID, size: dict[str, int]) -> None:
     """On a phone and on a small workstation nothing sticks out sideways, and every page has one main heading."""
     page = open_page("/", size=size)
-    for path in ("/", "/consult/nieuw", f"/consult/{draft}", "/bestaat-niet", "/login"):
+    for path in ("/", "/consult/nieuw", "/stijl", f"/consult/{draft}", "/bestaat-niet", "/login"):
         page.goto(live_server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
         assert page.locator("h1").count() == 1, path

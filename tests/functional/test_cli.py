@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import cli
+from transcribe.app import open_service
 from transcribe.demo import CONSULTS
+from transcribe.settings import Settings
 from transcribe.store.folders import throwaway_data_dir
 
 RECORDING = CONSULTS / "keelpijn.ogg"
@@ -151,3 +154,22 @@ def test_the_doctor_says_what_to_do(data_dir: Path) -> None:
     assert done.returncode == 5
     assert "transcribe models pull" in done.stdout
     assert cli("doctor", "--demo", "--data-dir", data_dir).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_practices_own_icpc_table_is_taken_in(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tabel24.csv"
+    file.write_text("code;omschrijving\nR78;Acute bronchitis\nS74.01;Dermatofytose\n", encoding="cp1252")
+    done = cli("icpc", "import", file, "--data-dir", data_dir)
+    assert (done.returncode, done.stdout.strip()) == (0, "2 ICPC-codes overgenomen.")
+    os_user = "nobody" if os.geteuid() == 0 else ""
+    with open_service(Settings.from_env(data_dir=data_dir, os_user=os_user)) as service:
+        assert service.preferences.codes() == {"R78": "Acute bronchitis", "S74.01": "Dermatofytose"}
+
+
+def test_a_file_that_is_no_icpc_table_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "leeg.csv"
+    file.write_text("naam;bedrag\n")
+    done = cli("icpc", "import", file, "--data-dir", data_dir)
+    assert done.returncode == 3
+    assert "Geen ICPC-tabel gevonden" in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -20,15 +22,27 @@ from sqlalchemy.pool import NullPool
 
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.audio.pcm import Decoded
-from transcribe.consult import Action, Approval, AuditEvent, Certificate, Change, Consult, KeyPurpose, Role, Status
+from transcribe.consult import (
+    Action,
+    Approval,
+    AuditEvent,
+    Certificate,
+    Change,
+    Consult,
+    KeyPurpose,
+    Part,
+    Role,
+    Search,
+    Status,
+)
 from transcribe.errors import BackupProblem, Erased, NotFound
 from transcribe.keeper import Keeper
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import backup as backup_module
 from transcribe.store.backup import SAVED, Done, back_up, restore, verify
-from transcribe.store.blobs import FolderBlobs
+from transcribe.store.blobs import BlobsUnavailable, FolderBlobs
 from transcribe.store.envelope import Kind, members, open_envelope
-from transcribe.store.key_copies import NAME, KeyCopies
+from transcribe.store.key_copies import NAME, KeyCopies, read_copy
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
@@ -309,7 +323,7 @@ def test_a_demonstration_never_becomes_a_practice_nor_the_other_way_round(
     here.backup(disk / "een.backup", demo=demo)
     with pytest.raises(BackupProblem, match="van een demonstratie" if demo else "van een echte praktijk"):
         there.restore(disk / "een.backup", demo=not demo)
-    assert there.store.consults() == []
+    assert there.store.search(Search()) == []
     assert there.restore(disk / "een.backup", demo=demo).contents.consults == 1
 
 
@@ -322,6 +336,29 @@ def test_a_restore_says_of_when_the_copy_of_the_keys_is(here: Practice, there: P
     written = there.restore(disk / "een.backup").keys_at
     assert written is not None
     assert before <= written <= datetime.now(UTC)
+
+
+def test_who_was_warned_before_the_backup_is_warned_anew(here: Practice, there: Practice, disk: Path) -> None:
+    """While the practice was down nobody could act on the warning: the draft must not go with the first round."""
+    consult = here.consult()
+    here.query(f"UPDATE consult SET changed_at = '2026-01-01', expires_at = '2026-01-15' WHERE id = '{consult.id}'")
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    back = there.store.consult(consult.id)
+    assert (back.status, back.expires_at) == (Status.DRAFTED, None)
+
+
+def test_what_comes_back_is_in_its_part_of_the_worklist(here: Practice, there: Practice, disk: Path) -> None:
+    erased, running, drafted = here.consult(1), here.consult(2, Status.RECORDING), here.consult(3)
+    here.backup(disk / "een.backup")
+    here.erase(erased)
+    with here.copies() as copies:
+        here.keeper(copies).clear()
+    there.restore(disk / "een.backup")
+    parts = {Part.DONE: erased, Part.BUSY: running, Part.CHECK: drafted}
+    assert {part: [one.id for one in there.store.search(Search(part=part))] for part in parts} == {
+        part: [one.id] for part, one in parts.items()
+    }
 
 
 def test_a_restore_goes_into_a_database_without_tables_too(here: Practice, there: Practice, disk: Path) -> None:
@@ -365,7 +402,7 @@ def test_a_backup_while_others_write_is_of_one_moment(here: Practice, there: Pra
     done = there.restore(disk / "1.backup")
     assert done.contents.consults > 0
     assert there.store.verify_log() is None
-    for consult in there.store.consults(limit=10_000):
+    for consult in there.store.search(Search(), limit=10_000):
         events = there.store.events(consult.id)
         if consult.status is Status.ERASED:
             continue
@@ -374,8 +411,65 @@ def test_a_backup_while_others_write_is_of_one_moment(here: Practice, there: Pra
         assert bool(destroyed) == (consult.status is Status.WITHDRAWN)
         if not destroyed:
             assert there.store.note(consult.id) == (1, NOTE)
-    living = [consult for consult in there.store.consults(limit=10_000) if consult.status is Status.DRAFTED]
+    living = [consult for consult in there.store.search(Search(), limit=10_000) if consult.status is Status.DRAFTED]
     assert there.query("SELECT count(*) FROM data_key") == [(2 * len(living),)]
+
+
+# -- sound that is not there ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED])
+def test_a_backup_without_its_sound_says_so_as_long_as_it_lives(
+    here: Practice, there: Practice, disk: Path, status: Status
+) -> None:
+    lost, kept, paused = here.consult(1, status), here.consult(2, status), here.consult(3, Status.PAUSED)
+    approved, erased = here.consult(4), here.consult(5)
+    here.erase(approved, KeyPurpose.SOURCE, status=Status.APPROVED)
+    for one in (lost, paused, approved, erased):
+        here.blobs.delete(one.id)
+    made = here.backup(disk / "een.backup")
+    assert (made.sounds, made.soundless) == (1, 2)
+    assert here.store.events()[-1].detail == "5 consulten, 2 zonder geluid"
+    here.erase(erased)
+    with here.copies() as copies:
+        here.keeper(copies).clear()
+    found = verify(disk / "een.backup", disk / NAME, master_key=MASTER)
+    assert (found.sounds, found.soundless) == (1, 1)
+    done = there.restore(disk / "een.backup")
+    assert (done.sounds, done.soundless) == (1, 1)
+    assert there.blobs.names(kept.id) == ["upload"]
+
+
+def test_what_is_erased_while_its_sound_is_saved_is_not_missed(
+    here: Practice, there: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased = here.consult()
+
+    def names(blobs: FolderBlobs, consult_id: UUID) -> list[str]:
+        here.erase(erased)
+        blobs.delete(consult_id)
+        return ["upload"]
+
+    monkeypatch.setattr(FolderBlobs, "names", names)
+    made = here.backup(disk / "een.backup")
+    monkeypatch.undo()
+    assert (made.sounds, made.soundless) == (0, 0)
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).soundless == 0
+    assert there.restore(disk / "een.backup").soundless == 0
+
+
+def test_a_place_of_the_sound_that_does_not_answer_ends_the_backup(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.consult()
+
+    def names(_: FolderBlobs, __: UUID) -> list[str]:
+        raise BlobsUnavailable
+
+    monkeypatch.setattr(FolderBlobs, "names", names)
+    with pytest.raises(BlobsUnavailable):
+        here.backup(disk / "een.backup")
+    assert list(disk.iterdir()) == []
 
 
 # -- half, damaged, or not for here --------------------------------------------------------------------------------
@@ -418,6 +512,23 @@ def test_a_killed_backup_leaves_none_and_does_not_stand_in_the_way(here: Practic
     assert verify(path, disk / NAME, master_key=MASTER).contents.consults == 1
 
 
+def test_a_backup_has_its_name_only_when_its_keys_are_there(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consult = here.consult()
+    path, named = disk / "een.backup", []
+    replace_file = Path.replace
+
+    def watched(part: Path, target: Path) -> Path:
+        if target == path:
+            named.append(read_copy(disk / NAME, MASTER).held())
+        return replace_file(part, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    here.backup(path)
+    assert named == [{(consult.id, purpose) for purpose in KeyPurpose}]
+
+
 @pytest.mark.parametrize("damage", ["cut", "piece lost", "changed", "other file"])
 def test_a_damaged_backup_is_refused_and_nothing_comes_in(
     here: Practice, there: Practice, disk: Path, damage: str
@@ -440,11 +551,11 @@ def test_a_damaged_backup_is_refused_and_nothing_comes_in(
         verify(path, disk / NAME, master_key=MASTER)
     with pytest.raises(BackupProblem):
         there.restore(path)
-    assert there.store.consults() == []
+    assert there.store.search(Search()) == []
     assert there.store.events() == []
     path.write_bytes(whole)
     there.restore(path)  # what was refused half-way does not stand in the way
-    assert len(there.store.consults()) == 3
+    assert len(there.store.search(Search())) == 3
 
 
 def test_a_restore_wants_an_empty_place_and_the_right_keys(here: Practice, there: Practice, disk: Path) -> None:
@@ -463,7 +574,7 @@ def test_a_restore_wants_an_empty_place_and_the_right_keys(here: Practice, there
     other = MasterKey.of(bytes(32))
     with pytest.raises(BackupProblem, match="andere hoofdsleutel"):
         restore(disk / "een.backup", disk / NAME, url=there.url, blobs=there.blobs, master_key=other, actor="b")
-    assert there.store.consults() == []
+    assert there.store.search(Search()) == []
 
 
 def test_what_is_not_there_is_named(here: Practice, there: Practice, disk: Path) -> None:
@@ -520,6 +631,54 @@ def test_a_backup_of_a_newer_version_is_refused(
         there.restore(disk / "een.backup")
 
 
+def test_keys_that_only_a_newer_backup_needs_are_not_written_over(here: Practice, there: Practice, disk: Path) -> None:
+    """The wrong back-up was brought back, and the administrator goes on with a new one to every disk."""
+    here.consult(1)
+    here.backup(disk / "maandag.backup")
+    newer = here.consult(2)
+    here.backup(disk / "vrijdag.backup")
+    there.restore(disk / "maandag.backup")
+    with pytest.raises(BackupProblem, match=r"sleutels van consulten die hier niet zijn \(1\)"):
+        there.backup(disk / "nieuw.backup")
+    assert {path.name for path in disk.iterdir()} == {"maandag.backup", "vrijdag.backup", NAME}
+    elsewhere = disk.parent / "andere"
+    elsewhere.mkdir()
+    there.backup(elsewhere / "nieuw.backup")
+    held = read_copy(disk / NAME, MASTER).held()
+    assert {(newer.id, purpose) for purpose in KeyPurpose} <= held
+    assert verify(disk / "vrijdag.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+
+
+def test_a_damaged_copy_of_the_keys_is_made_anew(here: Practice, disk: Path) -> None:
+    here.consult()
+    here.backup(disk / "een.backup")
+    (disk / NAME).write_bytes((disk / NAME).read_bytes()[:-1])
+    here.backup(disk / "twee.backup")
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.consults == 1
+
+
+def test_a_backup_whose_keys_are_gone_is_not_called_whole(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    for _ in range(20):
+        there.store.log(event())
+    elsewhere = disk.parent / "elders"
+    elsewhere.mkdir()
+    there.backup(elsewhere / "een.backup")
+    with pytest.raises(BackupProblem, match=r"Van 1 consulten staat .* geen sleutel en ook geen vernietigingsbewijs"):
+        verify(disk / "een.backup", elsewhere / NAME, master_key=MASTER)
+
+
+def test_what_was_erased_needs_no_key_to_be_whole(here: Practice, disk: Path) -> None:
+    before, after = here.consult(1), here.consult(2)
+    here.erase(before)
+    here.backup(disk / "een.backup")
+    here.erase(after)
+    with here.copies() as copies:
+        here.keeper(copies).clear()
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+
+
 # -- copies of the keys that can't be reached ----------------------------------------------------------------------
 
 
@@ -553,6 +712,37 @@ def test_an_erasure_waits_for_a_copy_that_may_hold_the_key(here: Practice, there
     assert there.restore(disk / "een.backup").erased == 1
     with pytest.raises(Erased):
         there.store.note(erased.id)
+
+
+@pytest.mark.parametrize(("code", "told"), [(errno.EROFS, "EROFS"), (errno.EACCES, "EACCES"), (errno.ENOSPC, "ENOSPC")])
+def test_a_copy_that_is_there_and_cannot_be_written_is_not_asked_for(
+    here: Practice,
+    disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    code: int,
+    told: str,
+) -> None:
+    erased = here.consult()
+    here.backup(disk / "een.backup")
+    here.erase(erased)
+
+    def refused(path: object, *_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code), str(path))
+
+    with here.copies() as copies:
+        with monkeypatch.context() as patch:
+            patch.setattr("transcribe.store.envelope.os.open", refused)
+            assert here.keeper(copies).clear() == 0
+        (place,) = copies.places()
+        trouble = place.trouble()
+        assert trouble is not None
+        assert "wat sindsdien is gewist, staat er nog in" in trouble
+        assert "was niet te schrijven" in trouble
+        assert "Sluit de schijf aan" not in trouble
+        assert f"copy of the keys {place.name} not written ({told})" in caplog.messages
+        disk.rename(disk.with_name("weg"))
+        assert "Sluit de schijf aan" in (place.trouble() or "")
 
 
 def test_a_copy_that_is_no_more_is_reported_by_the_administrator(here: Practice, disk: Path) -> None:
@@ -598,7 +788,7 @@ def test_a_copy_is_written_by_one_process_at_a_time(here: Practice, disk: Path) 
         (place,) = copies.places()
         with here.store.alone(f"key copy {place.id}"), pytest.raises(BackupProblem, match="ander proces"):
             copies.keep(disk)
-        proofs = here.erase(here.store.consults()[0])
+        proofs = here.erase(here.store.search(Search())[0])
         with here.store.alone(f"key copy {place.id}"):
             assert copies.forget(proofs) == []
         assert copies.forget(proofs) == proofs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import random
@@ -102,8 +103,8 @@ class Line:
 
 
 @contextmanager
-def line(house: LiveHouse, base: str, consult_id: UUID = CONSULT) -> Iterator[Line]:
-    url = f"{base.replace('http', 'ws')}/consult/{consult_id}/opname"
+def line(house: LiveHouse, base: str, consult_id: UUID = CONSULT, turn: str = "") -> Iterator[Line]:
+    url = f"{base.replace('http', 'ws')}/consult/{consult_id}/opname{turn and f'?beurt={turn}'}"
     headers = {"Cookie": cookie(house, base)}
     with connect(url, origin=base, additional_headers=headers, proxy=None) as socket:  # type: ignore[arg-type]
         yield Line(socket)
@@ -129,12 +130,16 @@ def test_a_recording_comes_over_whole(house: LiveHouse, base: str, speakers: tup
 def test_what_is_acknowledged_is_in_the_spool(house: LiveHouse, base: str) -> None:
     house.begin()
     with line(house, base) as client:
-        assert client.hear() == {
+        hello = client.hear()
+        assert re.fullmatch("[0-9a-f]{16}", hello.pop("turn"))
+        assert hello == {
             "resume_from": 0,
             "frame_bytes": FRAME,
             "channels": 1,
             "most_frames": 36_000,
             "paused": False,
+            "aside": False,
+            "mark": "",
         }
         client.send(0, 1, 2)
         client.acknowledged(3)
@@ -368,6 +373,52 @@ def test_sound_is_kept_safe_while_the_database_is_away(
     later.join(30)
     assert later.stored is not None
     assert house.store.consult(CONSULT).audio_s == 0.5
+
+
+def test_words_outside_the_record_are_a_pause_that_the_log_tells_of(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        client.say(pause=True, aside=True)
+        assert client.hear("paused") == {"paused": True, "ack": 1}
+    with line(house, base) as client:
+        hello = client.hear()
+        assert (hello["paused"], hello["aside"]) == (True, True)
+        client.say(resume=True)
+        assert client.hear("paused")["paused"] is False
+    with line(house, base) as client:
+        assert client.hear()["aside"] is False
+    assert [event.detail.partition(":")[0] for event in house.store.events(CONSULT)][-2:] == ["buiten verslag"] * 2
+
+
+def test_who_comes_back_does_not_disturb_who_went_on(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as first:
+        turn = first.hear()["turn"]
+        first.send(0)
+        first.acknowledged(1)
+    with line(house, base, turn=turn) as again:
+        hello = again.hear()
+        assert (hello["turn"], hello["resume_from"]) == (turn, 1)
+        assert hello["mark"] == hashlib.sha256(frames(1)).hexdigest()
+        with line(house, base) as other:
+            assert other.hear()["turn"] != turn
+            with line(house, base, turn=turn) as back:
+                assert back.hear()["code"] == "taken-over"
+                assert back.closed() == ingest.NO_FURTHER
+            other.send(1)
+            other.acknowledged(2)
+
+
+def test_a_client_gets_its_key_while_the_consult_has_one(house: LiveHouse, browser: TestClient) -> None:
+    house.begin()
+    answer = browser.get(f"{PAGE}/opname/sleutel")
+    assert (answer.status_code, len(answer.content), answer.headers["cache-control"]) == (200, 32, "no-store")
+    house.workflow.withdraw(GP, CONSULT)
+    assert browser.get(f"{PAGE}/opname/sleutel").status_code == 410
+    browser.cookies.clear()
+    assert browser.get(f"{PAGE}/opname/sleutel", headers={"Accept": "application/json"}).status_code == 401
 
 
 # --- who may send --------------------------------------------------------------------------------------------------

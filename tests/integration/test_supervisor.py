@@ -120,6 +120,19 @@ def test_a_child_that_keeps_crashing_does_not_keep_the_others_from_running(
     assert psutil.pid_exists(web)
 
 
+def test_the_log_says_when_a_child_starts_again(
+    tmp_path: Path,
+    running: Callable[[Supervisor], Supervisor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running(Supervisor([child(tmp_path, "worker", "crash")]))
+    until(lambda: len(lives(tmp_path, "worker")) >= 2)
+    assert "worker ended (70), starts again in 0.1 s" in caplog.text
+    monkeypatch.setattr(supervising, "WELL_S", 0.0)
+    until(lambda: "worker ended (70), starts again at once" in caplog.text)
+
+
 def test_stopping_ends_every_child(tmp_path: Path, running: Callable[[Supervisor], Supervisor]) -> None:
     supervisor = running(Supervisor([child(tmp_path, "web"), child(tmp_path, "worker")]))
     until(lambda: bool(lives(tmp_path, "web") and lives(tmp_path, "worker")))

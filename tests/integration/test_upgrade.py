@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Status
 from transcribe.errors import SetupProblem
+from transcribe.store import embedded
 from transcribe.store import upgrade as upgrade_module
 from transcribe.store.embedded import EmbeddedPostgres, Programs, find_programs
 from transcribe.store.folders import throwaway_data_dir
@@ -130,6 +131,21 @@ def test_everything_is_there_on_the_new_version(data_dir: Path) -> None:
     assert not servers(data_dir)
     check(data_dir, done.after)
     assert upgrade(data_dir) == Upgraded(before=done.after, after=done.after, rows=0)  # nothing to do
+
+
+def test_the_old_programs_may_be_named_and_are_the_only_old_ones(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are of the old version only: they can't start what takes the place of the old database."""
+    major = EmbeddedPostgres(data_dir).major
+    assert major is not None
+    named, newest = find_programs(major=major), find_programs()
+    monkeypatch.setattr(embedded, "_places", lambda: [[newest.bin_dir]])
+    with pytest.raises(SetupProblem, match=rf"hier staat alleen .*{newest.version}.*--old-programs MAP"):
+        upgrade(data_dir)
+    done = upgrade_database(data_dir, fallback_user=as_root, old_bin_dir=str(named.bin_dir))
+    assert (done.before, done.after) == (major, newest.major)
+    check(data_dir, newest.major)
 
 
 def servers(data_dir: Path) -> list[int]:

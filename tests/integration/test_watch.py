@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,8 +16,9 @@ from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
 from tests.object_server import run_object_server
-from transcribe.consult import Space
-from transcribe.errors import StoreUnavailable
+from transcribe.consult import Action, AuditEvent, Role, Space
+from transcribe.health import Problem
+from transcribe.store import disk
 from transcribe.store.blobs import open_blobs
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
@@ -144,31 +146,91 @@ def test_a_store_of_sound_that_went_away_is_found(make: Make, tmp_path: Path, mo
         assert client(given).get("/health/ready").json()["problems"] == ["sound-store"]
 
 
+class Slow:
+    """Answers at once, but keeps the second who asks waiting until ``go_on``."""
+
+    def __init__(self, answer: Callable[[], object]) -> None:
+        self._answer = answer
+        self.asked = 0
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self) -> object:
+        self.asked += 1
+        if self.asked == 2:
+            self.begun.set()
+            assert self.go_on.wait(60)
+        return self._answer()
+
+
+def test_a_disk_that_takes_no_files_is_found(make: Make, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    given = client(make(try_disk=lambda: disk.try_write(spool)))
+    assert given.get("/health/ready").status_code == 200
+    assert list(spool.iterdir()) == []
+    spool.rmdir()
+    answer = given.get("/health/ready")
+    assert (answer.status_code, answer.json()["problems"]) == (503, ["disk-write"])
+
+
 def test_who_asks_while_an_answer_is_awaited_gets_the_last_one(make: Make) -> None:
     """All threads of the web would wait on a store that does not answer, and with them all screens."""
-    asked: list[int] = []
-    begun, go_on = threading.Event(), threading.Event()
-
-    def ask() -> None:
-        asked.append(1)
-        if len(asked) == 2:
-            begun.set()
-            assert go_on.wait(60)
-            raise StoreUnavailable
-
-    given = make(ask_sound=ask)
+    ask = Slow(lambda: None)
+    given = make(ask_sound=ask, late_s=3600)
     assert given.examine().problems == ()
     slow = threading.Thread(target=given.examine)
     slow.start()
     try:
-        assert begun.wait(60)
+        assert ask.begun.wait(60)
         assert given.examine().problems == (), "and does not wait"
-        assert len(asked) == 2
+        assert ask.asked == 2
     finally:
-        go_on.set()
+        ask.go_on.set()
         slow.join()
     assert given.examine().problems == ()
-    assert len(asked) == 3
+    assert ask.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "problem"), [("vitals", "database"), ("check_key", "database"), ("ask_sound", "sound-store")]
+)
+def test_an_answer_that_does_not_come_is_a_problem(store: PostgresStore, make: Make, part: str, problem: str) -> None:
+    """A frozen database says nothing, and what it said before is not true any more."""
+    hangs = Slow({"vitals": store.vitals}.get(part, lambda: None))
+    given = make(**{part: hangs}, late_s=0.2)
+    assert client(given).get("/health/ready").status_code == 200
+    try:
+        for _ in range(2):  # whoever asks first, and whoever asks meanwhile
+            answer = client(given).get("/health/ready")
+            assert (answer.status_code, answer.json()["problems"]) == (503, [problem])
+        assert figure(client(given).get("/metrics").text, "transcribe_disk_free_bytes") == 400
+        assert hangs.asked == 2, "and no more threads wait for it"
+    finally:
+        hangs.go_on.set()
+    while given.examine().problems:  # until that one has its answer
+        pass
+    assert client(given).get("/health/ready").status_code == 200
+
+
+def test_a_first_answer_that_does_not_come_is_a_problem_too(make: Make) -> None:
+    go_on = threading.Event()
+    given = make(vitals=lambda: go_on.wait(60) and None, late_s=0.2)
+    try:
+        assert given.examine().problems == given.examine().problems == (Problem.DATABASE,)
+    finally:
+        go_on.set()
+    while given.examine().problems:
+        pass
+
+
+def test_a_fault_of_ours_is_told_to_who_asks(make: Make) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    given = make(vitals=broken)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            given.examine()
 
 
 def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgres_url: str) -> None:
@@ -177,9 +239,10 @@ def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgre
         (
             text("""
                 WITH one AS (
-                    INSERT INTO consult (id, status, created_at, changed_at, version, channels, upload, missing_s,
+                    INSERT INTO consult (id, status, part, created_at, changed_at, version, channels, upload, missing_s,
                                          progress_s, stumbles, lost_s, lane, practice)
-                    VALUES (gen_random_uuid(), 'nieuw', now(), now(), 1, '{}', '', 0, 0, 0, 0, 'live', '') RETURNING id
+                    VALUES (gen_random_uuid(), 'nieuw', 'bezig', now(), now(), 1, '{}', '', 0, 0, 0, 0, 'live', '')
+                    RETURNING id
                 )
                 INSERT INTO data_key (consult_id, purpose, master, wrapped) SELECT id, 'bron', 'ander', '' FROM one
             """),
@@ -214,6 +277,17 @@ def test_the_figures_are_those_of_the_database(given: Watch, postgres_url: str) 
     assert figure(found, "transcribe_lost_seconds") == 0
     assert figure(found, "transcribe_consults", status="concept") == 0
     assert figure(found, "process_resident_memory_bytes") > 0
+
+
+def test_the_age_of_the_last_backup_is_a_figure_when_there_was_one(store: PostgresStore, given: Watch) -> None:
+    def told() -> str:
+        return client(given).get("/metrics").text
+
+    assert "transcribe_backup_age_seconds" not in told()
+    for days in (40, 2):
+        at = datetime.now(UTC) - timedelta(days=days)
+        store.log(AuditEvent(at=at, actor="Beheer", role=Role.SYSTEEM, action=Action.BACKED_UP, consult_id=None))
+    assert figure(told(), "transcribe_backup_age_seconds") // 3600 == 48
 
 
 def test_this_machine_reads_the_figures_without_a_token(given: Watch) -> None:

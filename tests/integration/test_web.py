@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import html
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -23,7 +25,7 @@ from consent import ConsentMissing, ConsentProblem, How, Purpose, current_text, 
 from transcribe import errors
 from transcribe.asr.transcript import Speaker, Utterance
 from transcribe.audio.pcm import RATE_HZ, Decoded, Span
-from transcribe.consult import Action, Actor, Consult, Reason, Role, Space, Status
+from transcribe.consult import Action, Actor, Consult, Reason, Role, Search, Space, Status
 from transcribe.ports import AudioInfo
 from transcribe.soep.note import Dropped, Line, Missed, Note, Report, Section
 from transcribe.testing import (
@@ -38,7 +40,8 @@ from transcribe.web.access import Access
 from transcribe.web.application import DemoInfo, create_app
 from transcribe.web.errors import STATUS, status_of
 from transcribe.web.media import UnsatisfiableRange, byte_range, wav_header
-from transcribe.web.views import spans
+from transcribe.web.pages import PRACTICE_ZONE
+from transcribe.web.views import ROWS, spans
 from transcribe.workflow import Workflow
 
 KEY = "sleutel-van-deze-test-0123456789"
@@ -181,12 +184,15 @@ class House:
         return [event.action for event in self.store.events()]
 
 
-def make_house(*, actor: Actor = HUISARTS, demo: DemoInfo | None = None) -> House:
+def make_house(
+    *, actor: Actor = HUISARTS, demo: DemoInfo | None = None, draft: Note = DRAFT, icpc: bool = False
+) -> House:
     decoder = FakeDecoder()
     service = scripted_service(
         decoder=decoder,
         transcriber=ScriptedTranscriber(SPOKEN),
-        drafter=ScriptedDrafter(DRAFT),
+        drafter=ScriptedDrafter(draft),
+        icpc=icpc,
         space=lambda: Space(total=100, free=50),
     )
     now: list[datetime] = []
@@ -203,6 +209,7 @@ def make_house(*, actor: Actor = HUISARTS, demo: DemoInfo | None = None) -> Hous
         version="0",
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
+        preferences=service.preferences,
     )
     client = TestClient(app, base_url=BASE, follow_redirects=False)
     return House(app=app, client=client, service=service, access=access, decoder=decoder, now=now)
@@ -248,6 +255,8 @@ def path_of(pattern: str, consult_id: UUID | None = None) -> str:
     return (
         pattern.replace("{consult_id}", str(consult_id or uuid4()))
         .replace("{line_id}", "L1")
+        .replace("{report_id}", "R1")
+        .replace("{rule_id}", str(uuid4()))
         .replace("{layout}", "gemengd")
         .replace("{part}", "S")
         .replace("{version}", "1")
@@ -333,7 +342,7 @@ def test_every_answer_has_the_strict_headers(house: House) -> None:
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-opener-policy"] == "same-origin"
-        assert "microphone=()" in headers["permissions-policy"]
+        assert "camera=(), microphone=(self)" in headers["permissions-policy"]
         wanted = "immutable" if path.startswith("/static/") else "no-store"
         assert wanted in headers["cache-control"], path
 
@@ -503,6 +512,20 @@ def test_an_unexpected_error_shows_a_number_and_tells_nothing(
     assert all(record.exc_info is None for record in caplog.records)
 
 
+def test_a_disk_that_fails_is_said_and_no_more_is_promised_than_is_true(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, CANARY, CANARY)
+
+    monkeypatch.setattr(house.workflow, "edit_line", fail)
+    answer = house.post(f"/consult/{uuid4()}/regel/L1/wijzig", versie="1", tekst=CANARY)
+    assert answer.status_code == 503
+    assert "dit is niet bewaard" in answer.text
+    assert "OSError EROFS at test_web.py" in caplog.text
+    assert CANARY not in answer.text + caplog.text
+
+
 def test_wrong_input_is_not_repeated(house: House) -> None:
     assert house.client.get(f"/consult/{CANARY}").status_code == 404
     assert CANARY not in house.client.get(f"/consult/{CANARY}").text
@@ -527,10 +550,48 @@ def test_the_worklist_has_what_waits_for_the_doctor_first(house: House) -> None:
     for status in (Status.DRAFTED, Status.NEW, Status.APPROVED, Status.RECORDED):
         house.consult_at(status)
     page = house.client.get("/").text
-    order = [page.index(words) for words in ("Wacht op u ", "Wacht op uw controle", "Akkoord, nog niet", "Bezig ")]
+    page = page[page.index('id="werklijst"') :]  # not the words of the search form
+    order = [
+        page.index(words)
+        for words in ("Te controleren", "Wacht op uw controle", "Vraagt iets van u", "Akkoord, nog niet", "Bezig")
+    ]
     assert order == sorted(order)
     assert "HIS-4711" in page
     assert 'hx-trigger="every 3s"' in page
+
+
+def test_a_consult_is_found_by_reference_day_and_status(house: House) -> None:
+    waiting, other = house.consult_at(Status.DRAFTED), house.consult_at(Status.NEW)
+    today = datetime.now(PRACTICE_ZONE).date()
+
+    def found(**fields: object) -> set[UUID]:
+        answer = house.post("/zoeken", **{name: str(value) for name, value in fields.items()})
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        return {one for one in (waiting, other) if f'id="c-{one}"' in answer.text}
+
+    assert found() == found(kenmerk="his-4711", van=today, tot=today, deel="") == {waiting, other}
+    assert found(deel="controle") == {waiting}
+    assert found(kenmerk="HIS-47") == found(van=today + timedelta(days=1)) == set()
+    assert "Geen consulten gevonden" in house.post("/zoeken", kenmerk="HIS-47").text
+    for wrong in ({"van": "gisteren"}, {"deel": "x"}):
+        answer = house.post("/zoeken", **wrong)
+        assert answer.status_code == 422
+        assert "Kies het opnieuw" in answer.text
+    assert house.client.get("/?deel=x").status_code == 422
+
+
+def test_a_long_worklist_goes_on_on_another_page(house: House) -> None:
+    """None falls off: the oldest is reached by going on."""
+    made = [house.consult_at(Status.NEW) for _ in range(ROWS + 2)]
+    page = house.client.get("/").text
+    assert sum(f'id="c-{one}"' in page for one in made) == ROWS
+    more = re.search(r'href="(/\?deel=bezig&amp;na=[^"]+)"', page)
+    assert more is not None
+    rest = house.client.get(html.unescape(more[1])).text
+    assert {one for one in made if f'id="c-{one}"' in rest} == set(made[:2])
+    assert "Terug naar de werklijst" in rest
+    assert "Oudere tonen" not in rest
 
 
 def test_a_quiet_worklist_does_not_poll(house: House) -> None:
@@ -559,7 +620,7 @@ def test_nothing_but_an_explicit_yes_is_consent(house: House, answer: str | None
     if answer is not None:
         fields["antwoord"] = answer
     assert house.post("/consult/nieuw", kenmerk="HIS 1", **fields).status_code >= 400
-    assert house.workflow.consults() == []
+    assert house.workflow.search(Search()) == []
 
 
 def test_a_refusal_is_recorded_and_ends_it(house: House) -> None:
@@ -586,7 +647,7 @@ def test_a_consent_that_cannot_be_is_said_so_and_nothing_is_made(
     answer = house.post("/consult/nieuw", htmx=True, **({"kenmerk": "HIS 1"} | CONSENT | fields))
     assert answer.status_code == 422
     assert words in answer.text
-    assert house.workflow.consults() == []
+    assert house.workflow.search(Search()) == []
 
 
 def test_a_child_with_a_parent(house: House) -> None:
@@ -878,7 +939,11 @@ def test_withdrawal_destroys_and_shows_the_certificates(house: House) -> None:
     house.post(f"/consult/{consult_id}/intrekken")
     page = house.client.get(f"/consult/{consult_id}").text
     assert "De toestemming is ingetrokken" in page
-    assert page.count("vernietigd op") == 2
+    assert page.count("vernietigd op") == page.count("nog niet uit elk bestand en elke sleutelkopie") == 2
+    one = house.store.certificates(consult_id)[0]
+    house.store.clear([one], one.destroyed_at)
+    cleared = house.client.get(f"/consult/{consult_id}").text
+    assert (cleared.count("vernietigd op"), cleared.count("nog niet uit elk bestand")) == (2, 1)
     assert "HIS-4711" not in page
     assert CANARY not in page
     assert house.client.get(f"/consult/{consult_id}/audio").status_code == 410

@@ -35,6 +35,24 @@ def test_the_set_is_sound() -> None:
     assert last["net_must"] == 100.0
 
 
+@pytest.mark.parametrize("name", ["development", "held"])
+def test_the_unseen_sets_are_sound(name: str) -> None:
+    last = json.loads(run("selfcheck", "--consults", str(plant.CONSULTS.parent / "unseen" / name)).splitlines()[-1])
+    assert (last["consults"], last["problems"], last["net_must"]) == (8, 0, 100.0)
+
+
+def test_on_held_consults_the_draft_holds_what_was_reached() -> None:
+    """Totals only, some points below what was measured: nobody reads a line of these."""
+    rows = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((plant.CONSULTS.parent / "unseen" / "held").glob("*.json"))
+    ]
+    found = noise.curve(rows, [0], 1, ExtractiveDrafter())[0]
+    assert found["net_must"] >= 80
+    assert found["recall_must"] >= 85
+    assert found["evidence_precision"] >= 90
+
+
 def test_copying_everything_scores_badly(tmp_path: Path) -> None:
     last = json.loads(run("copy", "--consults", str(plant.CONSULTS)).splitlines()[-1])
     assert last["net_must"] < 60

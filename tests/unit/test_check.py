@@ -28,6 +28,13 @@ TALK = (
     ("P", "Ik kwam mijn bed niet uit."),  # 14
     ("H", "U krijgt levothyroxine, een keer per dag vijfenzeventig microgram."),  # 15
     ("H", "Paracetamol vier keer per dag, en ibuprofen drie keer per dag."),  # 16
+    ("H", "Heeft u koorts?"),  # 17
+    ("P", "Zevenendertig zes."),  # 18
+    ("H", "Rookt u nog?"),  # 19
+    ("P", "Gestopt."),  # 20
+    ("P", "Ik heb nooit eerder trombose gehad, mijn zus heeft wel hoge bloeddruk."),  # 21
+    ("H", "Keel rood. Geen dikke klieren."),  # 22
+    ("H", "Losartan vijftig."),  # 23
 )
 WHO = {"H": Speaker.HUISARTS, "P": Speaker.PATIENT}
 
@@ -65,6 +72,12 @@ RIGHT = [
     ("Levothyroxine 1dd 75 mcg.", (15,)),
     ("Amoxicilline 3dd 500 mg 1 week.", (6,)),
     ("Paracetamol 4dd, ibuprofen 3dd.", (16,)),
+    ("Geen koorts (37,6).", (17, 18)),
+    ("Rookt niet.", (19, 20)),
+    ("Niet eerder trombose.", (21,)),
+    ("Zus hypertensie.", (21,)),
+    ("Keel rood, geen vergrote klieren.", (22,)),
+    ("Losartan 50 mg.", (23,)),
 ]
 
 PLANTED = [
@@ -103,6 +116,10 @@ PLANTED = [
     ("Rhonchi.", (13,), Kind.NEGATION),
     ("Crepitaties.", (13,), Kind.NEGATION),
     ("Kwam bed uit.", (14,), Kind.NEGATION),
+    ("Rookt.", (19, 20), Kind.NEGATION),
+    ("Patiënt hypertensie.", (21,), Kind.SPEAKER),
+    ("Keel rood, vergrote klieren.", (22,), Kind.NEGATION),
+    ("Losartan 50 mcg.", (23,), Kind.NUMBER),
     ("Hoest niet.", (), Kind.NO_SOURCE),
     ("Hoest niet.", (99,), Kind.NO_SOURCE),
     ("Hoest niet.", (-1,), Kind.NO_SOURCE),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -92,6 +94,33 @@ def test_an_older_copy_of_the_keys_is_overwritten_on_the_disk(tmp_path: Path) ->
         written(path, b"nieuw", Kind.KEYS)
         assert set(old.read()) == {0}
     assert read_label(path, Kind.KEYS).id == NUMBER
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_is_called_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    """A power cut at any moment leaves the old one whole or the new one whole."""
+    path = written(tmp_path / "een", b"oud", kind)
+    old, steps = path.stat().st_ino, []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        what = "folder" if stat.S_ISDIR(found.st_mode) else "old" if found.st_ino == old else "new"
+        steps.append((what, found.st_size if what == "new" else 0))
+        fsync(descriptor)
+
+    def named(part: Path, target: Path) -> Path:
+        steps.append(("name", part.stat().st_size))
+        return replace(part, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", named)
+    written(path, b"nieuw", kind)
+    size = path.stat().st_size
+    overwritten = [("old", 0)] if kind is Kind.KEYS else []
+    assert steps == [("new", size), ("name", size), ("folder", 0), *overwritten]
 
 
 def test_every_changed_byte_and_every_cut_is_noticed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from transcribe.consult import Consult, Status
 from transcribe.policy import UNVERIFIED, WARNED_BEFORE
 from transcribe.web.pages import day
 from transcribe.web.requests import Web
-from transcribe.web.views import worklist
+from transcribe.web.views import part_view
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 DAYS = 14
@@ -52,7 +52,7 @@ def test_the_warning_comes_in_time(web: Web, left: timedelta, warned: bool) -> N
 
 def test_the_worklist_carries_it(web: Web) -> None:
     old, young = (consult(Status.DRAFTED, NOW - timedelta(days=days)) for days in (DAYS - 1, 1))
-    by_id = {view.consult.id: view.erased_at for view in worklist([old, young], web.erased_soon).waiting}
+    by_id = {view.consult.id: view.erased_at for view in part_view("", [old, young], web.erased_soon, most=9).rows}
     assert by_id == {old.id: NOW + timedelta(days=1), young.id: None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -81,6 +82,24 @@ def test_a_disk_that_does_not_answer_is_a_problem_too() -> None:
         raise FileNotFoundError
 
     assert examine(lambda: QUIET, gone, min_free_percent=5).problems == (Problem.DISK_LOW,)
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (errno.EROFS, Problem.DISK_WRITE),
+        (errno.EIO, Problem.DISK_WRITE),
+        (errno.ENOENT, Problem.DISK_WRITE),
+        (errno.ENOSPC, Problem.DISK_LOW),
+    ],
+)
+def test_a_disk_that_can_not_be_written_to_is_a_problem(number: int, problem: Problem) -> None:
+    def fails() -> None:
+        raise OSError(number, "x")
+
+    assert examine(lambda: QUIET, lambda: ROOM, min_free_percent=5, try_disk=fails).problems == (problem,)
+    full = examine(lambda: QUIET, lambda: Space(total=100, free=0), min_free_percent=5, try_disk=fails)
+    assert full.problems == tuple({problem: 1, Problem.DISK_LOW: 1}), "each is said once"
 
 
 @pytest.mark.parametrize("problem", [StoreUnavailable(), SetupProblem(problem="x"), PermissionError(), None])

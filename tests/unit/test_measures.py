@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe.soep.measures import conflicting, measures, numbers, same_amount, spoken_numbers, upside_down
+from transcribe.soep.measures import (
+    conflicting,
+    measures,
+    numbers,
+    same_amount,
+    spoken_numbers,
+    unsaid_unit,
+    upside_down,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +38,29 @@ def test_a_week_is_one_week_only_when_spoken() -> None:
     assert measures("al een week") == set()
 
 
+def test_another_unit_of_the_same_kind_is_another_amount() -> None:
+    said = "drie dagen koorts, dan is het nummer drie"
+    assert conflicting(("3", "weken"), measures(said, spoken=True), said)
+    assert not conflicting(("3", "dagen"), measures(said, spoken=True), said)
+
+
+@pytest.mark.parametrize(
+    ("unit", "said", "unsaid"),
+    [
+        ("weken", "drie dagen", True),
+        ("weken", "sinds Pinksteren", False),
+        ("maanden", "hij werd vierenvijftig", True),
+        ("maanden", "na de zomer", False),
+        ("mcg", "vijftig milligram", True),
+        ("g", "eenenzeventig kilogram", True),
+        ("mg", "losartan vijftig", False),  # a unit that is often left unsaid
+        ("kg", "hij weegt dertien", False),
+    ],
+)
+def test_units_that_must_have_been_said(unit: str, said: str, unsaid: bool) -> None:
+    assert unsaid_unit(unit, said) is unsaid
+
+
 def test_names_with_digits_are_no_numbers() -> None:
     assert numbers("HbA1c 48, vitamine B12, CRB-65 score 1, DM type 2, ICPC R78") == {"48", "1"}
 
@@ -38,6 +69,7 @@ def test_what_is_said_in_another_way_counts() -> None:
     assert "54" in spoken_numbers("op zijn vierenvijftigste")
     assert "2" in spoken_numbers("allebei de oren")
     assert "1" in spoken_numbers("dagelijks")
+    assert "3" in spoken_numbers("de derde keer")
 
 
 SAME = [

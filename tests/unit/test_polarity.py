@@ -33,6 +33,9 @@ TABLE = [
     ("Koortsvrij.", "Koorts", UNCLEAR),
     ("Verwijzing niet met spoed.", "Verwijzing", UNCLEAR),
     ("Niet alleen koorts.", "koorts", AFFIRMED),
+    ("Niet eerder trombose.", "trombose", DENIED),
+    ("Insturen doen we nu niet.", "Insturen", DENIED),
+    ("Drop laten staan.", "Drop", UNCLEAR),
 ]
 
 

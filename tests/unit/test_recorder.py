@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
@@ -38,9 +39,10 @@ WORDS = current_text()
 
 
 class House:
-    """The use cases on fakes, with a clock that stands still."""
+    """The use cases on fakes, with clocks that stand still."""
 
     def __init__(self) -> None:
+        self.elapsed_s = 0.0
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
         self.space = Space(total=100, free=50)
         self.store, self.audio, self.spool = MemoryStore(), MemoryAudioStore(), MemorySpool()
@@ -64,6 +66,7 @@ class House:
             space=lambda: self.space,
             min_free_percent=5.0,
             max_minutes=60,
+            elapsed=lambda: self.elapsed_s,
         )
 
     def consented(self) -> UUID:
@@ -103,6 +106,7 @@ class House:
 
     def later(self, **time: float) -> None:
         self.now += timedelta(**time)
+        self.elapsed_s += timedelta(**time).total_seconds()
 
 
 @pytest.fixture
@@ -258,6 +262,68 @@ def test_what_is_safe_can_be_heard_and_told_before_the_end(house: House) -> None
 
 def test_the_limit_is_in_bytes_of_all_channels(house: House) -> None:
     assert house.recorder.limit(house.consult(house.started(BOTH))) == 60 * 60 * 2 * SECOND
+
+
+def test_what_stays_outside_the_record_is_in_the_log_with_its_length(house: House) -> None:
+    consult_id = house.started()
+    house.recorder.pause(GP, consult_id)
+    assert house.recorder.aside_since(consult_id) is None
+    house.recorder.resume(GP, consult_id)
+    for _ in range(2):
+        assert house.recorder.pause(GP, consult_id, aside=True).status is Status.PAUSED
+    assert house.recorder.aside_since(consult_id) == house.now
+    house.later(seconds=42)
+    house.recorder.resume(GP, consult_id)
+    assert house.recorder.aside_since(consult_id) is None
+    turns = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}
+    said = [event.detail for event in house.store.events(consult_id) if event.action in turns]
+    assert said == ["", "", "buiten verslag", "buiten verslag: 42 s"]
+
+
+def test_a_client_that_comes_back_by_itself_takes_nothing_from_another(house: House) -> None:
+    consult_id = house.started()
+    first = house.recorder.open(GP, consult_id)
+    again = house.recorder.open(GP, consult_id, first.turn)
+    assert again.turn == first.turn
+    with pytest.raises(TakenOver):
+        first.sync()
+    second = house.recorder.open(GP, consult_id)
+    assert second.turn != first.turn
+    with pytest.raises(TakenOver):
+        house.recorder.open(GP, consult_id, first.turn)
+    assert second.sync() == 0
+    second.close()
+    assert house.recorder.open(GP, consult_id, first.turn).turn == first.turn
+
+
+def test_the_key_of_a_client_is_its_own_and_goes_with_the_consult(house: House) -> None:
+    one, other = house.started(), house.started()
+    keys = {house.recorder.client_key(GP, one), house.recorder.client_key(GP, other)}
+    assert {len(key) for key in keys} == {32}
+    assert len(keys) == 2
+    assert house.recorder.client_key(GP, one) in keys
+    assert not keys & {house.store.data_key(one, KeyPurpose.SOURCE), house.store.data_key(other, KeyPurpose.SOURCE)}
+    with pytest.raises(NotAllowed):
+        house.recorder.client_key(Actor(name="transcribe", role=Role.SYSTEEM), one)
+    house.workflow.withdraw(GP, one)
+    with pytest.raises(Erased):
+        house.recorder.client_key(GP, one)
+
+
+def test_the_mark_is_of_the_sound_just_before_a_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = house.recording(b"ab" * 50, b"cd" * 50)
+    consult = house.consult(consult_id)
+    assert house.recorder.mark(consult, 200, 100) == hashlib.sha256(b"cd" * 50).hexdigest()
+    assert house.recorder.mark(consult, 50, 100) == ""
+    monkeypatch.setattr(house.spool, "read", raises(Unreadable))
+    assert house.recorder.mark(consult, 200, 100) == ""
+
+
+def raises(problem: type[Exception]) -> Callable[..., Any]:
+    def fails(*_: object) -> Any:
+        raise problem
+
+    return fails
 
 
 # --- the end -------------------------------------------------------------------------------------------------------
@@ -494,6 +560,7 @@ def test_a_paused_one_is_left_alone_for_longer(house: House) -> None:
     house.later(minutes=29)
     assert house.recorder.finish_abandoned() == 0
     house.recorder.pause(GP, consult_id)
+    assert house.recorder.finish_abandoned() == 0
     house.later(hours=4, minutes=1)
     assert house.recorder.finish_abandoned() == 1
 
@@ -537,12 +604,21 @@ def test_one_that_can_not_be_finished_holds_up_no_other(house: House, monkeypatc
     assert sorted(house.spool.consults()) == sorted([bad, unknown])
 
 
-def test_a_clock_that_jumps_back_finishes_nothing(house: House) -> None:
+@pytest.mark.parametrize("hours", [-5, 5])
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_clock_that_is_set_finishes_nothing(house: House, hours: float, paused: bool) -> None:
+    """Under a GP who paused, or whose connection is away for a moment."""
     consult_id = house.recording(b"ab")
+    if paused:
+        house.recorder.pause(GP, consult_id)
     house.recorder.finish_abandoned()
-    house.later(hours=-5)
+    house.now += timedelta(hours=hours)
     assert house.recorder.finish_abandoned() == 0
-    assert house.consult(consult_id).status is Status.RECORDING
+    house.later(minutes=29)
+    assert house.recorder.finish_abandoned() == 0
+    assert house.consult(consult_id).status in (Status.RECORDING, Status.PAUSED)
+    house.later(hours=4)
+    assert house.recorder.finish_abandoned() == 1
 
 
 # --- two machines, and what a restore leaves -----------------------------------------------------------------------
@@ -554,7 +630,12 @@ class Neighbour:
     def __init__(self, house: House) -> None:
         self.spool = MemorySpool()
         self.recorder = Recorder(
-            store=house.store, audio=house.audio, spool=self.spool, writer=house.writer, space=lambda: house.space
+            store=house.store,
+            audio=house.audio,
+            spool=self.spool,
+            writer=house.writer,
+            space=lambda: house.space,
+            elapsed=lambda: house.elapsed_s,
         )
 
 

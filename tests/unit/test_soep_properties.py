@@ -12,10 +12,12 @@ from transcribe.soep import concepts, drugs, lexicon, measures
 from transcribe.soep.bench import read_consult
 from transcribe.soep.check import findings, open_findings, unknown_words
 from transcribe.soep.extractive import ExtractiveDrafter
+from transcribe.soep.icpc import own_table, proposals
 from transcribe.soep.lexicon import words
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Note, Section
 from transcribe.soep.numbers import number_word, numbers_in
+from transcribe.soep.style import Style, apply_style, difference
 from transcribe.soep.support import Talk
 
 SENTENCES = [
@@ -53,6 +55,19 @@ SENTENCES = [
     "Amlodipine overslaan? Nee, gewoon door.",
     "",
     "...",
+    "Nou. Eerlijk?",
+    "Met lopen wel, in rust niet.",
+    "En de enkels?",
+    "Zeshonderd. Drie keer. Nee wacht, ik lieg, vierhonderd. Vier keer per dag vierhonderd.",
+    "Vier kilo. Nee, wacht, drie kilo dus.",
+    "Uit de nek komt het niet.",
+    "Dat komt denk ik door de naproxen.",
+    "Dus die naproxen moet eruit.",
+    "Ja, direct stoppen.",
+    "Met Farida van de wijkzorg. De bloeddruk is honderddertig over zeventig.",
+    "Daarom dacht ik, dit zal ook wel astma zijn.",
+    "Voor een longembolie zie ik geen aanwijzingen.",
+    "Vrij T vier tien, dat is te laag.",
     "nee nee nee",
     ", eh, nee, ",
 ]
@@ -147,6 +162,9 @@ def test_nothing_of_a_consult_stays_in_memory() -> None:
     note = draft(transcript)
     open_findings(note, transcript)
     findings(next(note.lines()), transcript)
+    proposals(note.reports[0], Section.S, own_table())
+    apply_style(note, Style(abbreviations=False))
+    difference(said, said.replace("keelpijn", "zere keel"))
     kept = (lexicon.mentions, lexicon.plain_same_length, number_word, concepts.fold, drugs._nearest, measures._spaced)
     assert [cache.cache_info().currsize for cache in kept] == [0] * len(kept)
 

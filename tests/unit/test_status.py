@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from rich.console import Console
 
-from transcribe.consult import Lane, Space
-from transcribe.health import Examined
+from transcribe.consult import STOPPING, Lane, Reason, Space, Status
+from transcribe.health import Examined, Problem
 from transcribe.settings import Settings
 from transcribe.status import GONE_S, Standing, ask_sound, shown
 from transcribe.vitals import Vitals, WorkerVitals
@@ -28,14 +30,13 @@ WORKER = WorkerVitals(
     started_at=NOW,
     beat_s=0.4,
 )
-QUIET = Vitals(at=NOW, queues=(), workers=(), consults={}, stopped={}, recorded_s=0, lost_s=0)
+QUIET = Vitals(at=NOW, queues=(), workers=(), consults={}, stopped={}, recorded_s=0, lost_s=0, backup_s=3600)
 WELL = Standing(
     address="http://127.0.0.1:8600",
     web=True,
     stopped=False,
     found=Examined(vitals=QUIET, space=Space(total=20 * 10**9, free=4 * 10**8), problems=()),
     oldest_draft=None,
-    backed_up=timedelta(hours=3),
 )
 
 
@@ -66,13 +67,42 @@ def test_little_room_is_not_told_as_none() -> None:
     assert "2 % vrij (0.4 GB)" in told(WELL)
 
 
-def test_no_backup_at_all_is_something_to_do_but_not_in_the_demonstration() -> None:
-    never = replace(WELL, backed_up=None)
-    assert "transcribe backup BESTAND" in told(never)
-    assert "transcribe backup BESTAND" not in told(WELL)
-    assert "transcribe backup BESTAND" not in told(replace(never, demo=True))
-    unknown = replace(never, found=replace(WELL.found, vitals=None))
-    assert "transcribe backup BESTAND" not in told(unknown), "nobody looked"
+def with_vitals(**other: Any) -> Standing:
+    return replace(WELL, found=replace(WELL.found, vitals=replace(QUIET, **other)))
+
+
+@pytest.mark.parametrize(
+    ("backup_s", "said"), [(None, "nog nooit een back-up"), (5 * 86_400, "laatste back-up is oud")]
+)
+def test_no_backup_or_an_old_one_is_something_to_do_but_not_in_the_demonstration(
+    backup_s: float | None, said: str
+) -> None:
+    due = with_vitals(backup_s=backup_s)
+    assert said in told(due)
+    assert not due.well
+    assert WELL.well
+    unknown = replace(due, found=replace(WELL.found, vitals=None))  # nobody looked
+    for other in (WELL, with_vitals(backup_s=3 * 86_400), replace(due, demo=True), unknown):
+        assert "transcribe backup BESTAND" not in told(other)
+        assert other.well
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(WELL, web=False),
+        replace(WELL, copies=("De sleutelkopie loopt achter.",)),
+        replace(WELL, found=replace(WELL.found, problems=(Problem.DISK_LOW,))),
+        with_vitals(stopped={Reason.NO_MODEL: 1}),
+    ],
+)
+def test_with_something_to_do_it_is_not_well(other: Standing) -> None:
+    assert not other.well
+
+
+def test_what_waits_by_itself_or_for_a_doctor_is_well() -> None:
+    by_itself = {reason: 1 for reason in Reason if reason not in STOPPING}
+    assert with_vitals(stopped=by_itself, consults={Status.DRAFTED: 3}, uncleared=2).well
 
 
 @pytest.fixture(params=["", "elders"])
@@ -88,3 +118,14 @@ def test_a_look_at_a_folder_of_sound_makes_none(settings: Settings) -> None:
     assert not folder.exists()
     folder.mkdir(parents=True)
     ask_sound(settings)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_of_sound_that_is_read_only_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(settings.blob_store) if settings.blob_store else settings.data_dir / "audio"
+    folder.mkdir(parents=True)
+    asked: list[tuple[Path, int]] = []
+    monkeypatch.setattr(os, "access", lambda *given: asked.append(given))
+    with pytest.raises(OSError, match="Read-only"):
+        ask_sound(settings)
+    assert asked == [(folder, os.W_OK)]

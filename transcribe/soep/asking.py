@@ -11,10 +11,12 @@ import re
 
 from transcribe.soep.lexicon import any_of, cue, cue_names, cue_pattern, has, mentions, words
 from transcribe.soep.sentences import Sentence
-from transcribe.soep.telegram import CONTENT, capital, said_something, telegram
+from transcribe.soep.telegram import CONTENT, capital, form, said_something, telegram
 
 #: Headings that only say what kind of answer follows: the answer is the whole source, the question adds nothing to it.
-OWN_HEADINGS = ("Sinds", "Medicatie", "Zelf geprobeerd")
+OWN_HEADINGS = ("since", "medication", "tried")
+
+LONG_ITEM = 9  # words: more is no thing that was asked, but a sentence that went on
 
 
 def is_wh(text: str) -> bool:
@@ -25,23 +27,17 @@ def is_wh(text: str) -> bool:
 def items(question: str) -> list[str]:
     """The things asked in a yes/no question: "Bent u benauwd, of hoort u uzelf piepen?" -> benauwd, piepen."""
     text = question.rstrip("?! .")
-    text = re.sub(r"^\W*(?:en|maar|verder|of|nou|dus|oke|oké)\b,?\s*", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bgeen\b|,? *\b(?:meneer|mevrouw|mijnheer|dokter)\b", "", text, flags=re.IGNORECASE)
-    text = re.sub(
-        r"^[^,?]{0,40}\b(?:ziektes|klachten|medicijnen)\b,\s*", lambda m: m[0] if has("symptoms", m[0]) else "", text
-    )
+    text = cue_pattern("asking", "lead").sub("", text)
+    text = cue_pattern("asking", "beside").sub("", text)
+    text = cue_pattern("asking", "kinds").sub(lambda m: m[0] if has("symptoms", m[0]) else "", text)
     # "bloed bij de urine of de ontlasting" is one thing in two places
-    text = re.sub(
-        r"(\b(?:bij|in|aan|op|uit|van|door) (?:de|het|uw|je) \w+) of (?=(?:de|het|uw|je|bij|in|aan|op|uit) )",
-        r"\1/",
-        text,
-    )
+    text = cue_pattern("asking", "two_places").sub(lambda m: f"{m[1]}/", text)
     found = []
-    for part in re.split(r",\s*(?:of |en )?|\s+of\s+|\s+en\s+(?!toe\b)|\s+or\s+", text):
+    for part in cue_pattern("asking", "split").split(text):
         part = re.sub(r"\s+", " ", cue_pattern("asking", "frame").sub(" ", part)).strip(" ,.-")
-        part = re.sub(r"^(?:van|aan|voor|met|tijdens zo'n aanval|dat|als)\s+|\s+(?:van|met)$", "", part)
-        part = cue_pattern("asking", "allergy").sub("allergie", part).replace("/ ", "/")
-        if part and words(part):
+        part = cue_pattern("asking", "edges").sub("", part)
+        part = cue_pattern("asking", "allergy").sub(form("allergy_asked"), part).replace("/ ", "/")
+        if part and 0 < len(words(part)) <= LONG_ITEM:
             found.append(part)
     known = [part for part in found if any_of((*CONTENT, "describe"), part)]
     # in a list of things asked, an unknown long word is one more thing
@@ -61,11 +57,22 @@ def denied(names: list[str]) -> str:
     acts = [name for name in names if cue_pattern("asking", "act_with_rest").match(name)]
     states = [name for name in states if name not in acts]
     nouns = [name for name in names if name not in verbs and name not in acts and name not in states]
-    parts = [f"geen {', '.join(nouns)}"] if nouns else []
-    parts += [f"niet {', '.join(states)}"] if states else []
-    parts += [f"{name} niet" for name in verbs]
-    parts += [cue_pattern("asking", "act_with_rest").sub(lambda m: f"{m.group()} niet", name) for name in acts]
+    stated = [name for name in nouns if cue("drop", "not", name)]  # "Blijft het niet steken?" "Nee." -> it does not
+    places = [name for name in nouns if name not in stated and _only_body(name)]
+    nouns = [name for name in nouns if name not in stated and name not in places]
+    parts = [form("no").format(", ".join(nouns))] if nouns else []
+    parts += stated
+    parts += [form("does_not").format(name) for name in places]
+    parts += [form("not").format(", ".join(states))] if states else []
+    parts += [form("does_not").format(name) for name in verbs]
+    parts += [cue_pattern("asking", "act_with_rest").sub(lambda m: form("does_not").format(m[0]), n) for n in acts]
     return capital("; ".join(parts))
+
+
+def _only_body(name: str) -> bool:
+    """ "En de pink?" "Nee.": a part of the body is not denied, what ails it is."""
+    named = sum(len(words(m.text)) for m in mentions("body", name))
+    return named == len(words(name)) and not any_of(("symptoms", "dx", "findings"), name)
 
 
 def _mentions(name: str, answer: str) -> bool:
@@ -80,8 +87,11 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
     asked = [q for q in questions if not is_wh(q.text)]
     wide = [q for q in questions if is_wh(q.text)]
     q_evidence = tuple(i for q in asked for i in q.evidence)
+    while len(answers) > 1 and cue("answer", "empty", answers[0].text):
+        answers = answers[1:]
     first = answers[0]
-    everything = " ".join(a.text for a in answers)
+    relatives = any(has("family", q.text) for q in questions)  # otherwise what a sister has answers nothing
+    everything = " ".join(a.text for a in answers if relatives or a is first or not has("family", a.text))
     result: list[tuple[str, tuple[int, ...]]] = []
     names = [name for q in asked for name in items(q.text)]
     no = cue("answer", "no", first.text)
@@ -91,9 +101,9 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
     if heading and not no and not first.question:
         bare = _without_heading(telegram(first.text, prune=False))
         if words(bare) and not _repeats(heading, bare):
-            doubt = "?" if heading in ("Bang", "Denkt zelf") and has("dx", bare) else ""  # an idea is no diagnosis
+            doubt = "?" if heading in ("worry", "idea") and has("dx", bare) else ""  # an idea is no diagnosis
             asking = () if heading in OWN_HEADINGS else questions[-1].evidence
-            result.append((f"{heading}: {bare}{doubt}", (*asking, *first.evidence)))
+            result.append((f"{form(heading)}: {bare}{doubt}", (*asking, *first.evidence)))
             rest = answers[1:]
     elif asked and no:
         only = cue("answer", "only_no", first.text)
@@ -117,32 +127,42 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
             same = words(bare)[0] in words(said)
             result.append((said if same else f"{said}: {bare}", (*q_evidence, *first.evidence)))
             rest = answers[1:]
-    elif questions and not (has("symptoms", first.text) or has("drugs", first.text) or has("dx", first.text)):
-        label = _label(asked, wide, names)
+    elif questions and (
+        not any_of(("symptoms", "drugs", "dx"), first.text) or _leans(first.text, asked, names, everything)
+    ):
+        label = _label(asked, wide, names, first.text)
         bare = telegram(first.text, prune=False)
         if label and bare and (said_something(bare) or asked):
             evidence = tuple(i for q in (asked or wide) for i in q.evidence)
             result.append((f"{label}: {bare}", (*evidence, *first.evidence)))
             rest = answers[1:]
     for answer in rest:
-        text = telegram(answer.text)
+        text = idea(answer.text, telegram(answer.text))
         if text and (said_something(answer.text) or max(map(len, words(answer.text))) >= 7) and not answer.question:
             result.append((capital(text), answer.evidence))
     return result
 
 
+def idea(said: str, line: str) -> str:
+    """A disease the patient thinks of is no diagnosis: it gets a question mark."""
+    doubt = (
+        cue("subjective", "idea", said) and has("dx", line) and not line.endswith("?") and not cue("drop", "not", line)
+    )
+    return f"{line}?" if doubt else line
+
+
 def _without_heading(text: str) -> str:
     """ "Medicatie: gebruikt amlodipine" says it twice."""
-    text = re.sub(r"^(?:gebruikt|slikt|neemt|dacht zelf:|denkt zelf aan|denkt)\s+(?=\w)", "", text, flags=re.IGNORECASE)
-    return re.sub(r"\s+geprobeerd\b", "", text, count=1)
+    text = cue_pattern("asking", "said_twice").sub("", text)
+    return cue_pattern("asking", "tried").sub("", text, count=1)
 
 
 def _repeats(heading: str, text: str) -> bool:
     """Does the answer name its kind itself ("ik ben bang voor ...")?"""
     return (
         any(cue("subjective", name, text) for name in ("worry", "wish"))
-        if heading in ("Bang", "Wil")
-        else heading.lower()[:5] in text.lower()
+        if heading in ("worry", "wish")
+        else form(heading).lower()[:5] in text.lower()
     )
 
 
@@ -156,14 +176,26 @@ def _asks_for(questions: list[Sentence]) -> str:
     return ""
 
 
-def _label(asked: list[Sentence], wide: list[Sentence], names: list[str]) -> str:
+def _leans(answer: str, asked: list[Sentence], names: list[str], everything: str) -> bool:
+    """An answer that means nothing without its question: "Met lopen wel.", "Die moest ze vier weken." """
+    if not asked or not names or any(_mentions(name, everything) for name in names):
+        return False
+    topic = len(words(asked[-1].text)) <= 4
+    return topic or cue("answer", "leans", answer) is not None
+
+
+def _label(asked: list[Sentence], wide: list[Sentence], names: list[str], answer: str) -> str:
     """A few words that say what a bare answer is about."""
+    fever = [name for name in names if cue("asking", "fever", name)]
+    if fever and cue("asking", "degrees", answer):
+        return capital(fever[0])
     if asked and names and not cue("question_label", "not", asked[-1].text):
         return capital(names[-1])
     for question in wide:
         if cue("question_label", "not", question.text):
             continue
-        text = re.sub(r"^\W*vaak\b", "", re.sub(cue_pattern("asking", "open_question"), "", question.text))
+        text = re.sub(cue_pattern("asking", "open_question"), "", question.text)
+        text = cue_pattern("asking", "how_often").sub("", text)
         text = re.sub(r"\s+", " ", cue_pattern("asking", "frame").sub(" ", text.rstrip("?"))).strip(" ,")
         if text and any_of(CONTENT, text) and len(words(text)) <= 4:
             return capital(text)

@@ -15,10 +15,11 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep import drugs, measures
 from transcribe.soep.concepts import concepts_of
 from transcribe.soep.denials import bare_of_denial, denied_between
-from transcribe.soep.lexicon import has, mentions, plain_same_length, table, terms, words
+from transcribe.soep.language import DUTCH, by_language, comparing, speaking
+from transcribe.soep.lexicon import any_of, has, mentions, plain_same_length, table, terms, words
 from transcribe.soep.memory import forget
 from transcribe.soep.note import Line, Note, Section
-from transcribe.soep.polarity import Polarity, polarity
+from transcribe.soep.polarity import DENIAL, LATER, Polarity, polarity
 from transcribe.soep.support import Source, Talk, content_words, looked_for, sides
 
 
@@ -46,16 +47,18 @@ class Finding:
 def findings(line: Line, transcript: Transcript | None) -> tuple[Finding, ...]:
     """What is not in order with a line, seen from its evidence. ``transcript`` None: the source was destroyed."""
     try:
-        return _findings(line, None if transcript is None else Talk(transcript))
+        with speaking(comparing(transcript.language if transcript else DUTCH)):
+            return _findings(line, None if transcript is None else Talk(transcript))
     finally:
         forget()
 
 
 def open_findings(note: Note, transcript: Transcript | None) -> Mapping[str, tuple[Finding, ...]]:
     """The findings of all lines that nobody has confirmed yet, by line id; lines without findings are not in it."""
-    talk = None if transcript is None else Talk(transcript)
     try:
-        result = {line.id: _findings(line, talk) for line in note.lines() if not line.confirmed}
+        with speaking(comparing(transcript.language if transcript else DUTCH)):
+            talk = None if transcript is None else Talk(transcript)
+            result = {line.id: _findings(line, talk) for line in note.lines() if not line.confirmed}
     finally:
         forget()
     return {line_id: found for line_id, found in result.items() if found}
@@ -69,7 +72,7 @@ def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
     source = talk.source(line.evidence)
     unsupported = tuple(_unsupported(line, source, talk))
     result = [*unsupported, *_numbers(line.text, source)]
-    if not unsupported:
+    if not any(not finding.here for finding in unsupported):  # otherwise nothing of the line was found
         result += _negations(line.text, source)
     result += [
         *_speakers(line, source),
@@ -87,7 +90,7 @@ def _no_source(text: str, here: str = "") -> Finding:
 # --- was it said at all -----------------------------------------------------------------------------------------------
 
 
-@functools.cache
+@by_language
 def _allowed() -> frozenset[str]:
     return frozenset(word for entry in terms("note_words") for word in words(entry))
 
@@ -168,7 +171,10 @@ def _numbers(text: str, source: Source) -> Iterator[Finding]:
     for span in measures.upside_down(text):
         yield Finding(kind=Kind.NUMBER, text=f"“{span}” is geen reeks van laag naar hoog.", here=span)
     for number, unit in sorted(shown):
-        if number in source.numbers and measures.conflicting((number, unit), source.measures, source.text):
+        if number in source.numbers - converted and measures.unsaid_unit(unit, f"{source.wide} {source.raw}"):
+            why = f"“{unit}” is bij het getal {number} niet gezegd."
+            yield Finding(kind=Kind.NUMBER, text=why, here=f"{number} {unit}")
+        elif number in source.numbers and measures.conflicting((number, unit), source.measures, source.text):
             there = ", ".join(sorted(f"{n} {u}" for n, u in source.measures if n == number))
             why = f"Het getal {number} staat in het gesprek niet bij “{unit}”."
             yield Finding(kind=Kind.NUMBER, text=why, here=f"{number} {unit}", there=there)
@@ -180,7 +186,7 @@ _WEIGHED = ("symptoms", "dx", "drugs", "findings", "care")
 #: Words that say how much or how, not what: a denial beside them is about something else.
 _VALUES = frozenset(
     ("hoge", "lage", "hoog", "laag", "andere", "negatief", "positief", "normaal", "geen", "niet", "zonder", "meer",
-     "minder", "sinds", "bang", "goed", "beter")
+     "minder", "sinds", "bang", "goed", "beter", "gehad", "eerder", "geweest")
 )  # fmt: skip
 
 
@@ -206,6 +212,10 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
         if shown is Polarity.DENIED and sure:
             yield _denial(text[at : at + len(word)], shown)
             return
+    lost = _denied_part(text, source)
+    if lost:
+        yield _denial(lost, Polarity.AFFIRMED)
+        return
     for word in bare_of_denial(text, source, _allowed())[:1]:
         why = f"“{word}” is in het gesprek ontkend, in deze regel niet."
         yield Finding(kind=Kind.NEGATION, text=why, here=word)
@@ -215,6 +225,23 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
         where = f"Tussen “{apart[0]}” en “{apart[1]}”" if apart[1] else f"Voor “{apart[0]}”"
         why = f"{where} staat in het gesprek een ontkenning, in deze regel niet."
         yield Finding(kind=Kind.NEGATION, text=why, here=" ".join(apart).strip())
+
+
+def _denied_part(text: str, source: Source) -> str:
+    """The first word of a part of the line that denies nothing, while the talk denies all that the part names."""
+    flat = plain_same_length(text)
+    for part in re.finditer(r"[^.,;()]+", flat):
+        if DENIAL.search(part.group()) or LATER.search(part.group()) or has("vitals", part.group()):
+            continue
+        if DENIAL.search(re.split(r"[.;:]", flat[: part.start()])[-1]):
+            continue  # the denial of an earlier part may reach it
+        named = [
+            (word, at) for word, at in content_words(part.group(), _VALUES | _allowed()) if source.polarities(word)
+        ]
+        clinical = any_of((*_WEIGHED, "body"), part.group())
+        if named and clinical and all(source.polarities(word) == {Polarity.DENIED} for word, _ in named):
+            return named[0][0]
+    return ""
 
 
 def _denial(what: str, shown: Polarity) -> Finding:
@@ -248,7 +275,9 @@ def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
 
 # --- who said it, and about whom --------------------------------------------------------------------------------------
 
-_MEASURED_AT_HOME = re.compile(r"\b(?:thuis\w*|zelf gemeten|volgens|video|foto|in beeld)\b")
+_MEASURED_AT_HOME = re.compile(
+    r"\b(?:thuis\w*|wijk\w*|verple\w*|zuster|gemeten door|zelf gemeten|volgens|video|foto|in beeld)\b"
+)
 
 
 def _speakers(line: Line, source: Source) -> Iterator[Finding]:
@@ -266,7 +295,7 @@ def _speakers(line: Line, source: Source) -> Iterator[Finding]:
             why = f"“{prescribed[0]}” staat in het plan; in het gesprek noemt alleen de patiënt het."
             yield Finding(kind=Kind.SPEAKER, text=why, here=prescribed[0])
         return
-    for part in re.split(r"[.;]", line.text):
+    for part in re.split(r"[.;]|, (?=pati[eë]nt)", line.text):
         if has("family", part) or re.search(r"\b(?:fa|familie|famili\w*|hetero\w*)\b", plain_same_length(part)):
             continue
         for found in mentions("dx", part):
@@ -280,10 +309,12 @@ def _speakers(line: Line, source: Source) -> Iterator[Finding]:
 def _relative(illness: str, source: Source) -> str:
     """Whose illness it is, when every sentence that names it speaks of a relative."""
     owners = []
+    stems = next(iter(looked_for(illness)), ())
+    meant = {concept for concept, _, _ in concepts_of(illness)}
     for sentence in source.said:
         flat = plain_same_length(sentence.text)
-        for stem in next(iter(looked_for(illness)), ()):
-            for match in re.finditer(re.escape(stem), flat):
+        for stem in stems:
+            for match in [*re.finditer(re.escape(stem), flat), *_also_named(sentence.text, stem, meant)]:
                 before = re.split(r"[;:]", sentence.text[: match.start()])[-1]
                 people = mentions("family", before)
                 own = people and re.search(r"\b(?:ik|u|je|mij|bij mij)\b", plain_same_length(before[people[-1].end :]))
@@ -291,6 +322,15 @@ def _relative(illness: str, source: Source) -> str:
                     people[-1].text if people and not own and sentence.speaker is not Speaker.HUISARTS else ""
                 )
     return owners[0] if owners and all(owners) else ""
+
+
+def _also_named(text: str, stem: str, meant: set[int]) -> list[re.Match[str]]:
+    """An illness under another name: "suiker" for diabetes."""
+    flat = plain_same_length(text)
+    if not meant or stem in flat:
+        return []
+    found = ((start, end) for concept, start, end in concepts_of(text) if concept in meant)
+    return [match for start, end in found if (match := re.compile(".+").search(flat, start, end))]
 
 
 # --- when -------------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ class Claim:
     section: Section
     text: str
     evidence: tuple[int, ...]
-    topic: str = ""  # claims of one topic may share a line
+    problem: int = 0  # of the contact, counted from 0; each gets its own report
 
 
-def claim(section: Section, text: str, *evidence: tuple[int, ...], topic: str = "") -> Claim:
+def claim(section: Section, text: str, *evidence: tuple[int, ...], problem: int = 0) -> Claim:
     return Claim(
-        section=section, text=text, evidence=tuple(sorted({i for part in evidence for i in part})), topic=topic
+        section=section, text=text, evidence=tuple(sorted({i for part in evidence for i in part})), problem=problem
     )

@@ -9,34 +9,37 @@ from __future__ import annotations
 import re
 
 from transcribe.soep.lexicon import Mention, cue, cue_pattern, mentions, plain_same_length
-from transcribe.soep.telegram import capital, clauses, none_of, telegram
+from transcribe.soep.telegram import capital, clauses, form, none_of, telegram
 
 
 def rejected(text: str, following: str = "") -> list[Mention]:
     """The diagnoses of a sentence that the huisarts does not make."""
     flat = plain_same_length(text)
-    considered = re.search(r"\b(?:dacht|gedacht|overwogen|overweging|thought about)\b", flat)
-    turned = re.search(r",? (?:maar|dus|but)\b", flat[considered.end() :]) if considered else None
+    considered = cue("rejection", "considered", text)
+    turned = cue_pattern("rejection", "turned").search(flat[considered.end() :]) if considered else None
     after = plain_same_length(following)
     generic = cue("evaluation", "generic", text)
     result = []
     for found in mentions("dx", text):
-        start = (
-            max(flat.rfind(",", 0, found.start), flat.rfind(";", 0, found.start), flat.rfind(" want ", 0, found.start))
-            + 1
-        )
+        parts = cue_pattern("rejection", "part").finditer(flat, 0, found.start)
+        start = max((part.start() for part in parts), default=-1) + 1
         before, behind = flat[start : found.start], flat[found.end :]
         later = [part.strip() for part in re.split(r"[,;]", behind)[1:3]]
+        if len(later) > 1 and cue_pattern("rejection", "beside").match(later[0]):
+            later = later[1:]  # "..., waar u bang voor was, is het niet"
         if (
             cue_pattern("rejection", "denied_before").search(before)
             or cue_pattern("rejection", "denied_after").match(behind)
             or cue_pattern("rejection", "less_likely").search(before)
             or any(cue_pattern("rejection", "resumed").match(part) for part in later[:1])
             or (considered and turned and not cue_pattern("rejection", "firm").search(flat[start : found.start]))
-            or (considered and not turned and re.match(r"(?:maar|dat|dus)\b.*\b(?:niet|niks|geen)\b", after))
+            or (considered and not turned and cue_pattern("rejection", "after_all").match(after))
             or cue("evaluation", "not_that", following)
-            or (generic and re.search(r"\bzou\b|\bdan had\b|\bgeen\b", flat))
-            or (re.search(r"\bgeen\b[^,;]*$", flat[: start - 1]) and re.match(r"\s*(?:en|of|noch)\b", before))
+            or (generic and cue("rejection", "would", text))
+            or (
+                cue_pattern("rejection", "listed").search(flat[: max(start - 1, 0)])
+                and cue_pattern("rejection", "and").match(before)
+            )
         ):  # fmt: skip
             result.append(found)
     return result
@@ -44,10 +47,7 @@ def rejected(text: str, following: str = "") -> list[Mention]:
 
 def name_of(found: Mention, text: str) -> str:
     """A diagnosis as said, with the adjective before it."""
-    before = re.search(
-        r"(?:^|\s)((?:acute|gewone|chronische|bacteriele|bacteriële|virale|dubbele|hoge|lage|lichte|verhoogde)\s)$",
-        text[: found.start].lower(),
-    )
+    before = cue_pattern("evaluation", "kind_of").search(text[: found.start].lower())
     return (before[1] if before else "") + found.text
 
 
@@ -83,7 +83,7 @@ def _not_made(text: str, negative: list[Mention]) -> list[str]:
     for found in negative:
         start = max(flat.rfind(",", 0, found.start), flat.rfind(";", 0, found.start)) + 1
         part = flat[start : (flat + ",").index(",", found.end)]
-        likely = re.search(r"\b(?:minder |niet |on)waarschijnlijk", part)
+        likely = cue_pattern("rejection", "unlikely").search(part)
         if likely:
             unlikely.append(f"{name_of(found, text)} {likely.group()}")
         else:
@@ -91,8 +91,8 @@ def _not_made(text: str, negative: list[Mention]) -> list[str]:
     lines = []
     if denied:
         none = none_of(dict.fromkeys(denied))
-        considered = re.search(r"\b(?:dacht|gedacht)\b", flat)
-        lines.append(none.replace("Geen ", "Geen aanwijzingen voor ", 1) if considered else none)
+        considered = cue_pattern("rejection", "thought").search(flat)
+        lines.append(form("no_sign").format(none.split(" ", 1)[1]) if considered else none)
     if unlikely:
         lines.append(capital(", ".join(dict.fromkeys(unlikely))))
     return lines

@@ -10,42 +10,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from transcribe.soep.language import by_language
+from transcribe.soep.lexicon import cue_pattern
 from transcribe.soep.numbers import plain
 
 Piece = tuple[tuple[int, ...], str]  # evidence and text of one sentence
 
-_MARK = re.compile(
-    r"(?P<before>[,;.]?\s*)\b(?:(?:eh+m?|of|oh|o|maar|ik bedoel),?\s+)*"
-    r"(?:nee|pardon|correctie|herstel|ik bedoel|no wait|i mean|no)\b,?\s*(?:(?:wacht|sorry|ik bedoel|eigenlijk),?\s*)*",
-    re.IGNORECASE,
-)  # fmt: skip
-_HESITATION = re.compile(r",\s*(?:eh+m?|uh+m?),?\s+", re.IGNORECASE)
-_SAID = re.compile(
-    r",?\s*ik zei (?:eerst )?\d[^,.]*, maar (?:(?:het|de|op het|in het) \w+ (?:is|wordt|staat) )?", re.IGNORECASE
-)
-_TAKEN_BACK = re.compile(
-    r"^(?:dat|die|dit) (?:is|was|zijn|waren|slikt|slik|klopt|gebruikt?|hoort|had)\b", re.IGNORECASE
-)
 
-_TIME_UNIT = r"(?:seconden?|minuten|minuut|uur|dag(?:en)?|we(?:ek|ken)|maand(?:en)?|jaar|avond(?:en)?|nacht(?:en)?)"
-_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("pressure", r"\b\d{2,3}/\d{2,3}\b"),
-        ("times", r"\b(?:ca )?\d+(?:-\d+)?(?:dd\b|x(?: per (?:week|maand|jaar|uur))?(?!\w))|\beenmalig\b"),
-        ("time", rf"\b(?:\d+(?:-\d+|,\d+)?|een(?: half)?|half|halve?) {_TIME_UNIT}\b|\been half jaar\b|\beenmalig\b"),
-        ("dose", r"\b\d+(?:,\d+)? ?(?:mg|mcg|ml|g|gram|%|mmol)(?!\w)"),
-        ("length", r"\b\d+(?:,\d+)? ?(?:cm|mm|meter|kg|gram)\b"),
-        ("day", r"\b(?:eer)?gister(?:en|avond|ochtend|middag)\b|\bvan(?:daag|morgen|ochtend|nacht|avond)\b"
-                r"|\b(?:maan|dins|woens|donder|vrij|zater|zon)dag\b"),
-        ("month", r"\b(?:januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december)\b"),
-        ("side", r"\b(?:links|rechts|linker\w*|rechter\w*)"),
-        ("rank", r"\b(?:eerste|tweede|derde|vierde|vijfde|zesde|zevende|achtste)\b"),
-        ("class", r"\bklasse \d\b"),
-        ("things", r"\b\d+(?:-\d+)? (?!(?:dd|x|mg|ml|over)\b)[^\W\d]{3,}"),
-        ("number", r"(?<![\d,/])\d+(?:,\d+)?(?:-\d+)?(?![\d/,]?\d)"),
+@by_language
+def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The kinds of values that can be taken back; those with words in them stand in the table of cues."""
+    digits = {
+        "pressure": r"\b\d{2,3}/\d{2,3}\b",
+        "dose": r"\b\d+(?:,\d+)? ?(?:mg|mcg|ml|g|gram|%|mmol)(?!\w)",
+        "length": r"\b\d+(?:,\d+)? ?(?:cm|mm|meter|kg|gram)\b",
+        "things": r"\b\d+(?:-\d+)? (?!(?:dd|x|mg|ml|over)\b)[^\W\d]{3,}",
+        "number": r"(?<![\d,/])\d+(?:,\d+)?(?:-\d+)?(?![\d/,]?\d)",
+    }
+    spoken = ("times", "time", "day", "month", "side", "rank", "class")
+    return (
+        *((kind, cue_pattern("correction", kind)) for kind in spoken),
+        *((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in digits.items()),
     )
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,7 @@ class _Value:
 
 
 def _values(text: str) -> list[_Value]:
-    found = [_Value(kind, m.start(), m.end(), m.group()) for kind, rx in _KINDS for m in rx.finditer(text)]
+    found = [_Value(kind, m.start(), m.end(), m.group()) for kind, rx in _kinds() for m in rx.finditer(text)]
     whole = [v for v in found if v.kind not in ("number", "things")]
     return [v for v in found if v in whole or not any(w.start <= v.start < w.end for w in whole)]
 
@@ -74,26 +60,42 @@ def _amount(value: _Value) -> str:
     return re.sub(r"[^\d,\-].*", "", value.text)
 
 
+def _rank(stale: _Value, fresh: _Value) -> int | None:
+    """How well one value can replace another, 0 is best; None: it can't."""
+    if stale.kind == fresh.kind and stale.kind not in ("number", "things"):
+        return 0
+    if stale.kind == fresh.kind == "things" and _unit(stale).lower()[:3] == _unit(fresh).lower()[:3]:
+        return 1
+    if "number" in (stale.kind, fresh.kind) and stale.kind in _NUMERIC and fresh.kind in _NUMERIC:
+        alike = _alike(stale, fresh)
+        if not alike and stale.kind == "times":
+            return None  # "3 keer. Nee, 400.": that was said of something else
+        return 1 if alike and stale.kind == fresh.kind else 2 if alike else 3
+    return None
+
+
 def _match(old: str, new: str, *, near: int = 60) -> tuple[_Value, _Value] | None:
     """The last value in the old text that the first fitting value in the new text replaces."""
     olds, news = _values(old), [v for v in _values(new) if v.start <= near]
     pairs = []
     for fresh in news:
         for stale in olds:
-            if stale.kind == fresh.kind and stale.kind not in ("number", "things"):
-                rank = 0
-            elif stale.kind == fresh.kind == "things" and _unit(stale).lower()[:3] == _unit(fresh).lower()[:3]:
-                rank = 1
-            elif "number" in (stale.kind, fresh.kind) and stale.kind in _NUMERIC and fresh.kind in _NUMERIC:
-                rank = 2
-            else:
-                continue
-            if stale.text != fresh.text:
+            rank = _rank(stale, fresh)
+            if rank is not None and stale.text != fresh.text:
                 pairs.append((fresh.start, rank, -stale.end, -len(fresh.text), stale, fresh))
     if not pairs:
         return None
     pairs.sort(key=lambda pair: pair[:4])
     return pairs[0][4], pairs[0][5]
+
+
+SIZE = 8  # a slip of the tongue is not another order of size: 600 is no correction of "3 keer"
+
+
+def _alike(stale: _Value, fresh: _Value) -> bool:
+    """Are two numbers of about the same size?"""
+    old, new = (float(re.split("-", _amount(v))[0].replace(",", ".") or 0) for v in (stale, fresh))
+    return old == new == 0 or (min(old, new) > 0 and max(old, new) / min(old, new) <= SIZE)
 
 
 def _merge(stale: _Value, fresh: _Value) -> str:
@@ -143,10 +145,14 @@ def _content(text: str) -> set[str]:
 
 def _within(text: str) -> str:
     """Corrections inside one sentence."""
-    text = _SAID.sub(" ", text) if _SAID.search(text) else text
+    text = cue_pattern("correction", "said").sub(" ", text)
     for _ in range(4):
         mark = next(
-            (m for m in _MARK.finditer(text) if m.start() > 0 and "," in m["before"] and "?" not in text[: m.start()]),
+            (
+                m
+                for m in cue_pattern("correction", "mark").finditer(text)
+                if m.start() > 0 and m.group().startswith(",") and "?" not in text[: m.start()]
+            ),
             None,
         )
         if mark is None:
@@ -155,7 +161,7 @@ def _within(text: str) -> str:
         replaced = _replace(old, new)
         if replaced is None:
             clause = re.split(r"[,;]\s*", old)[-1]
-            if _content(clause) & _content(new[:60]) or (re.search(r"\d", clause) and _TAKEN_BACK.match(new)):
+            if _content(clause) & _content(new[:60]) or (re.search(r"\d", clause) and _taken_back(new)):
                 replaced = old[: len(old) - len(clause)] + new
             elif re.search(r"\d", old) and re.match(r"(?:die|dat) ", new):
                 replaced = new  # "twee keer 2,5, eh, nee, die lage dosis is alleen voor ...": all taken back
@@ -164,7 +170,7 @@ def _within(text: str) -> str:
                 continue
         text = replaced
     text = text.replace("\0", "").replace("\1", ",")
-    mark = _HESITATION.search(text)
+    mark = cue_pattern("correction", "hesitation").search(text)
     if mark:
         old, new = text[: mark.start()], text[mark.end() :]
         found = _match(old, new, near=22)
@@ -176,14 +182,22 @@ def _within(text: str) -> str:
 def apply(turn: list[Piece]) -> list[Piece]:
     """A turn without what was taken back in it."""
     done: list[Piece] = []
+    corrected = ""  # the last value that replaced another in this turn
     for evidence, raw in turn:
         text = _within(raw)
-        mark = _MARK.match(text)
+        mark = cue_pattern("correction", "mark").match(text)
         if mark is None or not done or done[-1][1].rstrip().endswith("?") or not text[mark.end() :].strip(" ."):
-            done.append((evidence, text))
+            if not (corrected and _said_again(done, evidence, text, corrected)):
+                done.append((evidence, text))
+            continue
+        new = text[mark.end() :]
+        bare = _values(new)
+        corrected = bare[0].text if bare else corrected
+        if len(done) > 1 and _further_back(done, new):
+            old_evidence, old = done[-2]
+            done[-2:] = [(tuple(sorted({*old_evidence, *evidence})), _replace(old, new) or old), done[-1]]
             continue
         old_evidence, old = done[-1]
-        new = text[mark.end() :]
         replaced = _replace(old, new)
         both = tuple(sorted({*old_evidence, *evidence}))
         if replaced is not None:
@@ -191,12 +205,47 @@ def apply(turn: list[Piece]) -> list[Piece]:
         elif _values(old) and len(old.split()) <= 3:
             # "Drie dagen. Nee, het was zondag, ...": a bare value, said again in other words
             done[-1] = (both, new)
-        elif _TAKEN_BACK.match(new):
+        elif _taken_back(new):
             done[-1] = (both, _without_last(old))
             done.append((evidence, ""))
         else:
             done.append((evidence, text))
     return [(evidence, text) for evidence, text in done if re.search(r"\w", text)]
+
+
+def _further_back(done: list[Piece], new: str) -> bool:
+    """ "600. Drie keer. Nee, 400.": the number taken back is the one of its own size, one sentence further back."""
+    near, far = _match(done[-1][1], new), _match(done[-2][1], new)
+    if far is None or done[-2][1].rstrip().endswith("?") or far[1].kind != "number" or not _alike(*far):
+        return False
+    return near is None or not _alike(*near)
+
+
+def _said_again(done: list[Piece], evidence: tuple[int, ...], text: str, corrected: str) -> bool:
+    """ "Nee, 65. 3 kilo dus.": what follows from the new value replaces what followed from the old one."""
+    values = _values(text)
+    follows = cue_pattern("correction", "follows").search(text)
+    if len(values) == 1 and follows and len(text.split()) <= 5:
+        for n, (old_evidence, old) in enumerate(done):
+            for stale in _values(old):
+                if stale.kind == values[0].kind and _unit(stale) == _unit(values[0]) and stale.text != values[0].text:
+                    put = old[: stale.start] + values[0].text + old[stale.end :]
+                    done[n] = (tuple(sorted({*old_evidence, *evidence})), put)
+                    return True
+    # "400. 4 keer per dag 400.": all of it said once more, complete
+    again = [v for v in values if _amount(v) == corrected or v.text == corrected]
+    short = [n for n, (_, old) in enumerate(done) if corrected in old and len(old.split()) <= 3]
+    if again and len(values) > 1 and short:
+        n = short[-1]
+        gone = [i for i, (_, old) in enumerate(done) if i >= n and len(old.split()) <= 3]
+        both = {i for k in gone for i in done[k][0]} | {*evidence}
+        done[n:] = [(tuple(sorted(both)), text), *(piece for i, piece in enumerate(done) if i > n and i not in gone)]
+        return True
+    return False
+
+
+def _taken_back(text: str) -> bool:
+    return cue_pattern("correction", "taken_back").match(text) is not None
 
 
 def _without_last(text: str) -> str:

@@ -46,6 +46,8 @@ def denied_between(line: str, source: Source) -> tuple[str, str] | None:
             if polarity(line, at, at + len(kept[0])) is Polarity.AFFIRMED:
                 return kept[0], ""
         for n, (first, second) in enumerate(itertools.pairwise(kept)):
+            if re.search(r"(?:vrij|loos)$", second):
+                continue  # says the denial itself
             if _always_denied(said, _stem(first), _stem(second), opening=n == 0):
                 return first, second
     return None
@@ -66,7 +68,9 @@ def _always_denied(said: list[list[str]], first: str, second: str, *, opening: b
     return bool(found) and all(found)
 
 
-_LOOSE = frozenset({"en", "of", "met", "bij", "tot", "voor", "na", "om", "op", "van", "dan", "dat", "ook", "maar"})
+_LOOSE = frozenset(
+    {"en", "of", "met", "bij", "tot", "voor", "na", "om", "op", "van", "dan", "dat", "ook", "maar", "als", "indien"}
+)
 
 
 def _stem(word: str) -> str:

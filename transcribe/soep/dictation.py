@@ -6,25 +6,28 @@ import re
 
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep.claims import Claim, claim
-from transcribe.soep.conclusions import concluded
 from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, words
 from transcribe.soep.note import Section
+from transcribe.soep.problems import announced, begins, without_announcement
 from transcribe.soep.sections import Phase, section_of
 from transcribe.soep.sentences import Sentence
-from transcribe.soep.telegram import capital, telegram
+from transcribe.soep.telegram import capital, written_down
 
 
 def is_dictation(transcript: Transcript) -> bool:
     """Only the huisarts speaks, to nobody: hardly a question, hardly a "u"."""
     heard = [u for u in transcript.utterances if u.suspicion is None]
     asked = sum(u.text.count("?") for u in heard)
-    spoken_to = sum(bool(re.search(r"\b(?:u|uw|je|jij)\b", u.text.lower())) for u in heard)
+    spoken_to = sum(cue("dictation", "spoken_to", u.text) is not None for u in heard)
     return {u.speaker for u in heard} == {Speaker.HUISARTS} and max(asked, spoken_to) * 4 <= len(heard)
 
 
 def dictated(said: list[Sentence]) -> list[Claim]:
-    """A section lasts until the next one is named; sentences that are clearly of another section go there."""
-    current = Section.S
+    """A section lasts until the next one is named; sentences that are clearly of another section go there.
+
+    A next problem begins where the huisarts says so, or where the history is named again after a conclusion or a plan.
+    """
+    current, problem = Section.S, 0
     headed = any(
         cue("dictation", name, cue_pattern("dictation", "command").sub("", s.text))
         for s in said
@@ -33,6 +36,9 @@ def dictated(said: list[Sentence]) -> list[Claim]:
     result: list[Claim] = []
     for n, sentence in enumerate(said):
         text = cue_pattern("dictation", "command").sub("", sentence.text)
+        if result and (announced(text) or (begins(text) and current in (Section.E, Section.P))):
+            current, problem = Section.S, problem + 1
+            text = without_announcement(text)
         named = next((name for name in ("S", "O", "E", "P") if cue("dictation", name, text)), None)
         if named:
             current = Section(named)
@@ -49,28 +55,33 @@ def dictated(said: list[Sentence]) -> list[Claim]:
             if not words(text):
                 continue
         current = current if named else _moved(text, current) if headed else _onward(text, current)
-        considered = re.search(r"\b(?:dacht|gedacht|overwogen|verwerp|verworpen)\b", text)
-        if current is Section.E and considered and mentions("dx", text):
-            lines = concluded(text, following)
-        else:
-            lines = [capital(telegram(text, prune=False, doctor=True))]
-        result += [claim(current, line, sentence.evidence) for line in lines if words(line)]
+        line = capital(written_down(text))
+        if (
+            result
+            and current is Section.E
+            and cue("dictation", "thus", text)
+            and result[-1].evidence == sentence.evidence
+        ):
+            line = f"{result.pop().text}, {line[:1].lower()}{line[1:]}"  # one thought, one sentence
+        if words(line):
+            result.append(claim(current, line, sentence.evidence, problem=problem))
     return result
 
 
 def _aside(text: str) -> bool:
     """Talk to oneself at the end of a dictation: nothing clinical in it."""
-    personal = re.search(r"\b(?:ik|we|zo|nou|eens)\b", text.lower())
+    personal = cue("dictation", "personal", text)
     clinical = re.search(r"\d", text) or any_of(("symptoms", "dx", "drugs", "care", "body", "findings", "vitals"), text)
     return personal is not None and not clinical and not cue("plan", "follow", text)
 
 
 def _taken_back(question: str, answer: str) -> str:
     """ "Amlodipine overslaan? Nee, gewoon door laten gaan.": the answer, with what it is about."""
-    rest = re.sub(r"^\W*nee\W+", "", answer, flags=re.IGNORECASE)
+    rest = cue_pattern("dictation", "no").sub("", answer)
     drugs = mentions("drugs", question)
-    if re.match(r"(?:die|dat|ze|hij)\b", rest) or not drugs or has("drugs", rest):
-        return "" if re.match(r"(?:die|dat|ze|hij)\b", rest) else rest
+    that = cue_pattern("dictation", "that").match(rest)
+    if that or not drugs or has("drugs", rest):
+        return "" if that else rest
     return f"{drugs[0].text}: {rest}"
 
 
@@ -86,7 +97,7 @@ def _moved(text: str, current: Section) -> Section:
     if cue("plan", "safety", text) and current is not Section.S:
         return Section.P
     if current in (Section.O, Section.E) and mentions("dx", text):
-        if re.search(r"\b(?:dacht|gedacht|overwogen|verwerp)\b|\bgeen (?:aanwijzing|teken)", text.lower()):
+        if cue("dictation", "weighed", text):
             return Section.E
         if current is Section.O and cue("evaluation", "firm", text):
             return Section.E

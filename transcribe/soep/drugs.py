@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transcribe.soep.concepts import fold
+from transcribe.soep.language import by_language
 from transcribe.soep.lexicon import WORD, cue, plain_same_length, table, terms, words
 from transcribe.soep.memory import remembered
 from transcribe.soep.numbers import plain, written
@@ -95,13 +96,16 @@ def _nearest(heard: str, prescribed: bool) -> str | None:
     if any(part in _names() for part in parts) or all(_ordinary(part) for part in parts):
         return None
     sound = fold("".join(parts))
+    letters = set(sound)
     best, likeness = None, 0.0
     for name, folded in _sounds().get(sound[:1], ()):
         generic = _names()[name] == name
         if not generic and len(parts) > 1:
             continue  # trade names are short: two ordinary words are soon like one
         enough = MISHEARD if prescribed and generic else MISSPELT
-        if abs(len(folded) - len(sound)) > (1 - enough) * max(len(folded), len(sound)):
+        most = (1 - enough) * max(len(folded), len(sound))  # letters that may differ
+        apart = max(len(letters - set(folded)), len(set(folded) - letters), abs(len(folded) - len(sound)))
+        if apart > most:
             continue
         found = 1 - _distance(sound, folded) / max(len(sound), len(folded))
         if found >= max(enough, likeness):
@@ -119,7 +123,7 @@ def _sounds() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-@functools.cache
+@by_language
 def _ordinary_words() -> tuple[str, ...]:
     kinds = (
         "dx",

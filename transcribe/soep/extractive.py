@@ -13,16 +13,18 @@ from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.soep import asking, conclusions, planning
 from transcribe.soep.claims import Claim, claim
 from transcribe.soep.dictation import dictated, is_dictation
+from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import Left, is_instruction, leave_out
 from transcribe.soep.lexicon import any_of, cue, has, mentions, words
-from transcribe.soep.lines import lines_of
+from transcribe.soep.lines import reports_of
 from transcribe.soep.memory import forget
 from transcribe.soep.missed import missed
-from transcribe.soep.note import Dropped, Note, Report, Section
+from transcribe.soep.note import Dropped, Note, Section
 from transcribe.soep.numbers import numbers_in
-from transcribe.soep.sections import Phase, section_of, split_mixed, weights
+from transcribe.soep.problems import Divided, divide, titles_of, turns_to
+from transcribe.soep.sections import Phase, measured, section_of, split_mixed, weights
 from transcribe.soep.sentences import Sentence, sentences
-from transcribe.soep.telegram import said_something, telegram
+from transcribe.soep.telegram import capital, form, said_something, telegram
 
 SUSPICIONS = {
     Suspicion.REPEAT_LOOP: "herkenner herhaalt zichzelf",
@@ -40,21 +42,23 @@ class ExtractiveDrafter:
 
     def draft(self, transcript: Transcript) -> Note:
         try:
-            return self._draft(transcript)
+            with speaking(transcript.language):
+                return self._draft(transcript)
         finally:
             forget()
 
     def _draft(self, transcript: Transcript) -> Note:
-        said = sentences(transcript)
-        kept, left = leave_out(said)
-        claims = dictated(kept) if is_dictation(transcript) else _Consult(kept).claims()
-        lines = lines_of(claims)
-        used = {i for line in lines for i in line.evidence}
+        dictation = is_dictation(transcript)
+        divided = Divided(said=sentences(transcript)) if dictation else divide(sentences(transcript))
+        kept, left = leave_out(divided.said, dictated=dictation)
+        claims = dictated(kept) if dictation else _Consult(kept, nurse=_by_nurse(divided.said)).claims()
+        reports = reports_of(claims, titles_of(claims) if dictation else divided.titles, whole=dictation)
+        used = {i for report in reports for line in report.lines for i in line.evidence}
         note = Note(
-            reports=(Report(id="R1", lines=lines),),
+            reports=reports,
             dropped=_dropped(transcript, left, used),
             drafter=self.name,
-            next_line=len(lines) + 1,
+            next_line=sum(len(report.lines) for report in reports) + 1,
         )
         return Note(
             reports=note.reports,
@@ -83,51 +87,76 @@ class _Consult:
     """One conversation, read from front to back. Lives for one draft."""
 
     said: list[Sentence]
+    nurse: bool = False  # a nurse tells it: what a nurse measures is a finding
     phase: Phase = Phase.ANAMNESE
     found: list[Claim] = field(default_factory=list)
     drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
+    problem: int = 0  # what the talk is about now
+
+    @property
+    def several(self) -> bool:
+        """Is the talk about more than one problem?"""
+        return any(sentence.problem for sentence in self.said)
 
     def claims(self) -> list[Claim]:
         turns: list[list[Sentence]] = []
         for sentence in self.said:
-            if not turns or turns[-1][0].turn != sentence.turn:
+            if not turns or (turns[-1][0].turn, turns[-1][0].problem) != (sentence.turn, sentence.problem):
                 turns.append([])
             turns[-1].append(sentence)
         for n, turn in enumerate(turns):
             before = turns[n - 1] if n else []
+            self._about(turn)
             if turn[0].speaker is Speaker.HUISARTS:
                 self._doctor(turn, before)
             elif turn[0].speaker is not Speaker.ONBEKEND:
                 self._patient(turn, before)
         return _heard_from_others(self.found, self.said)
 
-    def _add(self, section: Section, text: str, *evidence: tuple[int, ...], topic: str = "") -> None:
+    def _about(self, turn: list[Sentence]) -> None:
+        """Another problem begins with its history, unless the huisarts has found or decided something about it."""
+        if turn[0].problem == self.problem:
+            return
+        self.problem = turn[0].problem
+        self.drug = None
+        done = any(item.problem == self.problem and item.section is not Section.S for item in self.found)
+        told = any(item.problem == self.problem for item in self.found)
+        if not done and self.phase is Phase.BELEID and (not told or any(sentence.question for sentence in turn)):
+            self.phase = Phase.ONDERZOEK  # the huisarts goes through a second problem in fewer words
+
+    def _add(self, section: Section, text: str, *evidence: tuple[int, ...]) -> None:
         if words(text):
-            self.found.append(claim(section, text, *evidence, topic=topic))
+            self.found.append(claim(section, text, *evidence, problem=self.problem))
 
     def _doctor(self, turn: list[Sentence], before: list[Sentence]) -> None:
         asked = [s for s in before if s.speaker is not Speaker.HUISARTS and (s.question or s is before[-1])]
-        if asked and not asked[-1].question and not cue("plan", "refuse_that", turn[0].text):
+        if asked and not asked[-1].question and not planning.answers_statement(asked[-1], turn[0]):
             asked = [s for s in asked if s.question]
         told = planning.answer(asked[-1], turn[0]) if asked else planning.Answer()
         if asked:
             self.drug = None  # a question in between: what follows may be about something else
         for decided in told.claims:
-            self.found.append(decided)
+            self.found.append(replace(decided, problem=self.problem))
             self.phase = Phase.BELEID
         announced: Sentence | None = None  # "En dan het hartfilmpje.": what the next sentence is about
         for n, sentence in enumerate(turn):
+            self._move_on(sentence.text)
+            if self.several and turns_to(sentence.text):
+                announced = sentence if has("vitals", sentence.text) else None
+                continue
             if sentence.question:
                 if self.phase is Phase.BELEID and cue("plan", "invite", sentence.text):
                     self._add(Section.P, telegram(sentence.text, prune=False, doctor=True), sentence.evidence)
                 continue
             if is_instruction(sentence.text):
                 self.phase = Phase.ONDERZOEK if self.phase is Phase.ANAMNESE else self.phase
-                counted = re.search(r"\b[Ii]k (?:tel|meet)\b.*\b(?:uw|je|de|haar|zijn) (\w+)", sentence.text)
+                counted = cue("objective", "counted", sentence.text)
                 announced = replace(sentence, text=counted[1]) if counted else None
                 continue
-            if announced is not None and re.match(r"\d", sentence.text):
-                self._write(Section.O, sentence, "", announced)
+            if announced is not None and (
+                value := re.match(r"(?:(?:[Dd]ie|[Dd]at) (?:is|was) )?(?=\d)", sentence.text)
+            ):
+                self._write(Section.O, replace(sentence, text=sentence.text[value.end() :]), "", announced)
                 announced = None
                 continue
             if self._repeats_new_number(sentence, before):
@@ -146,6 +175,8 @@ class _Consult:
                 section = Section.E
             if section is None and n and self._goes_on(sentence, turn[n - 1]):
                 section = Section.P
+            if n and self._explains(sentence, turn[n - 1], section):
+                section = Section.E
             if n == 0 and told.topic and section in (None, Section.P) and self.phase is Phase.BELEID:
                 text = telegram(sentence.text, prune=False, doctor=True)
                 self._add(Section.P, f"{told.topic}: {text}", sentence.evidence, told.evidence)
@@ -160,14 +191,31 @@ class _Consult:
             self._write(section, sentence, following, announced)
             announced = None
 
+    def _move_on(self, text: str) -> None:
+        """The huisarts says where the consult is: "Let me tell you my assessment and plan." """
+        if cue("plan", "begins", text):
+            self.phase = Phase.BELEID
+        elif self.phase is Phase.ANAMNESE and cue("objective", "begins", text):
+            self.phase = Phase.ONDERZOEK
+
     def _goes_on(self, sentence: Sentence, previous: Sentence) -> bool:
         """ "En elke dag een half uur naar buiten." right after a sentence of the plan."""
         last = self.found[-1] if self.found else None
         if last is None or last.section is not Section.P or last.evidence[-1] != previous.utterance:
             return False
-        return (
-            re.match(r"(?:en|ook|verder|daarna|eerst|dan)\b", sentence.text.lower()) is not None
-            and len(words(sentence.text)) > 3
+        return cue("plan", "goes_on", sentence.text) is not None and len(words(sentence.text)) > 3
+
+    def _explains(self, sentence: Sentence, previous: Sentence, section: Section | None) -> bool:
+        """ "Dat komt door het ijzer.", "Uit de nek komt het niet." right after a conclusion: part of it."""
+        last = self.found[-1] if self.found else None
+        if last is None or last.section is not Section.E or last.evidence[-1] != previous.utterance:
+            return False
+        if section is Section.P and weights(sentence.text, self.phase)[Section.P] >= 4:
+            return False
+        known = any_of(("dx", "symptoms", "body", "findings"), sentence.text)
+        caused = cue("evaluation", "cause", sentence.text) is not None
+        return (caused and (known or has("drugs", sentence.text))) or (
+            known and cue("evaluation", "reject", sentence.text) is not None
         )
 
     def _write(self, section: Section, sentence: Sentence, following: str, announced: Sentence | None) -> None:
@@ -198,7 +246,7 @@ class _Consult:
                 return
             self._add(Section.P, line, sentence.evidence)
             drugs = mentions("drugs", text)
-            if drugs and not line.startswith("Geen "):
+            if drugs and not line.startswith(capital(form("no").format(""))):
                 self.drug = (drugs[-1].text.capitalize(), sentence.evidence)
 
     def _declined(self, reply: Sentence, before: list[Sentence]) -> bool:
@@ -210,7 +258,9 @@ class _Consult:
         if not cue("subjective", "declines", reply.text):
             return False
         answer = telegram(reply.text, prune=False)
-        self.found[-1] = claim(Section.P, f"{last.text}. Patiënt: {answer}", last.evidence, reply.evidence)
+        self.found[-1] = claim(
+            Section.P, f"{last.text}. {form('patient')}: {answer}", last.evidence, reply.evidence, problem=last.problem
+        )
         return True
 
     def _repeats_new_number(self, sentence: Sentence, before: list[Sentence]) -> bool:
@@ -222,6 +272,13 @@ class _Consult:
         return bool(numbers_in(sentence.text) - numbers_in(" ".join(s.text for s in before)))
 
     def _patient(self, turn: list[Sentence], before: list[Sentence]) -> None:
+        if self.nurse and turn[0].speaker is Speaker.BEGELEIDER and any(measured(s.text) for s in turn):
+            first = next(n for n, s in enumerate(turn) if measured(s.text))
+            for sentence in turn[first:]:
+                self._add(Section.O, telegram(sentence.text), sentence.evidence)
+            turn = turn[:first]
+            if not turn:
+                return
         questions = [s for s in before if s.question and s.speaker is Speaker.HUISARTS][-3:]
         if self.phase is Phase.BELEID and questions and self._declined(turn[0], before):
             turn = turn[1:]
@@ -249,17 +306,23 @@ class _Consult:
                     self._add(Section.S, telegram(text.split(",")[0]), sentence.evidence)
                 continue
             if said_something(text) or max(map(len, words(text)), default=0) >= 7:
-                self._add(Section.S, telegram(text), sentence.evidence)
+                self._add(Section.S, asking.idea(text, telegram(text)), sentence.evidence)
+
+
+def _by_nurse(said: list[Sentence]) -> bool:
+    """Does a nurse call or stand beside the patient? Told in the first sentences."""
+    return any(s.speaker is Speaker.BEGELEIDER for s in said) and any(cue("roles", "nurse", s.text) for s in said[:6])
 
 
 def _heard_from_others(claims: list[Claim], said: list[Sentence]) -> list[Claim]:
     """The history as another person tells it is named as such (standards 1.2: heteroanamnese, name the source)."""
     others = {i for s in said if s.speaker is Speaker.BEGELEIDER for i in s.evidence}
     result = list(claims)
+    named: set[int] = set()  # problems in whose report it is said
     for n, item in enumerate(result):
-        if item.section is Section.S and others & set(item.evidence):
-            result[n] = replace(item, text=f"Heteroanamnese: {item.text[:1].lower()}{item.text[1:]}")
-            break
+        if item.section is Section.S and others & set(item.evidence) and item.problem not in named:
+            result[n] = replace(item, text=f"{form('told_by_other')}: {item.text[:1].lower()}{item.text[1:]}")
+            named.add(item.problem)
     return result
 
 
@@ -270,7 +333,7 @@ def _announces(text: str) -> bool:
         and any_of(("care", "vitals"), text)
         and not re.search(r"\d", text)
         and not any_of(("findings", "drugs"), text)
-        and re.match(r"(?:en |nu |dan |dan nog |ook )*(?:het|de|nog)\b", text.lower()) is not None
+        and cue("objective", "announced", text) is not None
     )
 
 
@@ -289,5 +352,4 @@ def _volunteered(text: str) -> bool:
         return True
     if cue("subjective", "wish", text) and any_of(("drugs", "care"), text):
         return True
-    own = re.search(r"\b(?:ik (?:heb|had|gebruik|slik|neem|ben)|(?:heb|had|gebruik|slik|neem) ik)\b", text.lower())
-    return bool(own) and any_of(("dx", "drugs"), text) and said_something(text)
+    return cue("subjective", "own", text) is not None and any_of(("dx", "drugs"), text) and said_something(text)

@@ -16,9 +16,12 @@ from typing import Protocol
 from transcribe.asr.transcript import Transcript
 from transcribe.soep.check import Kind, open_findings
 from transcribe.soep.extractive import SUSPICIONS, ExtractiveDrafter
+from transcribe.soep.language import speaking
+from transcribe.soep.lines import reports_by_talk
 from transcribe.soep.memory import forget
 from transcribe.soep.missed import missed
-from transcribe.soep.note import Dropped, Line, Note, Report
+from transcribe.soep.note import Dropped, Line, Note
+from transcribe.soep.problems import divide
 from transcribe.soep.prompting import (
     Message,
     Said,
@@ -31,6 +34,7 @@ from transcribe.soep.prompting import (
     version,
     windows,
 )
+from transcribe.soep.sentences import sentences
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +89,8 @@ class ModelDrafter:
 
     def draft(self, transcript: Transcript) -> Note:
         try:
-            return self._draft(transcript)
+            with speaking(transcript.language):
+                return self._draft(transcript)
         except (ModelFailed, Unusable) as problem:
             # the message names no content; the model's answer is nowhere kept
             log.warning("language model: %s", problem)
@@ -115,7 +120,7 @@ class ModelDrafter:
             if i in reasons or i not in used
         ]
         note = Note(
-            reports=(Report(id="R1", lines=lines),),
+            reports=reports_by_talk(lines, divide(sentences(transcript))),
             dropped=tuple(dropped),
             drafter=self.name,
             next_line=len(lines) + 1,

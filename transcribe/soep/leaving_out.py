@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from transcribe.asr.transcript import Speaker
@@ -31,9 +30,9 @@ class Left:
     always: bool = False
 
 
-def leave_out(said: list[Sentence]) -> tuple[list[Sentence], list[Left]]:
-    """The sentences to draft from, and the others with the reason."""
-    withheld = _withheld(said)
+def leave_out(said: list[Sentence], *, dictated: bool = False) -> tuple[list[Sentence], list[Left]]:
+    """The sentences to draft from, and the others with the reason. In a dictation "Helder." is a finding."""
+    withheld = _withheld(said, dictated=dictated)
     kept: list[Sentence] = []
     left: list[Left] = []
     for n, sentence in enumerate(said):
@@ -41,6 +40,8 @@ def leave_out(said: list[Sentence]) -> tuple[list[Sentence], list[Left]]:
             left.append(Left(evidence=sentence.evidence, reason=REASONS["wish"], always=True))
             continue
         reason = _reason(sentence)
+        if dictated and reason == "check":
+            reason = None
         if reason in (None, "instruction"):  # an instruction says nothing, but tells that the examination begins
             kept.append(sentence)
         left.append(Left(evidence=sentence.evidence, reason=REASONS[reason or "rest"]))
@@ -56,7 +57,7 @@ def _reason(sentence: Sentence) -> str | None:
         return "greeting"
     if cue("drop", "identity", text):
         return "identity"
-    if cue("drop", "meta", text) and (sentence.speaker is Speaker.HUISARTS or re.search(r"\bniet\b", text)):
+    if cue("drop", "meta", text) and (sentence.speaker is Speaker.HUISARTS or cue("drop", "not", text)):
         return "meta"
     if cue("drop", "recording", text) and not any_of(("symptoms", "dx", "drugs"), text):
         return "recording"
@@ -77,14 +78,14 @@ def _substance(text: str) -> bool:
     return any(c.isdigit() for c in text) or (said_something(text) and len(words(text)) > 7)
 
 
-def _withheld(said: list[Sentence]) -> set[int]:
+def _withheld(said: list[Sentence], *, dictated: bool) -> set[int]:
     """Sentences covered by "dat hoeft niet in het dossier", unless the huisarts says it is noted after all."""
     result: set[int] = set()
     for n, sentence in enumerate(said):
         found = cue("withhold", "wish", sentence.text)
-        if not found or sentence.speaker is Speaker.HUISARTS:
+        if not found or (sentence.speaker is Speaker.HUISARTS and not dictated):
             continue
-        reply = [s for s in said[n + 1 : n + 5] if s.speaker is Speaker.HUISARTS][:2]
+        reply = [] if dictated else [s for s in said[n + 1 : n + 5] if s.speaker is Speaker.HUISARTS][:2]
         if any(cue("withhold", "overruled", s.text) for s in reply):
             continue
         result.add(n)

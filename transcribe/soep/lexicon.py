@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 
+from transcribe.soep.language import BOTH, DUTCH, by_language, language
 from transcribe.soep.memory import remembered
 from transcribe.soep.numbers import plain
 
+NEVER = r"(?!)"  # what a cue that a language does not have matches
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 
@@ -30,39 +32,45 @@ def table(name: str) -> dict[str, object]:
     return tomllib.loads(resources.files("transcribe.soep.rules").joinpath(name).read_text(encoding="utf-8"))
 
 
-@functools.cache
+@by_language
 def terms(kind: str) -> tuple[str, ...]:
-    """The entries of one list in ``terms.toml``."""
-    entries = _terms()[kind]
+    """The entries of one list in the terms of the language."""
+    entries = spoken_table("terms")[kind]
     assert isinstance(entries, list)
     return tuple(plain(str(entry)) for entry in entries)
 
 
-@functools.cache
-def _terms() -> dict[str, object]:
-    return _merged(table("terms.toml"), table("terms_en.toml"))
+@by_language
+def spoken_table(name: str) -> dict[str, object]:
+    """A table that each language has for itself: ``cues.toml``, ``cues_en.toml``; both as one where both count.
+
+    The Dutch table says which keys there are; what English does not have is empty and never matches.
+    """
+    dutch = table(f"{name}.toml")
+    if language() == DUTCH:
+        return dutch
+    return _english(dutch, table(f"{name}_en.toml"), with_dutch=language() == BOTH)
 
 
-@functools.cache
-def _cues() -> dict[str, object]:
-    return _merged(table("cues.toml"), table("cues_en.toml"))
-
-
-def _merged(first: dict[str, object], second: dict[str, object]) -> dict[str, object]:
-    """Two tables as one: lists one behind the other. Dutch and English terms hardly meet, so both always count."""
-    result = dict(first)
-    for key, value in second.items():
-        old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            result[key] = _merged(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
-            result[key] = [*old, *value]
+def _english(dutch: dict[str, object], english: dict[str, object], *, with_dutch: bool) -> dict[str, object]:
+    if unknown := english.keys() - dutch.keys():
+        raise ValueError(f"{sorted(unknown)} of the English table have no counterpart in the Dutch one")
+    result: dict[str, object] = {}
+    for key, one in dutch.items():
+        if isinstance(one, dict):
+            other = english.get(key, {})
+            assert isinstance(other, dict)
+            result[key] = _english(one, other, with_dutch=with_dutch)
         else:
-            raise ValueError(f"{key!r} of the second table has no counterpart in the first")
+            result[key] = [*(_listed(one) if with_dutch else ()), *_listed(english.get(key, []))]
     return result
 
 
-@functools.cache
+def _listed(entries: object) -> list[object]:
+    return entries if isinstance(entries, list) else [entries]
+
+
+@by_language
 def pattern(kind: str) -> re.Pattern[str]:
     """One pattern that finds any entry of a term list, to the end of the word it is in. For ``plain`` text."""
     whole: list[str] = []
@@ -83,7 +91,7 @@ def pattern(kind: str) -> re.Pattern[str]:
     endings = {"dx": "dx_endings", "drugs": "drug_endings"}.get(kind)
     if endings:
         parts.append(rf"(?<![\w-])[\w-]{{2,}}(?:{'|'.join(terms(endings))})(?![\w])")
-    return re.compile("|".join(parts))
+    return re.compile("|".join(parts) or NEVER)
 
 
 @remembered
@@ -109,23 +117,23 @@ def any_of(kinds: Iterable[str], text: str) -> bool:
     return any(has(kind, text) for kind in kinds)
 
 
-@functools.cache
+@by_language
 def cue_pattern(section: str, name: str) -> re.Pattern[str]:
-    table = _cues()[section]
+    table = spoken_table("cues")[section]
     assert isinstance(table, dict)
     value = table[name]
     entries = [value] if isinstance(value, str) else value
-    return re.compile("|".join(f"(?:{entry})" for entry in entries), re.IGNORECASE)
+    return re.compile("|".join(f"(?:{entry})" for entry in entries) or NEVER, re.IGNORECASE)
 
 
 def cue_names(section: str) -> Iterator[str]:
-    table = _cues()[section]
+    table = spoken_table("cues")[section]
     assert isinstance(table, dict)
     yield from table
 
 
 def cue(section: str, name: str, text: str) -> re.Match[str] | None:
-    """The first place where a cue of ``cues.toml`` is said."""
+    """The first place where a cue of the language is said."""
     return cue_pattern(section, name).search(plain_same_length(text))
 
 

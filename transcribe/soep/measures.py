@@ -80,7 +80,8 @@ def measures(text: str, *, spoken: bool = False) -> set[tuple[str, str]]:
 def spoken_numbers(text: str) -> set[str]:
     """Numbers that were said as something else: "de vijfde", "beide", "dagelijks" (1dd), "een" (1)."""
     flat = plain_same_length(text)
-    found = {str(value) for word in _ORDINAL.findall(flat) if (value := number_word(word)) is not None}
+    found = {"3"} if re.search(r"\bderde\b", flat) else set()
+    found |= {str(value) for word in _ORDINAL.findall(flat) if (value := number_word(word)) is not None}
     if re.search(r"\b(?:een|eerste|eenmaal|enkele?|one|once|a|an|per|elke|iedere|dagelijks|daags)\b", flat):
         found.add("1")
     if re.search(r"\b(?:beide|allebei|tweede|paar|dubbele?|both|twice|couple)\b", flat):
@@ -90,6 +91,28 @@ def spoken_numbers(text: str) -> set[str]:
     if "kwartier" in flat:
         found |= {"15", "45"}
     return found
+
+
+#: What must have been said for a unit. Units that are often left unsaid ("losartan vijftig") are not here.
+_NAMED = {
+    **dict.fromkeys(("mcg", "microgram"), r"micro|mcg|\bug\b"),
+    **dict.fromkeys(("g", "gram"), r"(?<!micro)(?<!milli)(?<!kilo)gram|\bg\b"),
+    "mm": r"milli|\bmm\b",
+    **dict.fromkeys(
+        ("d", "dg", "dag", "dagen", "dgn"), r"da(?:g|ag)|nacht|morgen|gister|ochtend|avond|24 uur|48 uur|day"
+    ),
+    **dict.fromkeys(("week", "weken", "wk", "wkn"), r"we(?:ek|ke)|kerst|pasen|pinkster"),
+    **dict.fromkeys(
+        ("maand", "maanden", "mnd"), r"maand|kwartaal|week|weken|half jaar|month|zomer|winter|herfst|lente|ber\b"
+    ),
+    "pw": r"week|weken|werkdag|(?:maan|dins|woens|donder|vrij|zater|zon)dag",
+}
+
+
+def unsaid_unit(unit: str, text: str) -> bool:
+    """Is this a unit that has to be said, and was nothing like it said?"""
+    named = _NAMED.get(unit)
+    return named is not None and re.search(named, plain_same_length(text)) is None
 
 
 def upside_down(text: str) -> list[str]:
@@ -135,4 +158,6 @@ def conflicting(measure: tuple[str, str], said: Iterable[tuple[str, str]], text:
         return False
     if number == "1" and _UNITS[unit][0] == "often" and _ONCE_A_DAY.search(plain_same_length(text)):
         return False
+    if any(_UNITS[other][0] == _UNITS[unit][0] for other in units):
+        return True  # "3 weken" where "3 dagen" was said, also when a bare 3 stands somewhere else
     return not re.search(rf"(?<![\d,/]){re.escape(number)}(?![\d,/]| ?(?:{_SPELLED})(?![a-z]))", _spaced(text))

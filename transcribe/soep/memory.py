@@ -6,17 +6,28 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from transcribe.soep.language import language
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _kept: list[Callable[[], None]] = []
 
 
 def remembered(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """A pure function of text that is asked the same many times. Its answers hold text, so ``forget`` drops them."""
-    cached = functools.lru_cache(maxsize=50_000)(function)
+    """A pure function of text and language that is asked the same many times. Its answers hold text: see ``forget``."""
+
+    @functools.lru_cache(maxsize=50_000)
+    def cached(_: str, *arguments: object) -> _Result:
+        return function(*arguments)  # type: ignore[arg-type, call-arg]
+
+    @functools.wraps(function)
+    def asked(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        assert not named, "arguments by place only"
+        return cached(language(), *arguments)
+
     _kept.append(cached.cache_clear)
-    functools.update_wrapper(cached, function)
-    return cached  # type: ignore[return-value]
+    asked.cache_info = cached.cache_info  # type: ignore[attr-defined]  # how much is kept: 0 after ``forget``
+    return asked
 
 
 def forget() -> None:

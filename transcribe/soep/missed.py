@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import REASONS
 from transcribe.soep.lexicon import cue, has, mentions, plain_same_length
 from transcribe.soep.memory import forget
@@ -19,7 +20,8 @@ def missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
     A complaint that the note names anywhere is not missed. What the patient wants out of the record is never listed.
     """
     try:
-        return tuple(_missed(note, transcript))
+        with speaking(transcript.language):
+            return tuple(_missed(note, transcript))
     finally:
         forget()
 

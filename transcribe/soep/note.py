@@ -6,6 +6,7 @@ SOEP as in the NHG guideline ADEPD: one report a problem, each line free text.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -40,11 +41,22 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Code:
+    """An ICPC-1 code that a person chose for the S or the E of a report (standards 1.1: never O or P)."""
+
+    section: Section
+    code: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The report of one deelcontact."""
 
     id: str
     lines: tuple[Line, ...]
+    title: str = ""  # the problem in words of the consult; on the screen only, no part of the text
+    codes: tuple[Code, ...] = ()  # at most one a section
 
     def section(self, section: Section) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.section is section)
@@ -106,6 +118,8 @@ class Note:
         if line is None:
             raise KeyError(line_id)
         back = replace(line, confirmed=False)
+        if all(report.id != home for report in self.reports):
+            home = self.reports[0].id  # its report was merged into another one
         note = self._map(lambda report: (*report.lines, back) if report.id == home else report.lines)
         return replace(note, removed=tuple(pair for pair in self.removed if pair[1].id != line_id))
 
@@ -117,31 +131,115 @@ class Note:
         note = self._map(lambda report: (*report.lines, line) if report.id == report_id else report.lines)
         return replace(note, next_line=self.next_line + 1)
 
+    def moving(self, line_id: str, report_id: str | None) -> Note:
+        """The same note with that line last in its section of another report, or in a new one (None).
+
+        A report that loses its last line goes. Raises KeyError for an unknown line or report.
+        """
+        line = self.line(line_id)
+        home = next(report for report in self.reports if line in report.lines)
+        if report_id is None:
+            used = [report.id for report in self.reports] + [one for one, _ in self.removed]
+            report_id = f"R{1 + max(int(number) for one in used for number in re.findall(r'[0-9]+$', one))}"
+            note = replace(self, reports=(*self.reports, Report(id=report_id, lines=())))
+        else:
+            self.report(report_id)
+            note = self
+        if report_id == home.id:
+            return self
+        note = note._map(
+            lambda report: (
+                (*report.lines, line)
+                if report.id == report_id
+                else tuple(old for old in report.lines if old.id != line_id)
+            )
+        )
+        return replace(note, reports=tuple(report for report in note.reports if report.lines or report.id != home.id))
+
+    def merging(self, report_id: str) -> Note:
+        """The same note with that report joined to the one before it. KeyError for the first or an unknown one."""
+        at = self.reports.index(self.report(report_id))
+        if at == 0:
+            raise KeyError(report_id)
+        first, second = self.reports[at - 1 : at + 1]
+        known = {code.section for code in first.codes}
+        joined = replace(
+            first,
+            lines=first.lines + second.lines,
+            codes=first.codes + tuple(code for code in second.codes if code.section not in known),
+        )
+        return replace(self, reports=(*self.reports[: at - 1], joined, *self.reports[at + 1 :]))
+
+    def coding(self, report_id: str, section: Section, code: Code | None) -> Note:
+        """The same note with that code, or none, at the S or E of a report."""
+        home = self.report(report_id)
+        codes = tuple(old for old in home.codes if old.section is not section)
+        codes = tuple(sorted((*codes, code), key=lambda one: list(Section).index(one.section))) if code else codes
+        return replace(
+            self,
+            reports=tuple(
+                replace(report, codes=codes) if report.id == report_id else report for report in self.reports
+            ),
+        )
+
+    def report(self, report_id: str) -> Report:
+        """Raises KeyError for an unknown id."""
+        for report in self.reports:
+            if report.id == report_id:
+                return report
+        raise KeyError(report_id)
+
+    def nearest(self, utterance: int) -> Report:
+        """The report that speaks of what was said nearest to an utterance."""
+
+        def distance(report: Report) -> int:
+            return min((abs(i - utterance) for line in report.lines for i in line.evidence), default=1_000_000)
+
+        return min(self.reports, key=distance)
+
     def _map(self, lines_of: Callable[[Report], tuple[Line, ...]]) -> Note:
         return replace(self, reports=tuple(replace(report, lines=lines_of(report)) for report in self.reports))
 
 
 def section_text(note: Note, section: Section) -> str:
     """What the copy key of one section gives: the lines of all reports, one a row; reports apart by an empty row."""
-    parts = ["\n".join(line.text for line in report.section(section)) for report in note.reports]
+    parts = ["\n".join(_rows(report, section)) for report in note.reports]
     return "\n\n".join(part for part in parts if part)
+
+
+def report_text(report: Report) -> str:
+    """One report as it is copied: a row for each line, with the section letter before the first of its section."""
+    return "\n".join(
+        f"{section.value}: {row}" if i == 0 else f"   {row}"
+        for section in Section
+        for i, row in enumerate(_rows(report, section))
+    )
 
 
 def note_text(note: Note) -> str:
     """The whole note as it is copied to the HIS, and the exact text that an approval is bound to.
 
-    A row for each line, with the section letter before the first of its section; empty sections are left out
-    (gp-EncounterReport: a present section needs text). Reports are apart by an empty row.
+    Empty sections are left out (gp-EncounterReport: a present section needs text). Reports are apart by an empty row.
     """
-    reports = []
-    for report in note.reports:
-        rows = []
-        for section in Section:
-            texts = [line.text for line in report.section(section)]
-            rows += [f"{section.value}: {text}" if i == 0 else f"   {text}" for i, text in enumerate(texts)]
-        if rows:
-            reports.append("\n".join(rows))
-    return "\n\n".join(reports)
+    return "\n\n".join(text for report in note.reports if (text := report_text(report)))
+
+
+def part_text(note: Note, part: str) -> str:
+    """One section of all reports ("S"), one report ("R2"), or one section of it ("R2-S"); else KeyError."""
+    name, _, letter = part.rpartition("-")
+    if part in set(Section):
+        return section_text(note, Section(part))
+    if not name:
+        return report_text(note.report(part))
+    if letter not in set(Section):
+        raise KeyError(part)
+    return "\n".join(_rows(note.report(name), Section(letter)))
+
+
+def _rows(report: Report, section: Section) -> list[str]:
+    """The lines of a section, and its code behind them; a section without lines has none."""
+    rows = [line.text for line in report.section(section)]
+    return rows and rows + [f"ICPC {one.code} {one.title}".rstrip() for one in report.codes if one.section is section]
 
 
 def text_hash(text: str) -> str:

@@ -136,6 +136,8 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
     (r"\b(\d+) komma (?:een|één|1)\b", r"\1,1"),
     (r"\b(\d+) komma (\d{1,2})\b", r"\1,\2"),
     (r"(?<=\d)\.(?=\d{1,2}\b(?!\.\d))", ","),
+    # a hormone, no temperature
+    (r"\b(vrije?|totaal) T ?([34])\b", r"\1 T\2"),
     # a temperature is often said without "komma": "achtendertig vier"
     (rf"(?<![\d,/])\b(3[4-9]|4[0-2]) (\d)\b(?![,/]?\d)(?! {TIME_UNITS}| ?%| ?mg| ?{_TIMES})", r"\1,\2"),
     # "een week of zes", "een keer of vier", also with a range behind it
@@ -173,6 +175,7 @@ def _unglue(match: re.Match[str]) -> str:
 _HALVES = re.compile(r"\b(twee|drie|vier|vijf|zes|zeven|acht|negen)(?:en|ën|ëneen|eneen)hal(?:f|ve)\b", re.IGNORECASE)
 
 
+@remembered
 def written(text: str) -> str:
     """Spoken numbers in the text as a GP writes them; everything else stays as it was."""
     text = _HALVES.sub(lambda m: f"{number_word(m[1])},5", text)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from transcribe.soep.claims import Claim, claim
 from transcribe.soep.conclusions import name_of
-from transcribe.soep.lexicon import Mention, cue, cue_pattern, has, mentions
+from transcribe.soep.lexicon import Mention, cue, cue_pattern, has, mentions, terms, words
 from transcribe.soep.note import Section
 from transcribe.soep.sections import DOSE
 from transcribe.soep.sentences import Sentence
 from transcribe.soep.telegram import capital, none_of, telegram
-
-FORMS = {"zetpil", "tablet", "tabletten", "pil", "pillen", "drank", "zalf", "pufje", "puf", "ovule", "capsule", "kuur"}
 
 
 def wanted(text: str) -> list[Mention]:
@@ -48,21 +46,31 @@ def answer(question: Sentence, first: Sentence) -> Answer:
             return Answer(claims=(claim(Section.E, none_of(dx), evidence),))
         return Answer()
     names = names or [m.text for m in mentions("topics", question.text)]
-    if names and not own & {name.lower() for name in names} and (own <= FORMS or cue("answer", "yes", first.text)):
+    bare = own <= set(terms("forms")) or cue("answer", "yes", first.text)
+    if names and not own & {name.lower() for name in names} and bare:
         return Answer(topic=capital(names[0]), evidence=question.evidence)
     return Answer()
 
 
+def answers_statement(said: Sentence, reply: Sentence) -> bool:
+    """Does the huisarts react to a wish or a proposal that was no question: "Dus die naproxen moet eruit." """
+    if cue("plan", "refuse_that", reply.text):
+        return True
+    bare = len(words(reply.text)) <= 4 and not wanted(reply.text)
+    agrees = cue("answer", "yes", reply.text) or cue("answer", "no", reply.text) or cue("plan", "refuse", reply.text)
+    return bare and agrees is not None and bool(wanted(said.text))
+
+
 def without_drug(text: str) -> bool:
     """A dose without the name of what is dosed: "Dan 240 mg, 3dd." """
-    return DOSE.search(text) is not None and not has("drugs", text) and " naar " not in text
+    return DOSE.search(text) is not None and not has("drugs", text) and not cue("plan", "changes", text)
 
 
 def planned(text: str) -> str:
     """One sentence of the plan in telegram style; what the huisarts will not do becomes "Geen ..."."""
     names = wanted(text)
     refused = cue_pattern("plan", "refused").search(text.lower())
-    upto = [m for m in names if refused and m.start < refused.end()]
+    upto = [m for m in names if refused and m.start < refused.end() and not cue("plan", "order", text)]
     if upto:
         return none_of(m.text for m in upto)
     return capital(telegram(text, prune=cue("plan", "safety", text) is None, doctor=True))

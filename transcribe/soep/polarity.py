@@ -19,7 +19,7 @@ DENIAL = re.compile(
     r"not|no|don't|never|without)\b"
 )
 #: What ends the reach of a denial, and what may end it.
-_TURN = re.compile(r"\b(?:maar|wel|behalve|want|toch|echter|eerder)\b|[;:]")
+_TURN = re.compile(r"\b(?:maar|mag|mogen|wel|behalve|want|toch|echter|eerder)\b|[;:]")
 _PERHAPS = re.compile(r"\b(?:omdat|bij|indien|als|sinds|dus|met|tot|door|voor|of|en)\b|[()/]")
 ON_CONDITION = re.compile(r"\b(?:als|indien|zodra|wanneer|tot|pas)\b[^,;]*$|\bbij\b[^.;]*\bniet$")
 _STOPPED = re.compile(r"\b(?:(?:ge)?stop\w*|staak\w*|staken|in plaats van|ipv|voordat) (?:\w+ )?$")
@@ -30,12 +30,13 @@ _OWN = re.compile(
 )
 LATER = re.compile(
     r"\b(?:niet(?! (?:alleen|uit|zeker|te missen))|nooit|niks|neg|negatief|(?:on|minder )waarschijnlijk|verworpen|"
-    r"uitgesloten|nergens|stop\w*|staken|weg|halver\w*|overslaan|afgeraden|vermijden|past niet)\b"
+    r"uitgesloten|nergens|laten staan|stop\w*|staken|weg|halver\w*|overslaan|afgeraden|vermijden|past niet)\b"
 )
 #: What may stand between a thing and the "niet" that denies it: "koorts heb ik niet", "pijn is er ook niet".
 _COPULA = frozenset(
     ("is", "was", "zijn", "waren", "heb", "heeft", "had", "hebben", "ik", "hij", "ze", "zij", "er", "ook", "nu", "nog",
-     "dus", "zelf", "eigenlijk", "meer", "gaat", "ging", "beide", "verder")
+     "dus", "zelf", "eigenlijk", "meer", "gaat", "ging", "beide", "verder", "doe", "doen", "we", "wij", "geef", "hoeft",
+     "hoeven", "krijgt", "u", "je", "wil")
 )  # fmt: skip
 _SIGNS = re.compile(r"^ (?:\w+ )?(?:aanwijzing|teken)\w* (?:voor|van|op)\b(?: een)?")  # "geen tekenen van"
 REACH = 4  # words a denial governs without doubt
@@ -57,7 +58,7 @@ def polarity(text: str, start: int, end: int) -> Polarity:
     before = flat[left:start]
     denial = max((m.end() for m in DENIAL.finditer(before)), default=None)
     if denial is not None:
-        between = _SIGNS.sub("", before[denial:])
+        between = re.sub(r"^ eerder\b", "", _SIGNS.sub("", before[denial:]))  # "niet eerder trombose"
         if not _TURN.search(between):
             if not between.strip() and re.search(r"\b(?:geen|zonder) ?$", before[:denial]):
                 return Polarity.DENIED
@@ -72,7 +73,7 @@ def polarity(text: str, start: int, end: int) -> Polarity:
     later = LATER.search(clause) or re.search(r"\b(?:minder |on)waarschijnlijk|verworpen", after)
     if later:
         apart = clause[: later.start()].split()
-        near = later.group() in ("niet", "nooit") and len(apart) <= 2 and _COPULA.issuperset(apart)
+        near = later.group() in ("niet", "nooit") and len(apart) <= 3 and _COPULA.issuperset(apart)
         whole = re.match(r"(?: (?:met|in|op|bij|na|voor|tot|aan|kunnen|kunt|kan|te)\b)", clause[later.end() :])
         return Polarity.DENIED if near and not whole else Polarity.UNCLEAR
     return Polarity.AFFIRMED

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from enum import Enum
 
-from transcribe.soep.lexicon import any_of, cue, has, mentions, plain_same_length, words
+from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, plain_same_length, words
 from transcribe.soep.note import Section
 from transcribe.soep.sentences import Sentence
 
@@ -19,6 +19,7 @@ class Phase(Enum):
     BELEID = 3
 
 
+PRESSURE = re.compile(r"(?<![\d/])\d{2,3}/\d{2,3}(?![\d/])")
 DOSE = re.compile(r"\b\d+dd\b|\b\d+(?:,\d+)? ?(?:mg|mcg|ml)(?!\w)")
 
 
@@ -26,7 +27,14 @@ def declined(text: str) -> bool:
     """ "Geen antibioticum": a denial right before a drug or a kind of care."""
     flat = plain_same_length(text)
     found = (*mentions("drugs", text), *mentions("care", text))
-    return any(re.search(r"\bgeen (?:\w+ )?$", flat[: m.start]) for m in found)
+    return any(cue_pattern("negation", "before").search(flat[: m.start]) for m in found)
+
+
+def measured(text: str) -> bool:
+    """A vital sign or a result with its number right behind it: "pols 68", "kalium 4,4", "156/92"."""
+    return PRESSURE.search(text) is not None or any(
+        re.match(r"(?: \w+){0,2}:? \d", text[found.end :]) for found in mentions("vitals", text)
+    )
 
 
 def weights(text: str, phase: Phase) -> dict[Section, int]:
@@ -34,13 +42,15 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
     number = bool(re.search(r"\d", text))
     drug, care, dx = has("drugs", text), has("care", text), has("dx", text)
     o = e = p = s = 0
-    if has("vitals", text) and number:
+    if measured(text) or (has("vitals", text) and number):
         o += 3
+    if measured(text) and not drug and cue("objective", "result", text):
+        o += 3  # "Het lab van vorige week: kreatinine 90": what was measured is no plan
     if cue("objective", "say", text):
         o += 2
     if has("findings", text):
         o += 2 if has("body", text) else 1
-    spoken_to = re.search(r"\b(?:u|je|jij|uw|jouw|ik|we|dus|snap|weet|probeer|neem|drink)\b", text.lower())
+    spoken_to = cue("objective", "spoken_to", text)
     if (
         phase is not Phase.BELEID
         and not spoken_to
@@ -48,7 +58,7 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
         and any_of(("findings", "body", "symptoms"), text)
     ):
         o += 2  # a statement to nobody: the huisarts says aloud what he finds
-    if phase is Phase.ONDERZOEK and not spoken_to and re.match(r"\W*(?:geen|links|rechts|beide)\b", text.lower()):
+    if phase is Phase.ONDERZOEK and not spoken_to and cue("objective", "bare", text):
         o += 2  # "Geen ulceratie.": also when the word is in no table
     if len(mentions("findings", text)) > 1:
         o += 1
@@ -98,7 +108,13 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
     if caused and drug and not number:
         p = min(p, 2)
     if phase is Phase.ANAMNESE and cue("subjective", "self_summary", text):
-        s += 4
+        s += 8 if drug else 4  # what is used already is no plan
+    if measured(text) and cue("subjective", "at_home", text):
+        s += 8
+    if phase is not Phase.ANAMNESE and cue("plan", "order", text):
+        p += 2
+    if dx and phase is not Phase.ANAMNESE and len(words(text)) <= 7 and not number and not care and not drug:
+        e += 1  # "Ja, weer een gewone blaasontsteking.": a name and hardly anything else
     return {Section.S: s, Section.O: o, Section.E: e, Section.P: p}
 
 
@@ -123,7 +139,7 @@ def section_of(text: str, phase: Phase) -> Section | None:
 
 def split_mixed(sentence: Sentence, phase: Phase) -> list[Sentence]:
     """A sentence that concludes and decides in one breath, as two: "Het is ..., dus daar geef ik ... voor." """
-    at = re.search(r",\s+(?:dus|daarom|daar)\b", sentence.text)
+    at = cue("plan", "therefore", sentence.text)
     if at is None or phase is Phase.ANAMNESE:
         return [sentence]
     first, second = sentence.text[: at.start()] + ".", sentence.text[at.end() :].strip()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep import corrections, numbers_en
-from transcribe.soep.lexicon import has, mentions, terms
+from transcribe.soep.language import ENGLISH
+from transcribe.soep.lexicon import cue, cue_pattern, has, mentions, terms
 from transcribe.soep.numbers import plain, written
 from transcribe.soep.roles import speakers
 
@@ -20,27 +22,29 @@ class Sentence:
     speaker: Speaker
     turn: int  # utterances in a row by one speaker are one turn
     text: str
+    problem: int = 0  # of the contact, counted from 0; see problems.py
 
     @property
     def utterance(self) -> int:
         return self.evidence[-1]
 
-    @property
+    @functools.cached_property
     def question(self) -> bool:
-        return self.text.rstrip().endswith("?")
+        """Asked with a question mark, or in the words of a question: a recogniser may leave the mark out."""
+        if self.text.rstrip().endswith("?"):
+            return True
+        worded = self.speaker is Speaker.HUISARTS and cue("talk", "asks", self.text) is not None
+        return worded and cue("plan", "safety", self.text) is None
 
 
 _SPLIT = re.compile(r"(?<=[.!?…])\s+")
-_FILLERS = re.compile(
-    r"(?:^|(?<=[\s,]))(?:eh+m?|uh+m?|(?<!\d )mm+|hm+|ahum)\b,?(?=\s|[.,!?]|$)", re.IGNORECASE
-)  # fmt: skip
 
 
 def clean(text: str, language: str = "nl") -> str:
     """Hesitations out and numbers in written form."""
     text = text.replace("’", "'").replace("…", "...")
-    text = re.sub(r"(?<=\w),? (?:eh+m?|uh+m?)(?=[ .!?])(?!,? (?:nee|ik|over))", "", text)
-    text = numbers_en.written(text) if language == "en" else written(text)
+    text = cue_pattern("talk", "hesitation").sub("", text)
+    text = numbers_en.written(text) if language == ENGLISH else written(text)
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -50,7 +54,7 @@ def split(text: str) -> list[str]:
 
 
 def without_fillers(text: str) -> str:
-    text = _FILLERS.sub("", text)
+    text = cue_pattern("talk", "filler").sub("", text)
     text = re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s+", " ", text))
     return re.sub(r",(?=[,.!?])|^[,\s]+", "", text).strip()
 
@@ -96,7 +100,7 @@ def sentences(transcript: Transcript) -> list[Sentence]:
         turns[-1] += [
             Sentence(evidence=evidence, speaker=roles[index], turn=len(turns) - 1, text=named)
             for part in split(clean(utterance.text, transcript.language))
-            for named, evidence in [renamed(part, index, known)]
+            for named, evidence in [renamed(cue_pattern("talk", "tag").sub(".", part), index, known)]
         ]
     result = []
     for turn in turns:
@@ -108,14 +112,11 @@ def sentences(transcript: Transcript) -> list[Sentence]:
     return [_about(sentence, result[n - 1] if n else None) for n, sentence in enumerate(result)]
 
 
-_PRONOUN = re.compile(r"^(?:en |maar )?(?:die|hij|zij|ze)\b", re.IGNORECASE)
-
-
 def _about(sentence: Sentence, previous: Sentence | None) -> Sentence:
     """ "M'n buurvrouw. Die heeft een depressie gehad.": "die" is the buurvrouw, not the patient."""
     if sentence.speaker is not Speaker.PATIENT or previous is None or previous.turn != sentence.turn:
         return sentence
-    start = _PRONOUN.match(sentence.text)
+    start = cue_pattern("talk", "pronoun").match(sentence.text)
     people = [m for m in mentions("family", previous.text) if m.text[0].islower()]
     if start is None or not people or has("family", sentence.text):
         return sentence

@@ -187,6 +187,10 @@ _FLAT = re.compile(r"\b(?:geen|zonder) (?:\w+ )?$")
 _THEN = re.compile(r"\bdan\b[^,;]*$")  # "als het na zes weken niet beter is, dan een foto"
 
 
+_NO_LONGER = re.compile(r"\W*(?:al |daar ben ik mee )?gestopt\b", re.IGNORECASE)  # "Rookt u?" "Gestopt."
+_NO_FEVER = re.compile(r"(?<![\d,/])3[5-7](?:,\d)?(?![\d,/])")  # degrees
+
+
 def _place(stem: str) -> str:
     return rf"\b{re.escape(stem.strip())}\b" if stem[0] == " " else re.escape(stem)
 
@@ -199,11 +203,13 @@ def _short(spoken: str, doctor: bool) -> str:
 def _asked(stem: str, answer: Sentence | None) -> set[Polarity]:
     if answer is None:
         return {Polarity.UNCLEAR}
-    no = cue("answer", "no", answer.text) or cue("plan", "refuse", answer.text)
+    no = cue("answer", "no", answer.text) or cue("plan", "refuse", answer.text) or _NO_LONGER.match(answer.text)
     if stem in plain_same_length(answer.text):
         return set()  # the answer itself says how it is
     if no:
         return {Polarity.DENIED}
+    if stem.startswith("koorts") and _NO_FEVER.search(answer.text):
+        return {Polarity.UNCLEAR}
     told = re.search(r"\bwel\b|\d", answer.text) and not DENIAL.search(plain_same_length(answer.text))
     return {Polarity.AFFIRMED} if told or cue("answer", "yes", answer.text) else {Polarity.UNCLEAR}
 
@@ -251,6 +257,7 @@ class Talk:
 _SIDE = re.compile(r"(?P<left>links|linker|li|left)|(?P<right>rechts|rechter|re|right)")
 
 
+@remembered
 def comma_parts(text: str) -> list[list[str]]:
     """The words of each comma part, plain, without the small ones that a note leaves out."""
     small = stopwords()
@@ -263,6 +270,7 @@ _SMALL = frozenset(
 )
 
 
+@remembered
 def sides(text: str) -> set[tuple[str, str]]:
     """Sides with the words around them: {("links", "knie"), ("links", "pijnlijk")}; "" when a side stands alone."""
     result: set[tuple[str, str]] = set()

@@ -6,28 +6,33 @@ but the few words of those tables.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable
 
-from transcribe.soep.lexicon import any_of, cue, has, plain_same_length, table, terms, words
+from transcribe.soep.language import ENGLISH, by_language, language
+from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, plain_same_length, table, terms, words
 from transcribe.soep.numbers import plain
 
-_TITLED = re.compile(
-    r"\b(?:mevrouw|meneer|mijnheer|dokter|mw\.?|dhr\.?)(?: (?:[Vv]an|[Dd]e|[Dd]en|[Dd]er|ter|te))* [A-ZÀ-Ý][\w-]+"
-    r"|\b(?:mevrouw|meneer|mijnheer|dokter)\b"
-)
 LONG = 7
-_DENIAL = re.compile(r"(?:nee|niet|ook niet|nooit|niks|helemaal niet)", re.IGNORECASE)
+_LEADING = re.compile(r"(?P<name>[A-ZÀ-Ý][a-zà-ÿ]{2,})(?:'s)?,? (?=[a-z])")
 _NAME = re.compile(r"(?<=[\w'])(?:,)? (?P<name>[A-ZÀ-Ý][a-zà-ÿ]+)(?:'s\b)?(?![\w-])")
 CONTENT = ("symptoms", "dx", "drugs", "care", "body", "findings", "vitals", "advice")
 
 
 def _table() -> dict[str, object]:
-    return table("telegram.toml")
+    """The table of the language that is written: a Dutch note where both languages count."""
+    return table("telegram_en.toml" if language() == ENGLISH else "telegram.toml")
 
 
-@functools.cache
+def form(name: str) -> str:
+    """A word of the note itself: a heading, or a denial with a place for what is denied."""
+    forms, dutch = _table()["form"], table("telegram.toml")["form"]
+    assert isinstance(forms, dict)
+    assert isinstance(dutch, dict)
+    return str(forms.get(name, dutch[name]))
+
+
+@by_language
 def _phrases(doctor: bool) -> tuple[tuple[re.Pattern[str], str], ...]:
     entries = _table()["phrase"]
     assert isinstance(entries, list)
@@ -36,23 +41,28 @@ def _phrases(doctor: bool) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(str(entry["from"]), re.IGNORECASE), str(entry["to"])) for entry in mine)
 
 
-@functools.cache
+@by_language
 def _words(name: str) -> frozenset[str]:
     entries = _table()[name]
     assert isinstance(entries, list)
     return frozenset(plain(str(entry)) for entry in entries)
 
 
-@functools.cache
+@by_language
 def _verbs() -> tuple[tuple[re.Pattern[str], str], ...]:
     verbs = _table()["verbs"]
     assert isinstance(verbs, dict)
-    return tuple(
-        (re.compile(rf"\bik {verb}\b|\b{verb} ik\b", re.IGNORECASE), str(third)) for verb, third in verbs.items()
-    )  # fmt: skip
+    first = form("first_person")
+    return tuple((re.compile(first.format(verb), re.IGNORECASE), str(third)) for verb, third in verbs.items())
 
 
-@functools.cache
+@by_language
+def _titled() -> re.Pattern[str]:
+    """How people are addressed, with their name; capitals count."""
+    return re.compile(form("titled"))
+
+
+@by_language
 def _opener() -> re.Pattern[str]:
     openers = sorted(_words("openers"), key=len, reverse=True)
     return re.compile(rf"^\W*(?:{'|'.join(map(re.escape, openers))})\b(?![:'])[,.:]?\s*", re.IGNORECASE)
@@ -78,12 +88,15 @@ def pruned(text: str) -> str:
     parts = clauses(text)
     kept: list[str] = []
     for n, part in enumerate(parts):
-        denial = n and _DENIAL.fullmatch(part.strip()) and kept and kept[-1] == parts[n - 1]  # "suf, nee, ..."
+        denial = (
+            n and cue_pattern("answer", "bare_denial").fullmatch(part.strip()) and kept and kept[-1] == parts[n - 1]
+        )  # "suf, nee, ..."
         if (
             denial
             or said_something(part)
             or (LONG and any(len(w) >= LONG for w in words(part)))
             or cue("subjective", "worry", part)
+            or cue("subjective", "when", part)
         ):
             kept.append(part)
     return ", ".join(kept or parts)
@@ -97,14 +110,18 @@ def without_names(text: str) -> str:
         word = plain(match["name"])
         before = re.findall(r"[\w']+", text[: match.start() + 1])[-1:]
         related = bool(before) and has("family", before[0])
-        return "" if word in names or (related and not word.startswith(proper)) else match[0]
+        known = word in names or cue("talk", "introduces", text[: match.start() + 1])
+        return "" if known or (related and not word.startswith(proper)) else match[0]
 
+    first = _LEADING.match(text)
+    if first and plain(first["name"]) in names and plain(first["name"]) not in terms("name_words"):
+        text = form("someone") + text[first.end("name") :]  # without it, what she has would be the patient's
     return re.sub(r"\s+([,.?!])", r"\1", _NAME.sub(drop, text)).strip()
 
 
 def telegram(text: str, *, prune: bool = True, doctor: bool = False) -> str:
     """One line of a note from one spoken sentence; may be empty."""
-    text = without_names(_TITLED.sub("", text).strip().rstrip(".!?… "))
+    text = without_names(_titled().sub("", text).strip().rstrip(".!?… "))
     if prune:
         text = pruned(text)
     for pattern, to in _phrases(doctor):
@@ -128,7 +145,16 @@ def telegram(text: str, *, prune: bool = True, doctor: bool = False) -> str:
     line = " ".join(kept).replace("zo_nodig", "zo nodig")
     line = re.sub(r"\s+([,;.])", r"\1", line)
     line = re.sub(r"([,;])(?:\s*[,;])+", r"\1", line).strip(" ,;:-")
-    return re.sub(r"(?:,? (?:en|of|maar|want|dat|die|omdat|in|van|met))+$", "", line)
+    return cue_pattern("line", "trailing").sub("", line)
+
+
+def written_down(text: str) -> str:
+    """A dictated sentence in written form: measurements as a huisarts types them, no names; every other word stays."""
+    text = _titled().sub(lambda found: found[0].split()[0], text)  # "mevrouw De Wit" is "mevrouw"
+    text = without_names(text.strip().rstrip(".!?… "))
+    for pattern, to in _phrases(True):
+        text = pattern.sub(to, text)
+    return re.sub(r"([,;])(?:\s*[,;])+", r"\1", re.sub(r"\s+", " ", text)).strip(" ,;:-")
 
 
 def stopwords() -> frozenset[str]:
@@ -143,7 +169,7 @@ def capital(text: str) -> str:
 
 def none_of(names: Iterable[str]) -> str:
     """ "Geen kuur, foto": a first word that was only capital because it began a sentence loses its capital."""
-    return "Geen " + ", ".join(_lowered(name) for name in names)
+    return capital(form("no").format(", ".join(_lowered(name) for name in names)))
 
 
 def _lowered(name: str) -> str:

@@ -22,26 +22,33 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
 from sqlalchemy.pool import NullPool
 
-from transcribe.consult import Action, AuditEvent, KeyPurpose, Role, Status
-from transcribe.errors import BackupProblem, NotFound, Unreadable
+from transcribe import policy
+from transcribe.consult import Action, AuditEvent, KeyPurpose, Part, Role, Status
+from transcribe.errors import N_, BackupProblem, NotFound, Unreadable
 from transcribe.store import codec, tables
 from transcribe.store.blobs import Blobs
-from transcribe.store.copying import copy_in, copy_out
+from transcribe.store.copying import copy_in, copy_out, rows_in
 from transcribe.store.crypto import SealingWriter
 from transcribe.store.database import database_url, translated
 from transcribe.store.envelope import Kind, end, members, open_envelope, put, torn, write_envelope
 from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, read_copy
 from transcribe.store.keys import MasterKey
+from transcribe.store.marked import mark
 from transcribe.store.migrate import knows, revision_of, upgrade
 from transcribe.store.postgres import PostgresStore, append_log, verify_chain
 
 #: What a back-up leaves out: keys and where they are, and what is made again by itself.
-LEFT_OUT = frozenset({"data_key", "key_copy", "turn", "worker", "session", "measurement"})
+LEFT_OUT = frozenset({"data_key", "installation", "key_copy", "turn", "worker", "session", "measurement"})
 SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_tables if table.name not in LEFT_OUT)
 
 #: Names of members: of the contents, of a table, of sound, and of sound that went away while it was read.
 _ABOUT, _TABLE, _SOUND, _LAPSED = "over", "tabel/", "geluid/", "vervallen/"
 _CHUNK = 1 << 20  # bytes
+
+#: A consult in one of these has sound in its store; that of a recording that is going on is still on its way.
+_STORED = policy.WITH_SOURCE - {Status.RECORDING, Status.PAUSED}
+
+DOING_TABLES, DOING_SOUND = N_("Gegevens"), N_("Geluid")
 
 #: Told how far it is: what is being done, how much of it is done, how much it is.
 Progress = Callable[[str, int, int], None]
@@ -77,6 +84,7 @@ class Done:
     contents: Contents
     sounds: int
     sound_bytes: int
+    soundless: int  # consults whose sound should be in the back-up and is not
     erased: int = 0  # consults that were erased after the back-up, and so came back as erased
     unfinished: int = 0  # recordings that were going on, of which no sound is in a back-up
     keys_at: datetime | None = None  # when the copy of the keys was written; None: an old one, which does not say so
@@ -103,7 +111,8 @@ def back_up(
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
-    is a recording that is going on. Raises ``BackupProblem``, ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    is a recording that is going on. Sound that is gone from its place is counted (``soundless``): the rest is saved.
+    Raises ``BackupProblem``, ``DiskFull``, ``StoreUnavailable``, ``OSError``.
     """
     path = path.resolve()
     if path.name == NAME:
@@ -123,25 +132,30 @@ def back_up(
                     contents = _contents(tx, demo=demo)
                     put(file, _ABOUT, [codec.encode(contents)])
                     for number, table in enumerate(contents.tables):
-                        progress("Gegevens", number, len(contents.tables))
+                        progress(DOING_TABLES, number, len(contents.tables))
                         put(file, _TABLE + table.name, copy_out(tx, table.name, table.columns))
-                    progress("Gegevens", len(contents.tables), len(contents.tables))
+                    progress(DOING_TABLES, len(contents.tables), len(contents.tables))
                     sounding = _sounding(tx)
                 sounds = sound_bytes = 0
-                for number, consult_id in enumerate(sounding):
-                    progress("Geluid", number, len(sounding))
-                    for name in blobs.names(consult_id):
-                        sound_bytes += _put_sound(file, blobs, consult_id, name)
-                        sounds += 1
-                progress("Geluid", len(sounding), len(sounding))
+                silent = set()
+                for number, (consult_id, status) in enumerate(sounding.items()):
+                    progress(DOING_SOUND, number, len(sounding))
+                    sizes = [_put_sound(file, blobs, consult_id, name) for name in blobs.names(consult_id)]
+                    saved = [size for size in sizes if size is not None]
+                    sounds, sound_bytes = sounds + len(saved), sound_bytes + sum(saved)
+                    if not saved and status in _STORED:
+                        silent.add(consult_id)
+                progress(DOING_SOUND, len(sounding), len(sounding))
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
                 copies.keep(path.parent)
-            store.log(system_event(actor, Action.BACKED_UP, detail=_counted(contents.consults)))
+            soundless = sum(not _source_destroyed(store, consult_id) for consult_id in silent)
+            detail = _counted(contents.consults) + (f", {soundless} zonder geluid" if soundless else "")
+            store.log(system_event(actor, Action.BACKED_UP, detail=detail))
             copies.refresh()
     finally:
         copies.close()
-    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes)
+    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes, soundless=soundless)
 
 
 @contextmanager
@@ -181,14 +195,23 @@ def _counted(consults: int) -> str:
     return "1 consult" if consults == 1 else f"{consults} consulten"
 
 
-def _sounding(tx: Connection) -> list[UUID]:
+def _sounding(tx: Connection) -> dict[UUID, Status]:
     """Consults of which the sound can be read."""
-    keys = tables.data_key
-    return list(tx.scalars(select(keys.c.consult_id).where(keys.c.purpose == KeyPurpose.SOURCE.value)))
+    keys, consult = tables.data_key, tables.consult
+    query = select(consult.c.id, consult.c.status).join(keys, keys.c.consult_id == consult.c.id)
+    rows = tx.execute(query.where(keys.c.purpose == KeyPurpose.SOURCE.value))
+    return {row.id: Status(row.status) for row in rows}
 
 
-def _put_sound(file: SealingWriter, blobs: Blobs, consult_id: UUID, name: str) -> int:
-    """As it lies there, sealed. What was destroyed or replaced since the snapshot is marked as such."""
+def _source_destroyed(store: PostgresStore, consult_id: UUID) -> bool:
+    return any(proof.purpose is KeyPurpose.SOURCE for proof in store.certificates(consult_id))
+
+
+def _put_sound(file: SealingWriter, blobs: Blobs, consult_id: UUID, name: str) -> int | None:
+    """As it lies there, sealed; returns its bytes. What was destroyed or replaced since the snapshot is marked as such.
+
+    None: it is not there, or not whole.
+    """
     place = f"{consult_id}/{name}"
     lapsed = False
 
@@ -202,11 +225,12 @@ def _put_sound(file: SealingWriter, blobs: Blobs, consult_id: UUID, name: str) -
     try:
         source = blobs.open(consult_id, name)
     except NotFound:
-        return 0
+        return None
     with source:
         size = put(file, _SOUND + place, chunks(source))
     if lapsed:
         put(file, _LAPSED + place, ())
+        return None
     return size
 
 
@@ -216,24 +240,44 @@ def _put_sound(file: SealingWriter, blobs: Blobs, consult_id: UUID, name: str) -
 def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Progress = _silent) -> Done:
     """Read a back-up and its copy of the keys to the end, and say what is in it. Raises ``BackupProblem``, ``OSError``.
 
-    Every byte is checked: each piece of the file is authenticated, and so is its end.
+    Every byte is checked: each piece of the file is authenticated, and so is its end. So is what it needs: a key or a
+    certificate for each consult, and sound where there should be (``soundless``).
     """
     copy = read_copy(keys_path, master_key)
     with _opened(path, master_key) as entries:
         contents = _read_contents(entries)
         _check_age(copy, keys_path, contents)
+        statuses: dict[UUID, str] = {}
+        held, settled = copy.held(), copy.held() | copy.destroyed()
         for number, table in enumerate(contents.tables):
-            progress("Gegevens", number, len(contents.tables))
-            # a row ends with a line end; those inside a value are written otherwise
-            if sum(chunk.count(b"\n") for chunk in _table(entries, table)) != table.rows:
+            progress(DOING_TABLES, number, len(contents.tables))
+            rows = 0
+            for row in rows_in(table.columns, _table(entries, table)):
+                rows += 1
+                if table.name == "consult":
+                    statuses[UUID(row["id"].decode())] = row["status"].decode()
+                elif table.name == "certificate":
+                    settled.add((UUID(row["consult_id"].decode()), row["purpose"].decode()))
+            if rows != table.rows:
                 raise torn(path, Kind.BACKUP)
-        progress("Gegevens", len(contents.tables), len(contents.tables))
-        sounds = sound_bytes = 0
-        for name, chunks in entries:
+        progress(DOING_TABLES, len(contents.tables), len(contents.tables))
+        _check_keys(keys_path, sum(not {(one, purpose) for purpose in KeyPurpose} <= settled for one in statuses))
+        sizes: dict[tuple[UUID, str], int] = {}
+        for entry, chunks in entries:
+            kind, place = _sound_at(entry)
             size = sum(map(len, chunks))
-            sounds, sound_bytes = sounds + name.startswith(_SOUND), sound_bytes + size
-            progress("Geluid", sounds, sounds)
-    return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes)
+            if kind == _LAPSED:
+                sizes.pop(place, None)
+            else:
+                sizes[place] = size
+            progress(DOING_SOUND, len(sizes), len(sizes))
+    stored = {one for one, status in statuses.items() if status in _STORED and (one, KeyPurpose.SOURCE) in held}
+    return Done(
+        contents=contents,
+        sounds=len(sizes),
+        sound_bytes=sum(sizes.values()),
+        soundless=len(stored - {consult_id for consult_id, _ in sizes}),
+    )
 
 
 def restore(
@@ -266,10 +310,10 @@ def restore(
         _check_age(copy, keys_path, contents)
         _prepare(tx, contents)
         for number, table in enumerate(contents.tables):
-            progress("Gegevens", number, len(contents.tables))
+            progress(DOING_TABLES, number, len(contents.tables))
             if copy_in(tx, table.name, table.columns, _table(entries, table)) != table.rows:
                 raise torn(path, Kind.BACKUP)
-        progress("Gegevens", len(contents.tables), len(contents.tables))
+        progress(DOING_TABLES, len(contents.tables), len(contents.tables))
         upgrade(tx)
         _continue_numbers(tx)
         erased = _bring_keys(tx, copy, keys_path)
@@ -282,18 +326,23 @@ def restore(
             # from before: it holds keys of this database, but it is not for us to write until we are told
             row = {"id": place_id, "path": place, "log_seq": contents.log_seq, "certificates": -1, "ours": False}
             tx.execute(insert(tables.key_copy).values(**row, updated_at=func.now()))
-        sounds, sound_bytes = _bring_sound(entries, blobs, set(_sounding(tx)), progress)
+        mark(blobs, tx.execute(select(tables.installation.c.id)).scalar_one())
+        sounding = _sounding(tx)
+        sizes = _bring_sound(entries, blobs, set(sounding), progress)
+        stored = {consult_id for consult_id, status in sounding.items() if status in _STORED}
         for consult_id in erased:
             append_log(tx, system_event(actor, Action.ERASED, consult_id, "na de reservekopie"))
         unfinished = sorted(tx.scalars(_RECORD_AGAIN))
+        tx.execute(_WARN_AGAIN)
         for consult_id in unfinished:
             append_log(tx, system_event(actor, Action.STEP_FAILED, consult_id, "opname niet in de reservekopie"))
         detail = f"{_counted(contents.consults)}, {len(erased)} gewist"
         append_log(tx, system_event(actor, Action.RESTORED, detail=detail))
     return Done(
         contents=contents,
-        sounds=sounds,
-        sound_bytes=sound_bytes,
+        sounds=len(sizes),
+        sound_bytes=sum(sizes.values()),
+        soundless=len(stored - {consult_id for consult_id, _ in sizes}),
         erased=len(erased),
         unfinished=len(unfinished),
         keys_at=copy.written_at,
@@ -380,16 +429,20 @@ def _bring_keys(tx: Connection, copy: Copy, keys_path: Path) -> list[UUID]:
         copy_in(tx, f"copied_{table}", columns, [rows])
     tx.execute(_ADD_KEYS)
     erased = sorted(set(tx.scalars(_ADD_PROOFS)))
-    if missing := tx.scalar(_WITHOUT_KEY_OR_PROOF):
+    _check_keys(keys_path, tx.scalar(_WITHOUT_KEY_OR_PROOF) or 0)
+    for statement in _WITHOUT_KEY:
+        tx.execute(statement)
+    if erased:
+        tx.execute(_ERASED, {"erased": erased})
+    return erased
+
+
+def _check_keys(keys_path: Path, missing: int) -> None:
+    if missing:
         raise BackupProblem(
             problem=f"Van {missing} consulten staat in {keys_path} geen sleutel en ook geen vernietigingsbewijs: deze "
             "sleutelkopie hoort niet bij deze reservekopie. Wijs de goede aan met --keys."
         )
-    for statement in _WITHOUT_KEY:
-        tx.execute(statement)
-    if erased:
-        tx.execute(_ERASED, {"erased": erased, "status": Status.ERASED.value})
-    return erased
 
 
 _ADD_KEYS = text("""
@@ -424,18 +477,23 @@ _WITHOUT_KEY = (
             (SELECT FROM data_key k WHERE k.consult_id = consult.id AND k.purpose = '{KeyPurpose.RECORD.value}')
     """),  # noqa: S608
 )
-_ERASED = text("""
-    UPDATE consult SET status = :status, reason = NULL, changed_at = now(), version = version + 1
+_ERASED = text(f"""
+    UPDATE consult SET status = '{Status.ERASED.value}', part = '{Part.DONE.value}', reason = NULL,
+           changed_at = now(), version = version + 1
      WHERE id = ANY(:erased)
-""")
+""")  # noqa: S608
 
 # the sound of a recording that is going on is on the machine that takes it in, and in no back-up
 _RECORD_AGAIN = text(f"""
-    UPDATE consult SET status = '{Status.CONSENTED.value}', reason = NULL, channels = '{{}}', changed_at = now(),
-           expires_at = NULL, version = version + 1
+    UPDATE consult SET status = '{Status.CONSENTED.value}', part = '{Part.BUSY.value}', reason = NULL,
+           channels = '{{}}', changed_at = now(), version = version + 1
      WHERE status IN ('{Status.RECORDING.value}', '{Status.PAUSED.value}')
     RETURNING id
 """)  # noqa: S608
+
+
+# people who were warned before the back-up could not act on it since: they are warned anew, three days ahead
+_WARN_AGAIN = text("UPDATE consult SET expires_at = NULL")
 
 
 def _continue_numbers(tx: Connection) -> None:
@@ -448,23 +506,31 @@ def _continue_numbers(tx: Connection) -> None:
                 tx.execute(select(func.setval(sequence, newest.scalar_subquery())).where(newest.exists()))
 
 
-def _bring_sound(entries: Entries, blobs: Blobs, wanted: set[UUID], progress: Progress) -> tuple[int, int]:
-    sounds = sound_bytes = 0
+def _sound_at(entry: str) -> tuple[str, tuple[UUID, str]]:
+    """Of the name of a member: ``_SOUND`` or ``_LAPSED``, and the consult and name of the sound."""
+    kind, consult, name = entry.split("/")
+    return f"{kind}/", (UUID(consult), name)
+
+
+def _bring_sound(entries: Entries, blobs: Blobs, wanted: set[UUID], progress: Progress) -> dict[tuple[UUID, str], int]:
+    """Bytes of each that is there now."""
+    sizes: dict[tuple[UUID, str], int] = {}
     for entry, chunks in entries:
-        kind, consult, name = entry.split("/")
-        consult_id = UUID(consult)
+        kind, (consult_id, name) = _sound_at(entry)
         if consult_id not in wanted:
             continue
-        if f"{kind}/" == _LAPSED:
+        if kind == _LAPSED:
             blobs.delete(consult_id, name)
+            sizes.pop((consult_id, name), None)
             continue
+        size = 0
         with blobs.write(consult_id, name) as sink:
             for chunk in chunks:
                 sink.write(chunk)
-                sound_bytes += len(chunk)
-        sounds += 1
-        progress("Geluid", sounds, sounds)
-    return sounds, sound_bytes
+                size += len(chunk)
+        sizes[consult_id, name] = size
+        progress(DOING_SOUND, len(sizes), len(sizes))
+    return sizes
 
 
 def _log_head(tx: Connection) -> tuple[int, str]:

@@ -63,19 +63,23 @@ class Blobs(Protocol):
         ...
 
 
-def open_blobs(location: str, default: Path) -> Blobs:
+def open_blobs(location: str, default: Path, *, check: bool = False) -> Blobs:
     """The place an administrator names: empty for ``default``, a folder, or ``s3://bucket/prefix``.
 
-    Raises ``SetupProblem`` for an address that can't be one, and for a place that does not answer.
+    Raises ``SetupProblem`` for an address that can't be one and for a folder that can't be used; with ``check`` also
+    for a store that does not answer or refuses us.
     """
     if location.startswith("s3:"):
         from transcribe.store.objects import ObjectBlobs
 
-        return ObjectBlobs(location)
+        objects = ObjectBlobs(location)
+        if False:
+            objects.check()
+        return objects
     if "://" in location:
         # not repeated: there may be a password in it
         raise SetupProblem(problem="--blob-store moet een map zijn of een adres als s3://bucket/map.")
-    folder = Path(location).expanduser().absolute() if location else default
+    folder = folder_of(location, default)
     try:
         return FolderBlobs(folder)
     except OSError as problem:
@@ -83,6 +87,11 @@ def open_blobs(location: str, default: Path) -> Blobs:
             problem=f"de map {folder} voor het geluid is niet te maken of te lezen ({problem.strerror}). Controleer of "
             "de map erboven bestaat en van u is (--blob-store)."
         ) from problem
+
+
+def folder_of(location: str, default: Path) -> Path:
+    """Where that is on a disk; for what is no address of a store."""
+    return Path(location).expanduser().absolute() if location else default
 
 
 def place(consult_id: UUID, name: str) -> str:

@@ -28,6 +28,18 @@ def copy_in(tx: Connection, table: str, columns: Sequence[str], chunks: Iterable
         return cursor.rowcount
 
 
+def rows_in(columns: Sequence[str], chunks: Iterable[bytes]) -> Iterator[dict[str, bytes]]:
+    """The rows of what ``copy_out`` gave: each value as it stands there, with its escapes.
+
+    A row ends with a line end and a value with a tab; those inside a value are written otherwise.
+    """
+    rest = b""
+    for chunk in chunks:
+        *rows, rest = (rest + chunk).split(b"\n")
+        for row in rows:
+            yield dict(zip(columns, row.split(b"\t"), strict=True))
+
+
 def _statement(pattern: str, table: str, columns: Sequence[str]) -> sql.Composed:
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     return sql.SQL(pattern).format(sql.Identifier(table), names)

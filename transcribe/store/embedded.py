@@ -256,6 +256,7 @@ class EmbeddedPostgres:
         sync_folder(self._folder)
         new._cluster.rename(self._cluster)
         sync_folder(self._folder)
+        self._bin_dir = new._bin_dir  # the ones we had may be of the old version only
         try:
             self._start(time.monotonic() + self._timeout_s)
         except SetupProblem:
@@ -685,8 +686,9 @@ def find_programs(bin_dir: str = "", *, major: int | None = None) -> Programs:
         have = ", ".join(programs.version for programs in found)
         raise SetupProblem(
             problem=f"de database is gemaakt met PostgreSQL {major}; hier staat alleen {have}. Installeer PostgreSQL "
-            f"{major} erbij (apt install postgresql-{major}), of wijs de programma's aan met TRANSCRIBE_POSTGRES_BIN. "
-            "Zet daarna de database over naar de nieuwe versie: transcribe upgrade-database."
+            f"{major} erbij (apt install postgresql-{major}) en zet de database over naar de nieuwe versie: transcribe "
+            f"upgrade-database. Staan de programma's van {major} in een eigen map, noem die dan: transcribe "
+            "upgrade-database --old-programs MAP."
         )
     where = f"in {bin_dir}" if bin_dir else "op deze computer"
     raise SetupProblem(

@@ -37,6 +37,10 @@ _PART = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+class Torn(BackupProblem):
+    """Broken off or damaged: nothing of it is used."""
+
+
 class Kind(StrEnum):
     BACKUP = "reservekopie"
     KEYS = "sleutelkopie"
@@ -139,8 +143,8 @@ def open_envelope(path: Path, kind: Kind, master_key: MasterKey) -> tuple[Label,
     return label, stream
 
 
-def torn(path: Path, kind: Kind) -> BackupProblem:
-    return BackupProblem(
+def torn(path: Path, kind: Kind) -> Torn:
+    return Torn(
         problem=f"{path} is afgebroken of beschadigd en wordt niet gebruikt. Neem een andere {kind}, of kopieer hem "
         "opnieuw van de schijf waarop hij is gemaakt."
     )

@@ -14,6 +14,7 @@ no destroyed key is left in it. While a place is being written both say the wors
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import time
@@ -28,11 +29,12 @@ from sqlalchemy import Connection, create_engine, delete, func, insert, select, 
 from sqlalchemy.pool import NullPool
 
 from transcribe.consult import Certificate
-from transcribe.errors import BackupProblem, TranscribeError, Unreadable
-from transcribe.store.copying import copy_out
+from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
+from transcribe.store.copying import copy_out, rows_in
 from transcribe.store.database import database_url, translated
 from transcribe.store.envelope import (
     Kind,
+    Torn,
     end,
     members,
     open_envelope,
@@ -43,7 +45,7 @@ from transcribe.store.envelope import (
 )
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
-from transcribe.store.tables import access_log, certificate, key_copy
+from transcribe.store.tables import access_log, certificate, consult, key_copy
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +87,24 @@ class Place:
                 f"Maak een nieuwe back-up naar die map. {gone}"
             )
         if self.missed_at is not None:
-            return (
+            behind = (
                 f"De sleutelkopie {self.path} ({self.name}) loopt achter sinds {self.missed_at:%d-%m-%Y %H:%M} (UTC): "
-                f"wat sindsdien is gewist, staat er nog in. Sluit de schijf aan. {gone}"
+                "wat sindsdien is gewist, staat er nog in."
             )
+            if self.there():
+                return (
+                    f"{behind} Zij is er wel, maar was niet te schrijven: de schijf is vol of alleen-lezen, of de "
+                    "dienst mag er niet schrijven (docs/backup.md). Het logboek van de dienst noemt de fout."
+                )
+            return f"{behind} Sluit de schijf aan. {gone}"
         return None
+
+    def there(self) -> bool:
+        """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
+        try:
+            return read_label(self.path, Kind.KEYS).id == self.id
+        except (OSError, BackupProblem):
+            return False
 
 
 class KeyCopies:
@@ -114,7 +129,8 @@ class KeyCopies:
     def keep(self, folder: Path) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
 
-        Raises ``BackupProblem`` when what is there belongs to another installation, ``DiskFull``, ``OSError``.
+        Raises ``BackupProblem`` when what is there belongs to another installation or holds keys that we do not have,
+        ``DiskFull``, ``OSError``.
         """
         path = folder.resolve() / NAME
         known = {place.id: place for place in self.places()}
@@ -126,6 +142,7 @@ class KeyCopies:
                     problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map, of "
                     "verwijder dat bestand als u zeker weet dat niemand het nodig heeft."
                 )
+            self._check_nothing_lost(path)
             place_id = label.id
         else:
             # one that was never finished, else a new one
@@ -179,6 +196,22 @@ class KeyCopies:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _check_nothing_lost(self, path: Path) -> None:
+        """After an older back-up was brought back, the copy on a disk may be the last that can open a newer one."""
+        try:
+            held = {consult_id for consult_id, _ in read_copy(path, self._master_key).held()}
+        except Torn:
+            return  # then nobody can open anything with it
+        with self._begin() as tx:
+            strangers = held.difference(tx.scalars(select(consult.c.id)))
+        if strangers:
+            raise BackupProblem(
+                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({len(strangers)}): er is een "
+                "nieuwere reservekopie dan hier is teruggezet, en zonder dit bestand is die nooit meer te lezen. Zet "
+                "de nieuwste reservekopie terug in een lege gegevensmap. Hebt u die consulten zeker niet meer nodig, "
+                "maak de nieuwe reservekopie dan in een andere, lege map."
+            )
+
     def _rewrite(self, place: Place) -> bool:
         """False when it can't be done now. A place that is not there gets the moment at which that was noticed."""
         try:
@@ -187,7 +220,7 @@ class KeyCopies:
                 return self._write(place.id, place.path)  # False: another process is doing it
         except (OSError, TranscribeError) as problem:
             if place.missed_at is None:  # once, not at every round until somebody plugs it in
-                log.warning("copy of the keys %s not written (%s)", place.name, type(problem).__name__)
+                log.warning("copy of the keys %s not written (%s)", place.name, _code(problem))
         with self._begin() as tx:
             missed = func.coalesce(key_copy.c.missed_at, func.now())
             tx.execute(update(key_copy).where(key_copy.c.id == place.id).values(missed_at=missed))
@@ -238,6 +271,18 @@ class Copy:
     proofs: bytes
     written_at: datetime | None  # None: an old one, which does not say so
 
+    def held(self) -> set[tuple[UUID, str]]:
+        """Consult and purpose of each key."""
+        return _pairs(KEY_COLUMNS, self.keys)
+
+    def destroyed(self) -> set[tuple[UUID, str]]:
+        """Consult and purpose of each certificate."""
+        return _pairs(PROOF_COLUMNS, self.proofs)
+
+
+def _pairs(columns: Sequence[str], rows: bytes) -> set[tuple[UUID, str]]:
+    return {(UUID(row["consult_id"].decode()), row["purpose"].decode()) for row in rows_in(columns, [rows])}
+
 
 def read_copy(path: Path, master_key: MasterKey) -> Copy:
     """Raises ``BackupProblem``, ``OSError``."""
@@ -265,6 +310,14 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         proofs=found[_PROOFS],
         written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
     )
+
+
+def _code(problem: BaseException) -> str:
+    """For the log: never the message, which may hold a path."""
+    if isinstance(problem, DiskFull):
+        problem = problem.__cause__ or problem
+    name = errno.errorcode.get(problem.errno or 0) if isinstance(problem, OSError) else None
+    return name or type(problem).__name__
 
 
 _WORST = {"log_seq": _ANY_KEY, "certificates": _NO_PROOF, "ours": True}

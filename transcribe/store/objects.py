@@ -59,7 +59,10 @@ class ObjectBlobs:
     """Objects in one bucket, under one prefix. See ``blobs.Blobs``."""
 
     def __init__(self, address: str) -> None:
-        """Asks the store for a list at once. Raises ``SetupProblem``, which never repeats the address."""
+        """Asks nothing yet: a store that is away for a moment keeps no process from starting.
+
+        Raises ``SetupProblem`` for an address or an environment that can't be right; it never repeats the address.
+        """
         found = _ADDRESS.fullmatch(address)
         if found is None:
             raise SetupProblem(
@@ -70,8 +73,17 @@ class ObjectBlobs:
         # never chained: the library's messages repeat what the server says, and a traceback repeats them
         try:
             self._store = S3Store(found["bucket"], prefix=found["prefix"].lstrip("/"), retry_config=_RETRIES)
-            next(iter(self._store.list(chunk_size=1)), None)
         except (BaseError, OSError, ValueError) as problem:
+            raise SetupProblem(
+                problem=f"de opslag voor het geluid is niet te openen ({_said(problem)}). Controleer --blob-store en "
+                "de AWS_-variabelen."
+            ) from None
+
+    def check(self) -> None:
+        """Ask the store for a list. Raises ``SetupProblem`` that says what an administrator has to look at."""
+        try:
+            next(iter(self._store.list(chunk_size=1)), None)
+        except (BaseError, OSError) as problem:
             if _REFUSED.search(str(problem)):
                 raise SetupProblem(
                     problem=f"de opslag voor het geluid weigert de toegang ({_said(problem)}). Controleer "

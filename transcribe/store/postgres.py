@@ -21,13 +21,14 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
-    create_engine,
     delete,
     event,
     func,
     insert,
+    literal,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
@@ -51,17 +52,21 @@ from transcribe.consult import (
     KeyPurpose,
     Lane,
     Lease,
+    Part,
+    PartSize,
     Reason,
     Role,
+    Search,
     Stage,
     Status,
 )
 from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError
-from transcribe.ports import Kept
+from transcribe.ports import MOST_COUNTED, Kept
 from transcribe.soep.note import Note
 from transcribe.store import codec, jobs, tables, vitals
 from transcribe.store.crypto import context, new_key, open_sealed, seal
-from transcribe.store.database import SESSION_NAME, database_url, translated
+from transcribe.store.database import SESSION_NAME, translated
+from transcribe.store.impatient import impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.vitals import Vitals
@@ -93,6 +98,8 @@ _SESSION = (
     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
 """
 )
+#: A little more than the time-out of a statement: by then the server has something to say, if only that.
+SILENCE_S = 35.0
 
 
 class PostgresStore:
@@ -102,13 +109,9 @@ class PostgresStore:
         """Raises ``SetupProblem`` when the database's keys were wrapped with another master key."""
         self._master_key = master_key
         # READ COMMITTED: after waiting for a lock, a statement sees what the one before it committed
-        self._engine = create_engine(
-            database_url(url), pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED"
-        )
+        self._engine = impatient_engine(url, silence_s=SILENCE_S, pool_pre_ping=True, isolation_level="READ COMMITTED")
         # ``alone`` holds a connection for as long as the task takes; those must not come out of the pool for requests.
-        self._alone = create_engine(
-            database_url(url), poolclass=NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT"
-        )
+        self._alone = impatient_engine(url, silence_s=SILENCE_S, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         event.listen(self._engine, "connect", _set_session)
         event.listen(self._alone, "connect", _set_session)
         try:
@@ -239,13 +242,38 @@ class PostgresStore:
             raise NotFound
         return self._consult(row)
 
-    def consults(self, statuses: Sequence[Status] = (), *, limit: int = 200) -> list[Consult]:
-        query = _WITH_RECORD_KEY.order_by(tables.consult.c.created_at.desc(), tables.consult.c.id).limit(limit)
-        if statuses:
-            query = query.where(tables.consult.c.status.in_([status.value for status in statuses]))
+    def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
+        consult = tables.consult
+        place = tuple_(consult.c.created_at, consult.c.id)
+        query = _WITH_RECORD_KEY.order_by(consult.c.created_at.desc(), consult.c.id.desc()).limit(limit)
+        if wanted.patient_ref:
+            query = query.where(consult.c.patient_pseudonym == self._master_key.pseudonym(wanted.patient_ref))
+        if wanted.since:
+            query = query.where(consult.c.created_at >= wanted.since)
+        if wanted.before:
+            query = query.where(consult.c.created_at < wanted.before)
+        if wanted.part:
+            query = query.where(consult.c.part == wanted.part.value)
         with self._begin() as tx:
+            if after is not None:
+                last = tx.execute(select(consult.c.created_at, consult.c.id).where(consult.c.id == after)).one_or_none()
+                if last is None:
+                    raise NotFound
+                query = query.where(place < tuple_(literal(last.created_at), literal(last.id)))
             rows = tx.execute(query).all()
         return [self._consult(row) for row in rows]
+
+    def sizes(self) -> dict[Part, PartSize]:
+        consult = tables.consult
+        with self._begin() as tx:
+            return {
+                part: PartSize(
+                    count=tx.scalar(select(func.count()).select_from(of_it.limit(MOST_COUNTED).subquery())) or 0,
+                    oldest=tx.scalar(select(func.min(consult.c.created_at)).where(consult.c.part == part.value)),
+                )
+                for part in Part
+                for of_it in [select(consult.c.id).where(consult.c.part == part.value)]
+            }
 
     def consent(self, consult_id: UUID) -> Consent | None:
         row = self._newest(tables.consent, consult_id)
@@ -345,15 +373,26 @@ class PostgresStore:
         with self._begin() as tx:
             return list(tx.scalars(query))
 
-    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
+    def notice(
+        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
+    ) -> int:
         consult = tables.consult
         quiet = consult.c.changed_at < func.least(func.now(), now) - untouched
         until = func.greatest(func.now(), now) + warned
         # a moment further ahead was set by a clock that was wrong then
         unset = consult.c.expires_at.is_(None) | (consult.c.expires_at > until + timedelta(hours=1))
+        if again:
+            unset |= consult.c.expires_at < func.greatest(func.now(), now)
         these = consult.c.status.in_([status.value for status in statuses]) & quiet
         with self._begin() as tx:
             return tx.execute(update(consult).where(these, unset).values(expires_at=until)).rowcount
+
+    def tended(self) -> timedelta:
+        installation = tables.installation
+        with self._begin() as tx:
+            row = tx.execute(select(func.now().label("now"), installation.c.tended_at).with_for_update()).one()
+            tx.execute(update(installation).values(tended_at=row.now))
+        return timedelta() if row.tended_at is None else row.now - row.tended_at
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         consult = tables.consult
@@ -366,6 +405,21 @@ class PostgresStore:
         )
         with self._begin() as tx:
             return list(tx.scalars(query))
+
+    def installation(self) -> UUID:
+        """Made with the tables: by this the place of the sound knows whose it is."""
+        with self._begin() as tx:
+            found: UUID = tx.execute(select(tables.installation.c.id)).scalar_one()
+        return found
+
+    def expects_sound(self) -> bool:
+        """Is there a consult whose sound must be in its store?"""
+        consult, keys = tables.consult, tables.data_key
+        stored = [status.value for status in policy.WITH_SOURCE if status not in (Status.RECORDING, Status.PAUSED)]
+        query = select(consult.c.id).join(keys, keys.c.consult_id == consult.c.id).limit(1)
+        query = query.where(keys.c.purpose == KeyPurpose.SOURCE.value, consult.c.status.in_(stored))
+        with self._begin() as tx:
+            return tx.scalar(query) is not None
 
     def scrub(self) -> bool:
         """Take destroyed keys out of the files of a database that is ours alone: table and write-ahead log.
@@ -704,6 +758,7 @@ def _consult_values(consult: Consult) -> dict[str, object]:
     """All columns but the id and the patient."""
     return {
         "status": consult.status.value,
+        "part": policy.part_of(consult).value,
         "reason": None if consult.reason is None else consult.reason.value,
         "created_at": consult.created_at,
         "changed_at": consult.changed_at,

@@ -9,26 +9,25 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, cast, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Uuid, cast, delete, func, insert, select, update
 
 from transcribe.ports import Session
 from transcribe.store import tables
-from transcribe.store.database import database_url, translated
+from transcribe.store.database import translated
+from transcribe.store.impatient import impatient_engine
 
 #: Every request waits for these queries: a server that does not answer must become an error soon.
-_CONNECT = {
-    "connect_timeout": 5,
+_CONNECT: dict[str, object] = {
     "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0",
 }
+_SILENCE_S = 8.0
 
 
 class PostgresSessions:
     """See ``ports.Sessions``. All methods raise ``StoreUnavailable`` when the database is away. Ends with its block."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(
-            database_url(url), pool_pre_ping=True, hide_parameters=True, connect_args=_CONNECT, pool_timeout=5
-        )
+        self._engine = impatient_engine(url, silence_s=_SILENCE_S, connect=_CONNECT, pool_pre_ping=True, pool_timeout=5)
 
     def __enter__(self) -> Self:
         return self

@@ -35,6 +35,7 @@ consult = Table(
     Column("patient_sealed", LargeBinary),  # with the RECORD key; null when that is destroyed
     Column("patient_pseudonym", LargeBinary),  # HMAC of the reference
     Column("status", Text, nullable=False),
+    Column("part", Text, nullable=False),  # of the worklist; follows from status and reason
     Column("reason", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
@@ -49,7 +50,8 @@ consult = Table(
     Column("lost_s", Float, nullable=False),
     Column("lane", Text, nullable=False),
     Column("practice", Text, nullable=False),
-    Index("consult_newest", "created_at"),
+    Index("consult_newest", "created_at", "id"),
+    Index("consult_part", "part", "created_at", "id"),
     Index("consult_status", "status"),
     Index("consult_patient", "patient_pseudonym"),
 )
@@ -63,6 +65,14 @@ def _seq() -> Column[int]:
     """The order in which rows were added."""
     return Column("seq", BigInteger, Identity(always=True), primary_key=True)
 
+
+#: One row: which installation this database is, and when its keeper last came by.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tended_at", DateTime(timezone=True)),
+)
 
 data_key = Table(
     "data_key",
@@ -196,6 +206,40 @@ key_copy = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("missed_at", DateTime(timezone=True)),  # since when it could not be found
     Column("ours", Boolean, nullable=False),  # false: known from before a restore
+)
+
+# What a practice and its doctors set. Nothing in these three is about a patient: rules hold words of our own tables, or
+# what a doctor typed as a rule.
+style = Table(
+    "style",
+    metadata,
+    Column("practice", Text, primary_key=True),
+    Column("abbreviations", Boolean, nullable=False),
+    Column("line_words", Integer, nullable=False),
+    Column("line_order", Text, nullable=False),
+)
+
+style_rule = Table(
+    "style_rule",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("practice", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # the doctor
+    Column("said", Text, nullable=False),
+    Column("written", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("seen", Integer, nullable=False),  # consults in which the doctor made this change
+    Column("last_consult", Uuid),  # of those; a change is counted once for each
+    UniqueConstraint("practice", "owner", "said", "written"),
+)
+
+# The ICPC table that a practice took in under its own licence.
+icpc_code = Table(
+    "icpc_code",
+    metadata,
+    Column("practice", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("title", Text, nullable=False),
 )
 
 # What finished steps cost; says nothing of which consult.

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from transcribe.errors import SetupProblem
+from transcribe.errors import N_, SetupProblem
 from transcribe.store.embedded import EmbeddedPostgres, Programs, environment, find_programs
 
 log = logging.getLogger(__name__)
@@ -61,11 +61,11 @@ def upgrade_database(
 
     def make(url: str, new: EmbeddedPostgres) -> None:
         nonlocal rows
-        progress("De nieuwe database wordt gemaakt")
+        progress(N_("De nieuwe database wordt gemaakt"))
         into = new.start()
-        progress("De gegevens worden overgezet")
+        progress(N_("De gegevens worden overgezet"))
         _transfer(programs, url, into)
-        progress("Oud en nieuw worden vergeleken")
+        progress(N_("Oud en nieuw worden vergeleken"))
         found = _fingerprint(url)
         if _fingerprint(into) != found:
             raise SetupProblem(
@@ -75,7 +75,7 @@ def upgrade_database(
         rows = sum(count for name, (count, _) in found.items() if not name.startswith(_SEQUENCE))
         with _connect(into) as connection:
             connection.execute("ANALYZE")
-        progress("De nieuwe database komt op haar plaats; de oude wordt verwijderd")
+        progress(N_("De nieuwe database komt op haar plaats; de oude wordt verwijderd"))
 
     server.replace(make, programs)
     return Upgraded(before=before, after=programs.major, rows=rows)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from transcribe.consult import Lane, Reason, Status
+from transcribe.consult import Action, Lane, Reason, Status
 from transcribe.policy import WITH_SOURCE
 from transcribe.vitals import Queue, Vitals, WorkerVitals
 
@@ -32,10 +32,16 @@ _WORK = text("""
     SELECT coalesce(sum(audio_s), 0) AS audio_s, coalesce(sum(work_s), 0) AS work_s
       FROM measurement WHERE at > now() - interval '1 day'
 """)
+# a back-up is of no consult, and of those there is an index
+_BACKUP = text("""
+    SELECT extract(epoch FROM now() - at) FROM access_log
+     WHERE consult_id IS NULL AND action = :action ORDER BY seq DESC LIMIT 1
+""")
 
 
 def read(tx: Connection) -> Vitals:
     work = tx.execute(_WORK).one()
+    backup_s = tx.scalar(_BACKUP, {"action": Action.BACKED_UP.value})
     sound = tx.execute(
         text(
             "SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult"
@@ -70,6 +76,7 @@ def read(tx: Connection) -> Vitals:
         stopped={Reason(row.reason): row.n for row in reasons},
         recorded_s=recorded.all_s,
         lost_s=recorded.lost_s,
+        backup_s=None if backup_s is None else float(backup_s),
         audio_s=work.audio_s,
         work_s=work.work_s,
         uncleared=tx.scalar(

@@ -6,6 +6,7 @@ no message of an unexpected exception reaches a log: those get a number, a type 
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -70,7 +71,16 @@ HTTP_TEXT = {
     413: N_("Het bestand is te groot."),
     415: N_("Dit soort gegevens wordt hier niet aangenomen."),
 }
-UNKNOWN = N_("Er ging iets mis in het programma. Wat u hebt vastgelegd is bewaard. Meld de beheerder dit nummer:")
+UNKNOWN = N_(
+    "Er ging iets mis in het programma. Wat eerder is bewaard, blijft bewaard; kijk na of dit nog is gelukt. Meld de "
+    "beheerder dit nummer:"
+)
+#: The disk itself: none of these is a mistake of the program or of whoever sits before the screen.
+BAD_DISK = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.ENODEV})
+DISK = N_(
+    "De schijf waarop het geluid wordt bewaard werkt niet goed: dit is niet bewaard. Waarschuw de beheerder, met dit "
+    "nummer:"
+)
 BAD_FORM = N_("Het formulier is niet compleet. Herlaad de pagina en probeer het opnieuw.")
 
 
@@ -108,9 +118,10 @@ def answer(request: Request, error: Exception) -> Response:
         status = 404 if in_path else 422
         text = pages.sentence(request, HTTP_TEXT[404] if in_path else BAD_FORM)
     else:
-        status, number = 500, secrets.token_hex(4)
-        log.error("error %s: %s at %s", number, type(error).__name__, place(error))
-        text = f"{pages.sentence(request, UNKNOWN)} {number}."
+        disk = isinstance(error, OSError) and error.errno in BAD_DISK
+        status, number = 503 if disk else 500, secrets.token_hex(4)
+        log.error("error %s: %s at %s", number, kind(error), place(error))
+        text = f"{pages.sentence(request, DISK if disk else UNKNOWN)} {number}."
     if wants_json(request):
         return JSONResponse({"error": text, "number": number}, status_code=status, headers=headers)
     if is_htmx(request):
@@ -120,6 +131,13 @@ def answer(request: Request, error: Exception) -> Response:
     return pages.render(
         request, "error.html", status_code=status, headers=headers, text=text, status=status, back=_back(request)
     )
+
+
+def kind(error: BaseException) -> str:
+    """For the log: its type, and of the system's what is wrong, by its own name (``OSError EROFS``)."""
+    name = type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    return name if number is None else f"{name} {errno.errorcode.get(number, number)}"
 
 
 def register(app: FastAPI) -> None:

@@ -50,7 +50,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": (
-        "camera=(), microphone=(), geolocation=(), display-capture=(), usb=(), payment=(), clipboard-read=(), "
+        "camera=(), microphone=(self), geolocation=(), display-capture=(self), usb=(), payment=(), clipboard-read=(), "
         "clipboard-write=(self)"
     ),
     "Cache-Control": "no-store",

@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -105,6 +106,12 @@ def finish(request: Request, web: WebDep, consult_id: UUID) -> Response:
     return go(request, f"/consult/{consult_id}")
 
 
+@router.get("/consult/{consult_id}/opname/sleutel")
+def client_key(web: WebDep, consult_id: UUID) -> Response:
+    """For a client that keeps sound until it is safe: gone for good when the consult's sound is destroyed."""
+    return Response(web.recorder.client_key(web.actor, consult_id), media_type="application/octet-stream")
+
+
 @router.get("/consult/{consult_id}/opname/stand")
 def standing(request: Request, web: WebDep, consult_id: UUID) -> Response:
     """How much is safe, for the page that keeps itself fresh; the page is fetched anew when it is over."""
@@ -143,10 +150,11 @@ class Stream:
 
     def __init__(self, socket: WebSocket, consult_id: UUID) -> None:
         self._socket = socket
+        self._recording: Live | None = None
         self._web: Web = socket.app.state.web
         self._consult_id = consult_id
         self._waiting: list[bytes] = []  # frames in order, not yet safe
-        self._orders: list[str] = []  # "pause", "resume"
+        self._orders: list[str] = []  # "pause", "aside", "resume"
         self._end: int | None = None  # frames in the whole recording, once the client has said so
         self._next = 0  # the frame that is wanted
         self._asked = -1  # the last one that was asked for by number
@@ -157,9 +165,9 @@ class Stream:
 
     async def run(self) -> None:
         """Returns with the connection closed, or raises ``WebSocketDisconnect``."""
-        if not await self._open():
-            return
         try:
+            if not await self._open():
+                return
             async with anyio.create_task_group() as tasks:
                 self._stop = tasks.cancel_scope.cancel
                 for task in (self._read, self._write, self._watch):
@@ -181,21 +189,29 @@ class Stream:
 
     async def _open(self) -> bool:
         try:
-            self._recording: Live = await self._do(self._web.recorder.open, self._web.actor, self._consult_id)
+            turn = self._socket.query_params.get("beurt", "")[:MAX_TEXT]
+            live = await self._do(self._web.recorder.open, self._web.actor, self._consult_id, turn)
+            self._recording = live
             consult = await self._do(self._web.workflow.consult, self._consult_id)
+            frame = int(RATE_HZ * FRAME_S) * SAMPLE_BYTES * len(consult.channels)
+            mark = await self._do(self._web.recorder.mark, consult, live.position // frame * frame, frame)
+            aside = await self._do(self._web.recorder.aside_since, self._consult_id)
         except (TranscribeError, ConsentMissing) as problem:
             await self._refuse(problem)
             return False
         self._paused = consult.status is Status.PAUSED
-        self._frame = int(RATE_HZ * FRAME_S) * SAMPLE_BYTES * len(consult.channels)
+        self._frame = frame
         self._most = self._web.recorder.limit(consult) // self._frame
-        self._next = self._recording.position // self._frame
+        self._next = live.position // self._frame
         await self._say(
             resume_from=self._next,
             frame_bytes=self._frame,
             channels=len(consult.channels),
             most_frames=self._most,
             paused=self._paused,
+            aside=self._paused and aside is not None,
+            mark=mark,
+            turn=live.turn,
         )
         self._check_length()
         return True
@@ -243,7 +259,10 @@ class Stream:
             if type(order["end"]) is not int or order["end"] < 0:  # a bool is an int as well
                 raise BadFrame
             self._end = min(order["end"], self._most)
-        self._orders += [name for name in ("pause", "resume") if order.get(name) is True]
+        if order.get("pause") is True:
+            self._orders.append("aside" if order.get("aside") is True else "pause")
+        if order.get("resume") is True:
+            self._orders.append("resume")
         self._hurry.set()
         self._wake.set()
 
@@ -287,6 +306,7 @@ class Stream:
                 return await self._finish(safe)
 
     def _put(self, sound: bytes) -> int:
+        assert self._recording is not None
         if sound:
             self._recording.append(sound)
         return self._recording.sync()
@@ -294,7 +314,8 @@ class Stream:
     async def _obey(self, safe: int) -> None:
         orders, self._orders = self._orders, []
         for order in orders:
-            do = self._web.recorder.pause if order == "pause" else self._web.recorder.resume
+            recorder = self._web.recorder
+            do = recorder.resume if order == "resume" else partial(recorder.pause, aside=order == "aside")
             try:
                 consult = await self._do(do, self._web.actor, self._consult_id)
             except (StoreUnavailable, Conflict) as problem:
@@ -370,6 +391,8 @@ class Stream:
 
     def _leave(self) -> None:
         """What came in is put on disk still, though nobody hears of it: it is said again from there."""
+        if self._recording is None:
+            return
         try:
             self._put(b"".join(self._waiting))
         except (TranscribeError, OSError):

@@ -87,6 +87,7 @@ class Pages:
         version: str,
         space: Callable[[], Space],
         min_free_percent: float,
+        styled: bool,
     ) -> None:
         self._ui_language = ui_language
         self._space = space
@@ -95,7 +96,7 @@ class Pages:
         self._environments = {language: self._environment(language) for language in LANGUAGES}
         for environment in self._environments.values():
             environment.globals.update(
-                static=self.static.url, demo=demo, idle_seconds=idle_minutes * 60, version=version
+                static=self.static.url, demo=demo, idle_seconds=idle_minutes * 60, version=version, styled=styled
             )
 
     def _environment(self, language: str) -> Environment:

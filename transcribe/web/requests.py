@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from transcribe import policy
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
-from transcribe.ports import Session
+from transcribe.ports import Preferences, Session
 from transcribe.recorder import Recorder
 from transcribe.web.access import Access, ForgedRequest
 from transcribe.web.errors import BAD_FORM, is_htmx
@@ -40,6 +40,7 @@ class Web:
     pages: Pages
     max_upload_mb: int
     unverified_days: int
+    preferences: Preferences | None
     now: Callable[[], datetime]
 
     def erased_soon(self, consult: Consult) -> datetime | None:

@@ -38,6 +38,7 @@ def review_page(
         rights=view.rights,
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         changing=changing,
+        table=web.workflow.code_table() if review.codes is not None and open_note else (),
         now=web.now(),
     )
 
@@ -107,6 +108,30 @@ def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
         transcript.utterances[index].text,
         evidence=(index,),
     )
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/verplaats")
+def move(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    """A line to another report ("L3-R2") or to a new one ("L3-nieuw")."""
+    line_id, _, home = fields.text("naar").partition("-")
+    web.workflow.move_line(web.actor, consult_id, fields.number("versie"), line_id, None if home == "nieuw" else home)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/verslag/{report_id}/samen")
+def merge(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, report_id: str) -> Response:
+    web.workflow.merge_report(web.actor, consult_id, fields.number("versie"), report_id)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/icpc")
+def code(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    """A code from the list ("R1-E-R78"), none ("R1-E-"), or one that was typed beside "R1-E"."""
+    report_id, _, rest = fields.text("keuze").partition("-")
+    letter, _, listed = rest.partition("-")
+    chosen = fields.get("code", listed).strip().upper()
+    web.workflow.code_report(web.actor, consult_id, fields.number("versie"), report_id, _section(letter), chosen)
     return _changed(request, web, consult_id)
 
 

@@ -2,47 +2,94 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
-from transcribe.consult import Consult
-from transcribe.errors import Conflict, InvalidInput
-from transcribe.policy import RIGHTS, WITH_NOTE
+from transcribe.consult import Consult, Part, PartSize, Search
+from transcribe.errors import N_, Conflict, InvalidInput
+from transcribe.policy import OVER, RIGHTS, WITH_NOTE
 from transcribe.web.errors import BAD_FORM
+from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
 from transcribe.web.views import (
     LAYOUT_TEXT,
-    OVER,
+    LONG_ROWS,
+    PART_TEXT,
+    ROWS,
+    PartView,
     certificate_views,
     consult_view,
+    part_view,
     processing,
-    worklist,
 )
+
+FOUND = N_("Gevonden")
+WRONG_SEARCH = N_("De datum of de status is niet te lezen. Kies het opnieuw.")
 
 router = APIRouter(dependencies=[Depends(checked)])
 
 
 @router.get("/")
-def home(request: Request, web: WebDep) -> Response:
-    return web.pages.render(
-        request,
-        "worklist.html",
-        list=worklist(web.workflow.consults(), web.erased_soon),
-        now=web.now(),
-        actor=web.actor,
-    )
+def home(request: Request, web: WebDep, deel: Part | None = None, na: UUID | None = None) -> Response:
+    """The worklist; or more of one part of it, ``na`` a consult."""
+    parts = _parts(web) if deel is None else [_part(web, deel, most=LONG_ROWS, after=na)]
+    return _list_page(request, web, parts, whole=deel is None)
 
 
 @router.get("/werklijst")
 def refreshed_list(request: Request, web: WebDep) -> Response:
     """The list alone, for the page that keeps itself fresh."""
+    return web.pages.render(request, "_worklist.html", parts=_parts(web), whole=True, now=web.now())
+
+
+@router.post("/zoeken")
+def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    """Posted: what is looked for is a patient's and must not be in an address."""
+    chosen = fields.get("deel", "")
+    try:
+        wanted = Search(
+            patient_ref=fields.get("kenmerk", "").strip(),
+            since=_day(fields.get("van", "")),
+            before=_day(fields.get("tot", ""), days=1),
+            part=Part(chosen) if chosen else None,
+        )
+    except ValueError as wrong:
+        raise InvalidInput(problem=WRONG_SEARCH) from wrong
+    found = web.workflow.search(wanted, limit=LONG_ROWS + 1)
+    part = part_view(FOUND, found, web.erased_soon, most=LONG_ROWS)
+    return _list_page(request, web, [part], asked=fields)
+
+
+def _parts(web: Web) -> list[PartView]:
+    sizes = web.workflow.sizes()
+    return [_part(web, part, most=ROWS, size=sizes[part]) for part in Part if sizes[part].count]
+
+
+def _part(web: Web, part: Part, *, most: int, after: UUID | None = None, size: PartSize | None = None) -> PartView:
+    found = web.workflow.search(Search(part=part), after=after, limit=most + 1)
+    return part_view(PART_TEXT[part], found, web.erased_soon, most=most, size=size, part=part)
+
+
+def _list_page(
+    request: Request, web: Web, parts: list[PartView], *, whole: bool = False, asked: Fields | None = None
+) -> Response:
+    """``whole``: the worklist as it is, which keeps itself fresh. ``asked``: what was searched for."""
     return web.pages.render(
-        request, "_worklist.html", list=worklist(web.workflow.consults(), web.erased_soon), now=web.now()
-    )
+        request, "worklist.html", parts=parts, whole=whole, asked=asked, part_text=PART_TEXT,
+        now=web.now(), actor=web.actor,
+    )  # fmt: skip
+
+
+def _day(given: str, *, days: int = 0) -> datetime | None:
+    """The beginning of that day in the practice, or of a later one. Raises ``ValueError``."""
+    if not given:
+        return None
+    return datetime.combine(date.fromisoformat(given) + timedelta(days=days), time(), PRACTICE_ZONE)
 
 
 # --- consent -------------------------------------------------------------------------------------------------------

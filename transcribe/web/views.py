@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.consult import (
@@ -16,12 +17,15 @@ from transcribe.consult import (
     Certificate,
     Consult,
     KeyPurpose,
+    Part,
+    PartSize,
     Reason,
     Status,
 )
 from transcribe.errors import N_
-from transcribe.policy import RIGHTS, WITH_NOTE, Rights
-from transcribe.soep.note import Line, Origin, Section, section_text
+from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights
+from transcribe.soep.icpc import Proposal
+from transcribe.soep.note import Code, Line, Origin, Section, part_text, report_text, section_text
 from transcribe.workflow import Review
 
 #: Heard a little before and after an utterance: word times are a few tenths off.
@@ -49,6 +53,7 @@ STOPPED_TEXT: dict[Reason, str] = {
     Reason.UNREADABLE: N_("Opname niet te lezen"),
     Reason.NO_MODEL: N_("Geen spraakmodel geïnstalleerd"),
     Reason.FAILED: N_("Uitschrijven mislukt"),
+    Reason.SOUND_GONE: N_("Opname niet gevonden"),
 }
 #: As the rules name them in their sentences ("een consult met status “concept”").
 STATUS_WORDS = [
@@ -137,7 +142,6 @@ LAYOUT_SPEAKERS: dict[Layout, tuple[Speaker, ...]] = {
 
 #: Waiting for a step of ours, not of a person.
 PROCESSING = frozenset({Status.RECORDED, Status.TRANSCRIBED})
-OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 
 
 def stopped(consult: Consult) -> bool:
@@ -189,31 +193,50 @@ def consult_view(consult: Consult, *, erased_at: datetime | None = None) -> Cons
     return ConsultView(consult=consult, label=label, tone=tone, reason=reason, erased_at=erased_at)
 
 
+PART_TEXT: dict[Part, str] = {
+    Part.CHECK: N_("Te controleren"),
+    Part.ACT: N_("Vraagt iets van u"),
+    Part.BUSY: N_("Bezig"),
+    Part.DONE: N_("Klaar"),
+}
+#: Rows of a part on the worklist, and of a list that a person asked for.
+ROWS, LONG_ROWS = 25, 50
+
+
 @dataclass(frozen=True, kw_only=True)
-class Worklist:
-    waiting: list[ConsultView]  # for a person, first
-    busy: list[ConsultView]
-    done: list[ConsultView]
+class PartView:
+    """Some consults under one heading, newest first."""
+
+    title: str
+    rows: list[ConsultView]
+    size: PartSize | None = None  # of the whole part; None: these are all
+    part: Part | None = None
+    after: UUID | None = None  # there are more; this is the last one here
 
     @property
     def moving(self) -> bool:
         """Something will change by itself."""
-        return any(processing(view.consult) for view in self.busy)
+        return any(processing(view.consult) for view in self.rows)
 
 
-def worklist(consults: Iterable[Consult], erased_soon: Callable[[Consult], datetime | None]) -> Worklist:
-    """Newest first within each part; a draft that waits for a person's eyes stands at the top."""
-    waiting, busy, done = [], [], []
-    for consult in consults:
-        view = consult_view(consult, erased_at=erased_soon(consult))
-        if consult.status in {Status.DRAFTED, Status.APPROVED} or stopped(consult):
-            waiting.append(view)
-        elif consult.status is Status.DELIVERED or consult.status in OVER:
-            done.append(view)
-        else:
-            busy.append(view)
-    waiting.sort(key=lambda view: view.consult.status is not Status.DRAFTED)
-    return Worklist(waiting=waiting, busy=busy, done=done)
+def part_view(
+    title: str,
+    consults: Sequence[Consult],
+    erased_soon: Callable[[Consult], datetime | None],
+    *,
+    most: int,
+    size: PartSize | None = None,
+    part: Part | None = None,
+) -> PartView:
+    """``consults``: one more than ``most`` when there are more."""
+    shown = consults[:most]
+    return PartView(
+        title=title,
+        rows=[consult_view(consult, erased_at=erased_soon(consult)) for consult in shown],
+        size=size,
+        part=part,
+        after=shown[-1].id if len(consults) > most else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,21 +270,32 @@ class SectionView:
     section: Section
     title: str
     lines: list[LineView]
+    code: Code | None = None
+    offered: Sequence[Proposal] | None = None  # codes to choose from; None where none may be
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportView:
     id: str
+    title: str  # the problem, where there are several
     sections: list[SectionView]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyPart:
     part: str
-    title: str
+    title: str  # "S", or nothing for all of it
     key: str
     empty: bool
     copied_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyGroup:
+    """The buttons of one report: where a contact has several, each goes to its own episode in the HIS."""
+
+    title: str
+    parts: list[CopyPart]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +309,8 @@ class ReviewView:
     missed: list[UtteranceView]
     dropped: list[UtteranceView]
     removed: list[LineView]
-    copies: list[CopyPart]
+    copies: list[CopyGroup]
+    whole: CopyPart  # everything at once
 
     @property
     def consult(self) -> Consult:
@@ -294,11 +329,14 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
     reports = [
         ReportView(
             id=report.id,
+            title=report.title,
             sections=[
                 SectionView(
                     section=section,
                     title=SECTION_TEXT[section],
                     lines=[line_view(line) for line in report.section(section)],
+                    code=next((one for one in report.codes if one.section is section), None),
+                    offered=(review.codes or {}).get((report.id, section)),
                 )
                 for section in Section
             ],
@@ -317,6 +355,7 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
         dropped=[utterance for utterance in utterances if utterance.note],
         removed=[line_view(line) for _, line in note.removed],
         copies=_copies(review),
+        whole=_copy(review, "alles", "", "" if len(note.reports) > 1 else "a", review.text),
     )
 
 
@@ -369,21 +408,37 @@ def _line_view(line: Line, flags: tuple[str, ...], transcript: Transcript | None
     )
 
 
-def _copies(review: Review) -> list[CopyPart]:
-    """The buttons after approval, each with when it was last used."""
-    last = {delivery.part: delivery.delivered_at for delivery in review.deliveries}
-    parts = [
-        CopyPart(
-            part=section.value,
-            title=SECTION_TEXT[section],
-            key=section.value.lower(),
-            empty=not section_text(review.note, section),
-            copied_at=last.get(section.value),
+def _copies(review: Review) -> list[CopyGroup]:
+    """The buttons after approval. With one report: its sections; with several: each report and its sections."""
+    note = review.note
+    if len(note.reports) == 1:
+        parts = [_copy(review, one.value, one.value, one.value.lower(), section_text(note, one)) for one in Section]
+        return [CopyGroup(title="", parts=parts)]
+    return [
+        CopyGroup(
+            title=report.title,
+            parts=[
+                *(
+                    _copy(
+                        review,
+                        f"{report.id}-{one.value}",
+                        one.value,
+                        one.value.lower(),
+                        part_text(note, f"{report.id}-{one.value}"),
+                    )
+                    for one in Section
+                ),
+                _copy(review, report.id, "", "a", report_text(report)),
+            ],
         )
-        for section in Section
+        for report in note.reports
     ]
-    whole = CopyPart(part="alles", title=N_("Alles"), key="a", empty=not review.text, copied_at=last.get("alles"))
-    return [*parts, whole]
+
+
+def _copy(review: Review, part: str, title: str, key: str, text: str) -> CopyPart:
+    """One button, with when it was last used."""
+    last = {delivery.part: delivery.delivered_at for delivery in review.deliveries}
+    return CopyPart(part=part, title=title, key=key, empty=not text, copied_at=last.get(part))
 
 
 @dataclass(frozen=True, kw_only=True)

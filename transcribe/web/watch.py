@@ -6,7 +6,9 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -17,10 +19,12 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from transcribe.consult import Lane, Reason, Space, Status
-from transcribe.health import Examined, alive, examine
+from transcribe.health import Examined, Problem, alive, examine
 from transcribe.vitals import Queue, Vitals
 
 router = APIRouter()
+
+Found = TypeVar("Found")
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: What a proxy adds: a request with one of these comes from elsewhere, whatever its address says.
@@ -41,35 +45,84 @@ class Watch:
         min_free_percent: float,
         check_key: Callable[[], None] = lambda: None,
         ask_sound: Callable[[], object] = lambda: None,
+        try_disk: Callable[[], object] = lambda: None,
         metrics_token: str = "",
         fresh_s: float = 1.0,
+        late_s: float = 5.0,
     ) -> None:
-        """``vitals`` to ``ask_sound``: as in ``health.examine``, which is done once in ``fresh_s`` seconds.
+        """``vitals`` to ``try_disk``: as in ``health.examine``, which is done once in ``fresh_s`` seconds. What keeps
+        it waiting for longer than ``late_s`` is a problem, whatever comes of it.
 
         Whoever may ask without a log-in must not keep the database busy, nor all our threads when that is stuck.
         """
         self.metrics_token = metrics_token
         self._examine = partial(
-            examine, vitals, space, min_free_percent=min_free_percent, check_key=check_key, ask_sound=ask_sound
+            examine,
+            self._waiting_for(Problem.DATABASE, vitals),
+            self._waiting_for(Problem.DISK_WRITE, space),
+            min_free_percent=min_free_percent,
+            check_key=self._waiting_for(Problem.DATABASE, check_key),
+            ask_sound=self._waiting_for(Problem.SOUND_STORE, ask_sound),
+            try_disk=self._waiting_for(Problem.DISK_WRITE, try_disk),
         )
         self._fresh_s = fresh_s
+        self._late_s = late_s
         self._lock = threading.Lock()
         self._found: Examined | None = None
         self._found_at = 0.0  # monotonic
+        self._under_way: Future[Examined] | None = None
+        self._begun_at = 0.0  # monotonic
+        self._waits_for = Problem.DATABASE
 
     def examine(self) -> Examined:
-        """While somebody else is at it: what was found the time before."""
-        known = self._found
-        if not self._lock.acquire(blocking=known is None):
-            assert known is not None
-            return known
+        """While another examination is under way: what was found the time before, unless that one is late."""
+        with self._lock:
+            now = time.monotonic()
+            known, under_way = self._found, self._under_way
+            if under_way is not None:
+                if known is not None and now - self._begun_at <= self._late_s:
+                    return known
+            elif known is not None and now - self._found_at < self._fresh_s:
+                return known
+            else:
+                under_way = self._under_way = Future()
+                self._begun_at = now
+                # not in our own thread: who hangs there can't tell that he does
+                threading.Thread(target=self._look, args=(under_way,), name="watch", daemon=True).start()
+            left_s = self._begun_at + self._late_s - now
         try:
-            if self._found is None or time.monotonic() - self._found_at >= self._fresh_s:
-                self._found = self._examine()
-                self._found_at = time.monotonic()
-            return self._found
-        finally:
-            self._lock.release()
+            return under_way.result(timeout=max(0.0, left_s))
+        except TimeoutError:
+            return self._late(known)
+
+    def _look(self, under_way: Future[Examined]) -> None:
+        try:
+            found = self._examine()
+        except BaseException as error:  # noqa: BLE001  (for whoever asked)
+            with self._lock:
+                self._under_way = None
+            under_way.set_exception(error)
+            return
+        with self._lock:
+            self._found, self._found_at, self._under_way = found, time.monotonic(), None
+        under_way.set_result(found)
+
+    def _late(self, known: Examined | None) -> Examined:
+        late = self._waits_for
+        if known is None:
+            return Examined(vitals=None, space=None, problems=(late,))
+        return Examined(
+            vitals=None if late is Problem.DATABASE else known.vitals,  # figures from before it hung are no figures
+            space=known.space,
+            problems=tuple(dict.fromkeys((*known.problems, late))),
+        )
+
+    def _waiting_for(self, problem: Problem, ask: Callable[[], Found]) -> Callable[[], Found]:
+        def asked() -> Found:
+            self._waits_for = problem
+            return ask()
+
+        return asked
 
 
 def watch_of(request: Request) -> Watch:
@@ -179,6 +232,8 @@ def _of(vitals: Vitals) -> Iterator[Metric]:
         "Destroyed keys whose files or copies still have to go.",
         value=vitals.uncleared,
     )
+    if vitals.backup_s is not None:
+        yield GaugeMetricFamily("transcribe_backup_age_seconds", "Since the last back-up.", value=vitals.backup_s)
 
 
 def _labelled(

@@ -58,8 +58,25 @@ document.addEventListener("submit", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (!letters() || event.ctrlKey || event.altKey || event.metaKey || event.target.closest("textarea, input, select")) return;
-  const button = document.querySelector(`button[aria-keyshortcuts="${CSS.escape(event.key.toLowerCase())}"]`);
+  const key = CSS.escape(event.key.toLowerCase());
+  const choice = document.querySelector(`[data-choose][aria-keyshortcuts="${key}"]`);
+  if (choice) return choose(choice);
+  const group = document.querySelector("[data-chosen]") ?? document;
+  const button = group.querySelector(`button[aria-keyshortcuts="${key}"]:not([data-choose])`);
   if (!button || button.disabled) return;
   event.preventDefault();
   button.form.requestSubmit(button);
+});
+
+// several reports: a number chooses the one that the letters copy
+function choose(button) {
+  for (const group of document.querySelectorAll("[data-group]")) {
+    const chosen = group.contains(button);
+    group.toggleAttribute("data-chosen", chosen);
+    group.querySelector("[data-choose]").setAttribute("aria-pressed", chosen);
+  }
+}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-choose]");
+  if (button) choose(button);
 });

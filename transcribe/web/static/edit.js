@@ -37,6 +37,10 @@ document.addEventListener("click", (event) => {
   if (button) open(button.dataset.edit);
   const cancel = event.target.closest?.("[data-cancel]");
   if (cancel) close(cancel.form);
+  // a line that goes elsewhere takes no open editor along, unless something is typed in it
+  const editor = event.target.closest?.("[form=verplaats]")?.closest("form[data-editor]");
+  const area = editor?.querySelector("textarea");
+  if (area && area.value === area.defaultValue) close(editor);
 });
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.("details.add[open]") && !event.target.contains(document.activeElement?.closest("textarea"))) {

@@ -34,6 +34,30 @@ def upgrade() -> None:
     for column in ("stumbles", "lost_s", "lane", "practice"):
         op.alter_column("consult", column, server_default=None)
 
+    op.add_column("consult", sa.Column("part", sa.Text))
+    op.execute("""
+        UPDATE consult SET part = CASE
+            WHEN status = 'concept' THEN 'controle'
+            WHEN status = 'akkoord' OR (
+                status IN ('opgenomen', 'uitgeschreven')
+                AND reason IN ('geen-spraak', 'onleesbaar', 'geen-model', 'mislukt')
+            ) THEN 'actie'
+            WHEN status IN ('gekopieerd', 'geweigerd', 'ingetrokken', 'verwijderd', 'gewist') THEN 'klaar'
+            ELSE 'bezig'
+        END
+    """)
+    op.alter_column("consult", "part", nullable=False)
+    op.drop_index("consult_newest", "consult")
+    op.create_index("consult_newest", "consult", ["created_at", "id"])
+    op.create_index("consult_part", "consult", ["part", "created_at", "id"])
+
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("tended_at", sa.DateTime(timezone=True)),
+    )
+    op.execute("INSERT INTO installation (id) VALUES (gen_random_uuid())")
+
     op.create_table(
         "clearance",
         sa.Column("certificate_id", sa.Uuid, sa.ForeignKey("certificate.id"), primary_key=True),

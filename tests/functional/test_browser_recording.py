@@ -1,0 +1,772 @@
+"""Recording in a browser, with a sound file as its microphone. Each docstring is the story."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from tests.live_server import CONSULT, GP, KEY, LiveHouse, served
+from tests.microphone import (
+    FRAME,
+    MICROPHONE_S,
+    ON_SHELF,
+    PHONE,
+    RATE,
+    SOUND,
+    WITNESS,
+    WORKSTATION,
+    Samples,
+    check_order,
+    chromium_program,
+    fake_microphone,
+    frames_of,
+    in_order,
+    noise,
+    place,
+    press,
+    recorded,
+    started,
+    state,
+    warned,
+    write_wav,
+)
+from transcribe.asr.transcript import Speaker
+from transcribe.consult import Action, Space, Status
+from transcribe.recorder import Finishing
+from transcribe.testing import MemorySpool
+from transcribe.web import ingest
+from transcribe.writer import PCM
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def chromium_with(microphone: Path) -> Iterator[Browser]:
+    """Debian's chromium, which hears this file once."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_program(), args=fake_microphone(microphone))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    file = tmp_path_factory.mktemp("microfoon") / "spraak.wav"
+    with chromium_with(write_wav(file, noise(MICROPHONE_S, 48_000, seed=1), 48_000)) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def spoken() -> Samples:
+    """What the microphone of ``talking`` hears."""
+    return noise(MICROPHONE_S, RATE, seed=1)
+
+
+# --- the service ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house() -> LiveHouse:
+    house = LiveHouse()
+    house.begin(status=Status.CONSENTED)
+    house.spool.delete(CONSULT)
+    return house
+
+
+@pytest.fixture
+def base(house: LiveHouse) -> Iterator[str]:
+    with served(house.app) as address:
+        yield address
+
+
+Opener = Callable[..., "Page"]
+
+
+@pytest.fixture
+def open_page(house: LiveHouse, base: str, talking: Browser) -> Iterator[Opener]:
+    """The page of the consult; at the end no page may have had an error or a blocked script or style."""
+    problems: list[str] = []
+    with ExitStack() as stack:
+
+        def opened(
+            *, script: str = "", size: dict[str, int] = WORKSTATION, beside: Page | None = None, **options: object
+        ) -> Page:
+            context = beside.context if beside else talking.new_context(viewport=size, **options)
+            if not beside:
+                stack.callback(context.close)
+                context.add_init_script(WITNESS)
+            if script:
+                context.add_init_script(script)
+            page = context.new_page()
+            page.set_default_timeout(20_000)
+            page.expose_binding("made", lambda source, frame: frames_of(source["page"]).append(base64.b64decode(frame)))
+            page.on(
+                "console",
+                lambda message: (
+                    problems.append(message.text)
+                    if message.type == "error" and "Failed to " not in message.text and "WebSocket" not in message.text
+                    else None
+                ),
+            )
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.goto(f"{base}/start?ticket={house.access.ticket()}&naar=/consult/{CONSULT}")
+            return page
+
+        yield opened
+    assert problems == []
+
+
+def stored(house: LiveHouse) -> Samples:
+    with house.audio.open(CONSULT, PCM, CONSULT.bytes * 2) as file:
+        return np.frombuffer(file.read(), SOUND).astype(float)
+
+
+def finished(house: LiveHouse, page: Page, *others: Page, unseen: int = 0) -> Samples:
+    """The sound of the recording, stopped on this page: every frame that was made is there, to the bit, in order.
+
+    ``others`` made some of it, and whoever was taken over from made a little more before it was told. ``unseen``:
+    frames that may be there though the page was gone before it could tell us of them.
+    """
+    press(page, "Stop en maak verslag")
+    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    assert page.evaluate(ON_SHELF) == [0, 0], "nothing of a finished consult stays in the browser"
+    heard = stored(house)
+    size = 2 * FRAME * len(house.store.consult(CONSULT).channels)
+    sound = heard.astype(SOUND).tobytes()
+    arrived = [piece for at in range(0, len(sound), size) if any(piece := sound[at : at + size])]
+    made = [[frame for frame in frames_of(one) if any(frame)] for one in (page, *others)]
+    for frames in made:
+        late = Counter(frames) - Counter(arrived)
+        assert len(late) <= 10 * len(others)
+        assert in_order([frame for frame in frames if frame not in late], arrived)
+    assert len(Counter(arrived) - Counter(frame for frames in made for frame in frames)) <= unseen
+    return heard
+
+
+def quietened(house: LiveHouse) -> int:
+    """Samples that are safe, when no more come."""
+    size = -1
+    while size != (size := len(house.heard())):
+        time.sleep(0.5)
+    return size // 2
+
+
+def details(house: LiveHouse, action: Action) -> list[str]:
+    return [event.detail for event in house.store.events(CONSULT) if event.action is action]
+
+
+# --- stories -------------------------------------------------------------------------------------------------------
+
+
+def test_one_click_records_what_is_said(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    """After the consent Dr. Demo presses Enter once. "Opname loopt" stands there when the first sound is safe. At the
+    end the page goes on by itself, and every sample is there.
+    """
+    page = open_page()
+    page.wait_for_function("() => document.activeElement.dataset.do === 'start'")
+    assert house.store.consult(CONSULT).status is Status.CONSENTED
+    page.keyboard.press("Enter")
+    state(page, "Opname loopt")
+    assert house.heard()
+    recorded(page, 4)
+    check_order(finished(house, page)[:-FRAME], spoken)
+    assert house.store.consult(CONSULT).lost_s == 0.0
+
+
+def test_a_pause_and_words_outside_the_record(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    """Dr. Demo pauses and goes on. Then the patient says something that is nobody's business: "buiten verslag". Nothing
+    of it is kept, anywhere; the access log tells that there was such a stretch, and how long it lasted.
+    """
+    page = started(open_page())
+    recorded(page, 2)
+    page.keyboard.press("p")
+    state(page, "Opname gepauzeerd")
+    page.wait_for_function("() => document.title.startsWith('Opname gepauzeerd')")
+    first = quietened(house)
+    page.wait_for_timeout(1500)
+    press(page, "Hervat")
+    state(page, "Opname loopt")
+    recorded(page, 2)
+    press(page, "Buiten verslag")
+    state(page, "Buiten verslag")
+    page.wait_for_timeout(1500)
+    assert house.store.consult(CONSULT).status is Status.PAUSED
+    second = quietened(house)
+    press(page, "Weer in het verslag")
+    state(page, "Opname loopt")
+    recorded(page, 2)
+    heard = finished(house, page)
+
+    assert details(house, Action.RECORDING_PAUSED) == ["", "buiten verslag"]
+    assert details(house, Action.RECORDING_RESUMED)[0] == ""
+    assert details(house, Action.RECORDING_RESUMED)[1].startswith("buiten verslag: ")
+    ends = []
+    for start, end in ((0, first), (first, second), (second, len(heard))):
+        stretch = heard[start : end - FRAME]  # the last frame of a stretch is filled with silence
+        if start:
+            assert not stretch[:RATE].any(), "a second of silence: no sentence runs on over the gap"
+            stretch = stretch[RATE:]
+        check_order(stretch, spoken)
+        at, _ = place(stretch[:FRAME], spoken)
+        ends.append((at, at + len(stretch)))
+    for before, after in pairwise(ends):
+        assert after[0] - before[1] > RATE, "what was said meanwhile is not there"
+
+
+def test_a_reload_goes_on_by_itself(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    """A tired hand presses F5; the browser asks, she confirms. The recording goes on, with a gap as long as it was."""
+    page = started(open_page())
+    recorded(page, 2)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    state(page, "Opname loopt")
+    assert asked == ["beforeunload"]
+    recorded(page, 2)
+    heard = finished(house, page, unseen=10)
+    frames = heard[: len(heard) // FRAME * FRAME].reshape(-1, FRAME)
+    quiet = np.flatnonzero(~frames.any(axis=1))
+    assert len(quiet), "the gap is silence"
+    assert len(heard) > 4 * RATE
+    check_order(heard[: quiet[0] * FRAME], spoken)
+    check_order(heard[(quiet[-1] + 1) * FRAME : -FRAME], spoken)
+
+
+class Network:
+    """Between the browsers and the server."""
+
+    def __init__(self, house: LiveHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._house = house
+        self._away: set[str] | None = set()  # turns of clients that get no connection; None: nobody does
+        real = ingest.Stream.run
+
+        async def run(stream: ingest.Stream) -> None:
+            turn = stream._socket.query_params.get("beurt", "")
+            if self._away is None or turn in self._away:
+                await stream._socket.close(ingest.TRY_AGAIN)
+            else:
+                await real(stream)
+
+        monkeypatch.setattr(ingest.Stream, "run", run)
+
+    def cut(self) -> None:
+        """Whoever records now is away, until it is mended."""
+        live = self._house.recorder._live[CONSULT]
+        assert self._away is not None
+        self._away.add(live.turn)
+        self._house.recorder._end_live(CONSULT, Finishing())
+
+    def mend(self) -> None:
+        self._away = set()
+
+
+@pytest.fixture
+def network(house: LiveHouse, monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(house, monkeypatch)
+
+
+def test_without_the_server_it_goes_on_here(
+    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network
+) -> None:
+    """The connection drops for some seconds. The screen says that sound is kept on this device, sealed; later all of
+    it is there.
+    """
+    page = started(open_page())
+    recorded(page, 1)
+    network.cut()
+    warned(page, "Er wordt opgenomen op dit apparaat en later verstuurd")
+    state(page, "Opname loopt")
+    frames, recordings = page.evaluate(ON_SHELF)
+    assert frames > 20
+    assert recordings == 1
+    network.mend()
+    page.get_by_text("Geen verbinding").filter(visible=True).wait_for(state="hidden")
+    check_order(finished(house, page)[:-FRAME], spoken)
+
+
+def test_what_is_kept_in_the_browser_is_sealed(house: LiveHouse, open_page: Opener, network: Network) -> None:
+    """Somebody copies the browser's files: no frame is readable without the server, and none without the consult."""
+    page = started(open_page())
+    recorded(page, 1)
+    heard = house.heard()
+    network.cut()
+    warned(page, "Er wordt opgenomen op dit apparaat")
+    values = page.evaluate(
+        """async () => {
+          const opened = indexedDB.open("transcribe-opname");
+          await new Promise((resolve) => { opened.onsuccess = resolve; });
+          const all = opened.result.transaction("frames").objectStore("frames").getAll();
+          await new Promise((resolve) => { all.onsuccess = resolve; });
+          return all.result.map((one) => [...one]);
+        }"""
+    )
+    for value in values:
+        assert len(value) == 12 + 2 * FRAME + 16, "iv, samples, tag"
+        counts = np.bincount(np.array(value[12:]), minlength=256)
+        assert counts.max() < 40, "as even as noise"
+    assert bytes(values[0][12:])[: 2 * FRAME] not in heard
+    answer = page.request.get(page.url + "/opname/sleutel")
+    assert (answer.status, len(answer.body())) == (200, 32)
+    house.workflow.withdraw(GP, CONSULT)
+    assert page.request.get(page.url + "/opname/sleutel", headers={"Accept": "application/json"}).status == 410
+    network.mend()
+    page.get_by_role("heading", name="Toestemming ingetrokken").wait_for()
+    assert page.evaluate(ON_SHELF) == [0, 0]
+
+
+def test_a_second_tab_says_where_it_runs(house: LiveHouse, open_page: Opener) -> None:
+    """The consult is opened once more in the same browser. It says so and does not interfere; when the first tab is
+    gone, it can go on.
+    """
+    first = started(open_page())
+    second = open_page(beside=first)
+    warned(second, "loopt in een ander tabblad")
+    assert second.get_by_role("button", name="Hier verder opnemen").count() == 0
+    recorded(first, 1)
+    first.close()
+    press(second, "Hier verder opnemen")
+    state(second, "Opname loopt")
+    recorded(second, 1)
+    assert len(finished(house, second, first)) > 3 * RATE
+
+
+def test_another_screen_takes_over_and_back(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    """Dr. Demo walks to another room and goes on there; the first screen says so. Later she goes on there again."""
+    one = started(open_page())
+    recorded(one, 1)
+    two = open_page()
+    warned(two, "op een ander scherm begonnen")
+    press(two, "Hier verder opnemen")
+    state(two, "Opname loopt")
+    state(one, "Opname gestopt op dit scherm")
+    warned(one, "gaat verder op een ander scherm")
+    recorded(two, 1)
+    press(one, "Hier verder opnemen")
+    state(one, "Opname loopt")
+    state(two, "Opname gestopt op dit scherm")
+    recorded(one, 1)
+    heard = finished(house, one, two)
+    check_order(heard[:RATE], spoken)
+    assert len(heard) > 3 * RATE
+    # the little that the other screen made before it was told stays sealed, and goes with the consult's key
+    assert two.evaluate(ON_SHELF)[0] < 10
+    house.workflow.discard(GP, CONSULT)
+    house.begin(UUID(int=2), status=Status.CONSENTED)
+    two.goto(two.url.replace(str(CONSULT), str(UUID(int=2))))
+    two.wait_for_function(f"async () => (await ({ON_SHELF})()).join() === '0,0'")
+
+
+def test_a_screen_that_comes_back_disturbs_nobody_and_loses_nothing(
+    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network
+) -> None:
+    """The first screen loses its connection and goes on alone; Dr. Demo sees it and takes another one. The first is
+    back: it does not take over. What it heard meanwhile comes behind the rest when it gets its turn.
+    """
+    one = started(open_page())
+    recorded(one, 1)
+    network.cut()
+    warned(one, "Er wordt opgenomen op dit apparaat")
+    two = open_page()
+    press(two, "Hier verder opnemen")
+    state(two, "Opname loopt")
+    recorded(two, 1)
+    network.mend()
+    state(one, "Opname gestopt op dit scherm")
+    recorded(two, 1)
+    state(two, "Opname loopt")
+    alone = one.evaluate(ON_SHELF)[0]
+    assert alone > 25
+    two.close()
+    before = len(house.heard()) // 2
+    press(one, "Hier verder opnemen")
+    state(one, "Opname loopt")
+    heard = finished(house, one, two)
+    check_order(heard[before : before + (alone - 1) * FRAME], spoken)
+
+
+def test_withdrawal_on_another_screen_ends_it_at_once(house: LiveHouse, open_page: Opener) -> None:
+    page = started(open_page())
+    recorded(page, 1)
+    house.workflow.withdraw(GP, CONSULT)
+    page.get_by_role("heading", name="Toestemming ingetrokken").wait_for()
+    assert page.evaluate(ON_SHELF) == [0, 0]
+    assert page.title().startswith("Consult")
+
+
+def test_withdrawal_here_asks_once(house: LiveHouse, open_page: Opener) -> None:
+    page = started(open_page())
+    recorded(page, 1)
+    page.on("dialog", lambda dialog: pytest.fail("leaving is what was asked for"))
+    page.get_by_text("Toestemming intrekken").click()
+    page.get_by_role("button", name="Ja, intrekken en vernietigen").click()
+    page.get_by_role("heading", name="Vernietigingsbewijs").wait_for()
+    assert house.store.consult(CONSULT).status is Status.WITHDRAWN
+    page.wait_for_function(f"async () => (await ({ON_SHELF})()).join() === '0,0'")
+
+
+def test_the_end_of_a_session_ends_it_and_a_log_in_goes_on(house: LiveHouse, open_page: Opener) -> None:
+    """Somebody logs out in another tab: the microphone is released, and the screen says so. What was made is kept."""
+    page = started(open_page())
+    recorded(page, 1)
+    (cookie,) = [one for one in page.context.cookies() if one["name"].startswith("transcribe-")]
+    house.access.close(cookie["value"])
+    state(page, "Opname gestopt op dit scherm")
+    warned(page, "Uw sessie is afgelopen")
+    press(page, "Inloggen")
+    page.get_by_label("Toegangssleutel").fill(KEY)
+    page.keyboard.press("Enter")
+    state(page, "Opname loopt")
+    recorded(page, 1)
+    finished(house, page, unseen=3)
+
+
+def test_a_pause_on_another_screen_is_obeyed(house: LiveHouse, open_page: Opener) -> None:
+    page = started(open_page())
+    recorded(page, 1)
+    house.recorder.pause(GP, CONSULT)
+    state(page, "Opname gepauzeerd")
+    size = len(house.heard())
+    page.wait_for_timeout(1000)
+    assert len(house.heard()) == size
+    house.recorder.resume(GP, CONSULT)
+    state(page, "Opname loopt")
+    recorded(page, 1)
+
+
+# --- devices -------------------------------------------------------------------------------------------------------
+
+#: A microphone that a test can take away: ``taken`` names the error, ``silent`` gives one that hears nothing.
+DEVICES = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const nothing = () => new AudioContext().createMediaStreamDestination().stream;
+const tone = () => {
+  const context = new AudioContext();
+  const to = context.createMediaStreamDestination();
+  const from = new OscillatorNode(context, { frequency: 440 });
+  from.connect(to);
+  from.start();
+  return to.stream;
+};
+window.streams = [];
+window.shared = [];
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (window.taken) throw new DOMException("", window.taken);
+  const stream = window.silent ? nothing() : await real(wanted);
+  window.streams.push(stream);
+  return stream;
+};
+navigator.mediaDevices.getDisplayMedia = async () => {
+  if (window.taken) throw new DOMException("", window.taken);
+  const stream = window.silent ? new MediaStream() : tone();
+  window.shared.push(stream);
+  return stream;
+};
+window.end = (stream) => {
+  const [track] = stream.getAudioTracks();
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("NotAllowedError", "geeft geen toegang tot de microfoon"),
+        ("NotFoundError", "geen microfoon gevonden"),
+        ("NotReadableError", "doet het niet, of een ander programma"),
+    ],
+)
+def test_a_microphone_that_is_not_there_is_said(house: LiveHouse, open_page: Opener, problem: str, told: str) -> None:
+    page = open_page(script=f"{DEVICES} window.taken = '{problem}';")
+    press(page, "Start opname")
+    warned(page, told)
+    assert house.store.consult(CONSULT).status is Status.CONSENTED
+    page.evaluate("window.taken = ''")
+    started(page)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_without_a_safe_connection_there_is_no_microphone(open_page: Opener) -> None:
+    page = open_page(script="Object.defineProperty(window, 'isSecureContext', { value: false });")
+    warned(page, "alleen over een beveiligde verbinding")
+    assert page.get_by_role("button", name="Start opname").is_disabled()
+
+
+def test_a_disk_that_is_nearly_full_begins_nothing(house: LiveHouse, open_page: Opener) -> None:
+    page = open_page()
+    house.space = Space(total=1000, free=10)
+    press(page, "Start opname")
+    warned(page, "schijfruimte")
+    assert page.get_by_role("button", name="Start opname").is_enabled()
+    assert house.store.consult(CONSULT).status is Status.CONSENTED
+
+
+def test_a_full_disk_is_told_and_passes(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    page = started(open_page())
+    recorded(page, 1)
+    assert isinstance(house.spool, MemorySpool)
+    house.spool.full = True
+    warned(page, "De schijf kan nu niets opnemen")
+    house.spool.full = False
+    page.get_by_text("De schijf kan nu niets opnemen").filter(visible=True).wait_for(state="hidden")
+    check_order(finished(house, page)[:-FRAME], spoken)
+
+
+def test_a_lost_microphone_is_silence_until_there_is_another(
+    house: LiveHouse, open_page: Opener, spoken: Samples
+) -> None:
+    """The plug is pulled out. The screen says so; the recording goes on and is silent. The plug is put back."""
+    page = started(open_page(script=DEVICES))
+    recorded(page, 2)
+    page.evaluate("window.taken = 'NotFoundError'; window.end(window.streams.at(-1))")
+    warned(page, "De microfoon is weg")
+    recorded(page, 2)
+    page.evaluate("window.taken = ''; navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+    page.get_by_text("De microfoon is weg").filter(visible=True).wait_for(state="hidden")
+    recorded(page, 2)
+    heard = finished(house, page)
+    frames = heard[: len(heard) // FRAME * FRAME].reshape(-1, FRAME)
+    quiet = np.flatnonzero(~frames.any(axis=1))
+    quiet = quiet[quiet > 5]
+    assert len(quiet) >= 15
+    check_order(heard[: (quiet[0] - 1) * FRAME], spoken)
+    check_order(heard[(quiet[-1] + 2) * FRAME : -FRAME], spoken)
+
+
+def test_another_microphone_may_be_chosen_meanwhile(house: LiveHouse, open_page: Opener) -> None:
+    page = started(open_page(script=DEVICES))
+    recorded(page, 1)
+    page.get_by_label("Microfoon").select_option(index=1)
+    page.wait_for_function("() => window.streams.length === 2")
+    assert page.evaluate("window.streams[0].getTracks()[0].readyState") == "ended"
+    recorded(page, 1)
+    device = page.evaluate("window.streams[1].getTracks()[0].getSettings().deviceId")
+    assert page.get_by_label("Microfoon").input_value() == device
+    page.reload()
+    page.wait_for_function("() => window.streams.length === 1")
+    assert page.evaluate("window.streams[0].getTracks()[0].getSettings().deviceId") == device
+
+
+def test_silence_is_noticed(open_page: Opener) -> None:
+    """The wrong microphone is on: after five seconds the screen asks whether it is the right one."""
+    page = started(open_page(script=f"{DEVICES} window.silent = true;"))
+    warned(page, "Ik hoor niets")
+    state(page, "Opname loopt")
+    page.evaluate("window.silent = false; window.end(window.streams.at(-1))")
+    page.get_by_text("Ik hoor niets").filter(visible=True).wait_for(state="hidden")
+
+
+def test_a_video_call_has_two_channels(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
+    """Dr. Demo speaks with a patient in a tab of her browser: her voice on one channel, the patient's on the other.
+    The patient's tab is closed by mistake, and shared again.
+    """
+    page = open_page(script=DEVICES)
+    page.get_by_label("Videogesprek").check()
+    page.evaluate("window.silent = true")
+    press(page, "Start opname")
+    warned(page, "Er is geen geluid gedeeld")
+    page.evaluate("window.silent = false")
+    started(page)
+    recorded(page, 2)
+    first = len(house.heard()) // 4
+    page.evaluate("window.end(window.shared.at(-1))")
+    warned(page, "wordt niet meer gedeeld")
+    recorded(page, 1)
+    press(page, "Geluid opnieuw delen")
+    page.get_by_text("wordt niet meer gedeeld").filter(visible=True).wait_for(state="hidden")
+    recorded(page, 1)
+    consult = house.store.consult(CONSULT)
+    assert consult.channels == (Speaker.HUISARTS, Speaker.PATIENT)
+    both = finished(house, page).reshape(-1, 2)
+    check_order(both[:-FRAME, 0], spoken)
+    for start in (first - RATE, len(both) - RATE - FRAME):
+        spectrum = np.abs(np.fft.rfft(both[start : start + RATE, 1]))
+        assert np.argmax(spectrum) == 440
+    assert (~both[:, 1].reshape(-1, FRAME).any(axis=1)).any(), "silence where nothing was shared"
+
+
+def test_what_was_left_when_it_was_finished_is_said(house: LiveHouse, open_page: Opener, network: Network) -> None:
+    """The network was away for so long that the recording was finished without it: the screen says what is missing and
+    keeps it until she has it removed.
+    """
+    page = started(open_page())
+    recorded(page, 1)
+    network.cut()
+    warned(page, "Geen verbinding met de server")
+    house.recorder.finish(GP, CONSULT)
+    network.mend()
+    state(page, "Deze opname is al afgerond")
+    assert page.get_by_text("s van dit apparaat zijn er niet bij").is_visible()
+    assert page.evaluate(ON_SHELF)[0] > 20
+    press(page, "Verwijder dit geluid")
+    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    assert page.evaluate(ON_SHELF) == [0, 0]
+
+
+@pytest.mark.parametrize("size", [PHONE, WORKSTATION], ids=["phone", "workstation"])
+def test_it_fits(open_page: Opener, size: dict[str, int]) -> None:
+    page = open_page(size=size)
+    for step in ("", "Start opname", "Buiten verslag"):
+        if step:
+            press(page, step)
+            page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    assert page.evaluate("document.documentElement.scrollHeight") <= max(size["height"], 844)
+    assert page.locator("h1").count() == 1
+
+
+# --- the pure parts ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def modules(talking: Browser) -> Iterator[Callable[[str, object], Any]]:
+    """Runs a function with a module of ours and an argument, without a page of ours around it."""
+    house = LiveHouse()
+    with served(house.app) as address:
+        static = house.app.state.web.pages.static
+        page = talking.new_page()
+        page.goto(f"{address}/login")
+
+        def run(name: str, function: str, argument: object = None) -> Any:
+            return page.evaluate(f"async (given) => ({function})(await import({static.url(name)!r}), given)", argument)
+
+        yield run
+        page.close()
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000])
+def test_a_tone_comes_through_at_every_rate(modules: Callable[..., Any], rate: int) -> None:
+    """In blocks of 128 samples, as a browser gives them; whatever is above 8 kHz does not come back as another tone."""
+    frames = modules(
+        "record-sound.js",
+        """({ Framer }, { rate, tones }) => tones.map((tone) => {
+          const framer = new Framer(rate, 1);
+          const frames = [];
+          for (let at = 0; at < rate; at += 128) {
+            const angle = (i) => (2 * Math.PI * tone * (at + i)) / rate;
+            const block = Float32Array.from({ length: 128 }, (_, i) => 0.5 * Math.sin(angle(i)));
+            frames.push(...framer.take([block], 128));
+          }
+          return frames.map(({ pcm, levels }) => [[...pcm], levels]);
+        })""",
+        {"rate": rate, "tones": [1000, 3000, 9000, 15000]},
+    )
+    for tone, made in zip([1000, 3000, 9000, 15000], frames, strict=True):
+        assert len(made) in (9, 10), "a second, but for the filter's look ahead"
+        sound = np.concatenate([pcm for pcm, _ in made])[FRAME:-FRAME].astype(float)
+        if tone < min(rate, RATE) * 0.4:
+            at = np.arange(FRAME, FRAME + len(sound)) / RATE
+            wanted = 0.5 * 32767 * np.sin(2 * np.pi * tone * at)
+            assert np.abs(sound - wanted).max() < 40
+            assert made[2][1][0] == pytest.approx(-9.03, abs=0.05)
+        elif rate > 2 * tone:
+            assert np.abs(sound).max() < 20
+
+
+def test_frames_of_two_channels_are_interleaved_and_what_is_missing_is_silence(modules: Callable[..., Any]) -> None:
+    made, rest = modules(
+        "record-sound.js",
+        """({ Framer }) => {
+          const framer = new Framer(16000, 2);
+          const frames = [];
+          const loud = new Float32Array(128).fill(2);
+          for (let i = 0; i < 13; i += 1) frames.push(...framer.take([i < 6 ? loud : undefined, loud], 128));
+          return [frames.map(({ pcm }) => [...pcm]), framer.rest().map(({ pcm }) => [...pcm])];
+        }""",
+    )
+    assert len(made) == len(rest) == 1
+    left, right = np.array(made[0]).reshape(-1, 2).T
+    assert set(right) == {32767}, "too loud is as loud as it goes"
+    assert set(left[:768]) == {32767}
+    assert not left[768:].any()
+    assert np.array(rest[0]).reshape(-1, 2)[:, 1].sum() == 64 * 32767
+
+
+@pytest.mark.parametrize(
+    ("levels", "quiet"),
+    [
+        ("() => -100", True),  # nothing at all
+        ("() => -45", True),  # the hum of a computer
+        ("(i) => -45 + (i % 3)", True),
+        ("(i) => (i % 7 < 4 ? -28 : -50)", False),  # words
+        ("(i) => (i % 40 < 10 ? -40 : -60)", False),  # a soft voice, far away, now and then
+    ],
+)
+def test_who_speaks_is_told_from_a_room(modules: Callable[..., Any], levels: str, quiet: bool) -> None:
+    longest = modules(
+        "record-ear.js",
+        f"""({{ Ear }}) => {{
+          const ear = new Ear();
+          const level = {levels};
+          return Math.max(...Array.from({{ length: 600 }}, (_, i) => ear.hear(level(i))).slice(100));
+        }}""",
+    )
+    assert (longest >= 5) is quiet
+
+
+NOW = {
+    "next": 100, "acked": 100, "since": 0, "online": True, "problem": None, "unkept": False, "stored": None, "left": 0,
+    "closed": False, "paused": False, "aside": False, "ending": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "more", "head", "warning", "detail"),
+    [
+        ({}, {}, "running", None, "safe"),
+        ({"acked": 0, "next": 3}, {}, "starting", None, "safe"),
+        ({"acked": 50, "since": 50, "next": 55}, {}, "starting", None, "safe"),
+        ({"acked": 0, "next": 60, "online": False}, {}, "local", "away", "behind"),
+        ({"acked": 50, "online": False}, {}, "running", "away", "behind"),
+        ({"acked": 50}, {}, "running", None, "behind"),
+        ({"acked": 95, "online": False}, {}, "running", None, "behind"),
+        ({}, {"capturing": False}, "idle", None, "safe"),
+        ({"paused": True}, {}, "paused", None, "still"),
+        ({"paused": True, "aside": True}, {"quiet": [True]}, "aside", None, "still"),
+        ({"paused": True, "acked": 50, "online": False}, {}, "paused", "away-still", "behind"),
+        ({"ending": True, "acked": 50}, {"capturing": False}, "ending", None, "behind"),
+        ({"ending": True, "acked": 50, "online": False}, {}, "ending", "away-still", "behind"),
+        ({"stored": "/", "ending": True}, {}, "stored", None, "safe"),
+        ({"stored": "/", "left": 20, "acked": 80}, {}, "left", None, "safe"),
+        ({"closed": True, "problem": {"code": "taken-over", "text": "x"}}, {}, "over", {"text": "x"}, "safe"),
+        ({"closed": True, "problem": {"code": "log-in"}}, {}, "over", "log-in", "safe"),
+        ({"problem": {"code": "disk", "text": "vol"}}, {"quiet": [True]}, "running", {"text": "vol"}, "safe"),
+        ({"unkept": True}, {"quiet": [True]}, "running", "unkept", "safe"),
+        ({}, {"quiet": [True, True]}, "running", "quiet", "safe"),
+        ({}, {"quiet": [False, True]}, "running", "quiet-call", "safe"),
+        ({}, {"lost": [True], "quiet": [True]}, "running", "lost", "safe"),
+        ({}, {"lost": [False, True]}, "running", "lost-call", "safe"),
+        ({}, {"problem": "denied", "lost": [True]}, "running", "denied", "safe"),
+    ],
+)
+def test_what_the_screen_says(
+    modules: Callable[..., Any],
+    now: dict[str, Any],
+    more: dict[str, Any],
+    head: str,
+    warning: object,
+    detail: str,
+) -> None:
+    known = {"now": NOW | now, "capturing": True, "lost": [], "quiet": [], "problem": None} | more
+    said = modules("record-view.js", "({ view }, known) => view(known)", known)
+    assert (said["head"], said["warning"], said["detail"]) == (head, warning, detail)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (3600, "1:00:00")])
+def test_the_clock(modules: Callable[..., Any], seconds: float, shown: str) -> None:
+    assert modules("record-view.js", "({ clock }, seconds) => clock(seconds)", seconds) == shown

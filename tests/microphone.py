@@ -1,0 +1,157 @@
+"""A browser with a sound file as its microphone, and a witness of every frame that it makes, for tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import wave
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+RATE = 16_000
+FRAME = 1600
+MICROPHONE_S = 60
+WORKSTATION = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+SOUND = np.dtype("<i2")
+Samples = np.ndarray[Any, np.dtype[np.float64]]
+
+#: What the browser holds of unfinished recordings: frames, recordings.
+ON_SHELF = """async () => {
+  const opened = indexedDB.open("transcribe-opname");
+  await new Promise((resolve) => { opened.onsuccess = resolve; });
+  const names = ["frames", "recordings"];
+  const stores = names.map((name) => opened.result.transaction(names).objectStore(name).count());
+  const counts = await Promise.all(stores.map((one) => new Promise((resolve) => {
+    one.onsuccess = () => resolve(one.result);
+  })));
+  opened.result.close();
+  return counts;
+}"""
+
+#: Tells the test of every frame that the sound thread makes: what must arrive, to the bit.
+WITNESS = """
+const Real = MessageChannel;
+window.MessageChannel = class {
+  constructor() {
+    const [keeper, worklet] = [new Real(), new Real()];
+    worklet.port1.onmessage = ({ data }) => {
+      if (data.pcm) window.made(btoa(String.fromCharCode(...new Uint8Array(data.pcm))));
+      keeper.port2.postMessage(data, data.pcm ? [data.pcm] : []);
+    };
+    [this.port1, this.port2] = [keeper.port1, worklet.port2];
+  }
+};
+"""
+
+
+# --- the microphone ------------------------------------------------------------------------------------------------
+
+
+def noise(seconds: float, rate: int, seed: int) -> Samples:
+    """No two moments of it are alike; the same at every rate, and so low that a part of a sample matters little."""
+    random = np.random.default_rng(seed)
+    bins = int(2000 * seconds)
+    spectrum = np.zeros(int(seconds * rate) // 2 + 1, dtype=complex)
+    spectrum[1:bins] = np.exp(2j * np.pi * random.random(bins - 1))
+    sound = np.fft.irfft(spectrum, int(seconds * rate))
+    return np.asarray(0.2 * sound / np.abs(sound).max())
+
+
+def write_wav(path: Path, sound: Samples, rate: int) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((sound * 32767).astype(SOUND).tobytes())
+    return path
+
+
+def place(piece: Samples, source: Samples) -> tuple[int, float]:
+    """Where in ``source`` a piece of sound comes from, and how alike the two are (1: the same)."""
+    size = 1 << int(np.ceil(np.log2(len(source) + len(piece))))
+    match = np.fft.irfft(np.fft.rfft(source, size) * np.conj(np.fft.rfft(piece, size)), size)
+    at = int(np.argmax(match[: len(source) - len(piece)]))
+    return at, float(np.corrcoef(source[at : at + len(piece)], piece)[0, 1])
+
+
+def check_order(heard: Samples, source: Samples) -> None:
+    """It is this sound, from somewhere on, in order.
+
+    The make-believe microphone drops or repeats 10 ms now and then, and on a busy machine the sound of the browser
+    stands still for a moment. From two seconds on that is filled with silence; less is a step forward here.
+    """
+    step = RATE // 2
+    blocks = {start: heard[start : start + step] for start in range(0, len(heard) - step, step)}
+    places = {start: place(block, source) for start, block in blocks.items() if block.any()}
+    sure = [at - start for start, (at, alike) in places.items() if alike > 0.9]
+    assert len(sure) >= 0.6 * len(places) > 0, places
+    assert all(-0.3 * RATE <= after - before <= 2 * RATE for before, after in pairwise(sure)), places
+
+
+def chromium_program() -> str:
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    return program
+
+
+def fake_microphone(file: Path) -> list[str]:
+    return [
+        "--no-sandbox",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={file}%noloop",
+    ]
+
+
+#: What each page's sound thread made.
+MADE: dict[Page, list[bytes]] = {}
+
+
+def frames_of(page: Page) -> list[bytes]:
+    return MADE.setdefault(page, [])
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).click()
+
+
+def state(page: Page, text: str) -> None:
+    page.get_by_role("heading", name=text, exact=True).wait_for()
+
+
+def warned(page: Page, text: str) -> None:
+    page.get_by_text(text).filter(visible=True).wait_for()
+
+
+def recorded(page: Page, seconds: float) -> None:
+    """So much more of it is safe."""
+    page.wait_for_function(
+        """([name, more]) => {
+          const clock = document.querySelector("[data-part=detail]").textContent.match(/(\\d+):(\\d+)/);
+          const now = clock ? clock[1] * 60 + clock[2] * 1 : 0;
+          window[name] ??= now;
+          return now >= window[name] + more;
+        }""",
+        arg=[f"since{os.urandom(4).hex()}", seconds],
+    )
+
+
+def started(page: Page) -> Page:
+    press(page, "Start opname")
+    state(page, "Opname loopt")
+    return page
+
+
+def in_order(some: list[bytes], of: list[bytes]) -> bool:
+    """All of ``some`` are there, one after the other."""
+    rest = iter(of)
+    return all(one in rest for one in some)

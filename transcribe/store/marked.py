@@ -1,0 +1,75 @@
+"""The place of the sound bears a mark of the installation it belongs to.
+
+A share that is not mounted is an empty folder, and a forgotten setting names another place. Neither is "no sound": a
+recording must not be taken for lost, a certificate not for complete, and nothing may be written where nobody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+from uuid import UUID
+
+from transcribe.errors import N_, NotFound
+from transcribe.store.blobs import Blobs, BlobsUnavailable
+from transcribe.store.crypto import Sink
+
+MARK = "merk"
+
+
+class NotOurPlace(BlobsUnavailable):
+    text = N_(
+        "De opslag van het geluid is niet die van deze installatie: de schijf is niet gekoppeld of er is een andere "
+        "map ingesteld. Er is niets verloren. Waarschuw de beheerder (--blob-store)."
+    )
+
+
+def mark(blobs: Blobs, installation: UUID) -> None:
+    """From now on this is the place of that installation, maybe of others too."""
+    with blobs.write(installation, MARK) as target:
+        target.write(b"transcribe\n")
+
+
+class MarkedBlobs:
+    """See ``Blobs``. What is not found, and every change, asks for the mark first; all may raise ``NotOurPlace``.
+
+    ``expects``: is there sound that must be here? A place without a mark is taken as it is as long as there is none.
+    """
+
+    def __init__(self, blobs: Blobs, installation: UUID, expects: Callable[[], bool]) -> None:
+        self._blobs = blobs
+        self._installation = installation
+        self._expects = expects
+
+    def check(self) -> None:
+        if self._blobs.names(self._installation):
+            return
+        if self._expects():
+            raise NotOurPlace
+        mark(self._blobs, self._installation)
+
+    def write(self, consult_id: UUID, name: str) -> AbstractContextManager[Sink]:
+        self.check()
+        return self._blobs.write(consult_id, name)
+
+    def open(self, consult_id: UUID, name: str) -> BinaryIO:
+        try:
+            return self._blobs.open(consult_id, name)
+        except NotFound:
+            self.check()
+            raise
+
+    def delete(self, consult_id: UUID, name: str | None = None) -> None:
+        self.check()
+        self._blobs.delete(consult_id, name)
+
+    def consults(self) -> list[UUID]:
+        self.check()
+        return [found for found in self._blobs.consults() if found != self._installation]
+
+    def names(self, consult_id: UUID) -> list[str]:
+        found = self._blobs.names(consult_id)
+        if not found:
+            self.check()
+        return found

@@ -1,0 +1,142 @@
+"""What a practice and its doctors set, on PostgreSQL: the web changes it, the workers read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from transcribe.soep.style import Order, Rule, Style
+from transcribe.store import tables
+from transcribe.store.database import database_url, translated
+
+_CONNECT = {
+    "connect_timeout": 5,
+    "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0",
+}
+
+
+class PostgresPreferences:
+    """See ``ports.Preferences``. All methods raise ``StoreUnavailable`` when the database is away.
+
+    Ends with its block; those made by ``of`` end with it.
+    """
+
+    def __init__(self, url: str, practice: str = "", *, engine: Engine | None = None) -> None:
+        self._url = url
+        self._practice = practice
+        self._engine = engine or create_engine(
+            database_url(url), pool_pre_ping=True, hide_parameters=True, connect_args=_CONNECT, pool_timeout=5
+        )
+
+    def of(self, practice: str) -> PostgresPreferences:
+        return PostgresPreferences(self._url, practice, engine=self._engine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.dispose()
+
+    def style(self) -> Style:
+        table = tables.style
+        with self._begin() as tx:
+            row = tx.execute(select(table).where(table.c.practice == self._practice)).one_or_none()
+        if row is None:
+            return Style()
+        return Style(abbreviations=row.abbreviations, line_words=row.line_words, order=Order(row.line_order))
+
+    def set_style(self, style: Style) -> None:
+        values = {
+            "abbreviations": style.abbreviations,
+            "line_words": style.line_words,
+            "line_order": style.order.value,
+        }
+        with self._begin() as tx:
+            tx.execute(
+                upsert(tables.style)
+                .values(practice=self._practice, **values)
+                .on_conflict_do_update(index_elements=["practice"], set_=values)
+            )
+
+    def rules(self, owner: str) -> list[Rule]:
+        table = tables.style_rule
+        with self._begin() as tx:
+            rows = tx.execute(select(table).where(self._of(owner)).order_by(table.c.said, table.c.written)).all()
+        return [
+            Rule(id=row.id, said=row.said, written=row.written, accepted=row.accepted, seen=row.seen) for row in rows
+        ]
+
+    def add_rule(self, owner: str, said: str, written: str) -> None:
+        with self._begin() as tx:
+            self._only(tx, owner, said)
+            values = {"practice": self._practice, "owner": owner, "said": said, "written": written}
+            tx.execute(
+                upsert(tables.style_rule)
+                .values(id=uuid4(), accepted=True, seen=0, **values)
+                .on_conflict_do_update(index_elements=list(values), set_={"accepted": True})
+            )
+
+    def accept_rule(self, owner: str, rule_id: UUID) -> None:
+        table = tables.style_rule
+        chosen = and_(self._of(owner), table.c.id == rule_id)
+        with self._begin() as tx:
+            said = tx.execute(select(table.c.said).where(chosen)).scalar_one_or_none()
+            if said is not None:
+                self._only(tx, owner, said, but=rule_id)
+                tx.execute(update(table).where(chosen).values(accepted=True))
+
+    def remove_rule(self, owner: str, rule_id: UUID) -> None:
+        table = tables.style_rule
+        with self._begin() as tx:
+            tx.execute(delete(table).where(self._of(owner), table.c.id == rule_id))
+
+    def noticed(self, owner: str, said: str, written: str, consult_id: UUID) -> None:
+        table = tables.style_rule
+        values = {"practice": self._practice, "owner": owner, "said": said, "written": written}
+        with self._begin() as tx:
+            tx.execute(
+                upsert(table)
+                .values(id=uuid4(), accepted=False, seen=1, last_consult=consult_id, **values)
+                .on_conflict_do_update(
+                    index_elements=list(values),
+                    set_={"seen": table.c.seen + 1, "last_consult": consult_id},
+                    where=table.c.last_consult.is_distinct_from(consult_id),
+                )
+            )
+
+    def codes(self) -> dict[str, str]:
+        table = tables.icpc_code
+        with self._begin() as tx:
+            rows = tx.execute(select(table).where(table.c.practice == self._practice).order_by(table.c.code)).all()
+        return {row.code: row.title for row in rows}
+
+    def import_codes(self, codes: Mapping[str, str]) -> None:
+        table = tables.icpc_code
+        rows = [{"practice": self._practice, "code": code, "title": title} for code, title in codes.items()]
+        with self._begin() as tx:
+            tx.execute(delete(table).where(table.c.practice == self._practice))
+            if rows:
+                tx.execute(insert(table), rows)
+
+    def _only(self, tx: Connection, owner: str, said: str, *, but: UUID | None = None) -> None:
+        """No other accepted rule for the same words."""
+        table = tables.style_rule
+        others = and_(self._of(owner), table.c.said == said, table.c.accepted, table.c.id.is_distinct_from(but))
+        tx.execute(delete(table).where(others))
+
+    def _of(self, owner: str) -> ColumnElement[bool]:
+        table = tables.style_rule
+        return and_(table.c.practice == self._practice, table.c.owner == owner)
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with translated(), self._engine.begin() as tx:
+            yield tx

@@ -1,0 +1,85 @@
+"""How drafts are written: the practice's style and a doctor's own rules. Everything that counts is on this page."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from transcribe import policy
+from transcribe.errors import N_, InvalidInput, NotFound
+from transcribe.ports import Preferences
+from transcribe.soep.style import LONGEST, TIMES, Order, Style, check_rule
+from transcribe.web.errors import BAD_FORM
+from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
+
+router = APIRouter(prefix="/stijl", dependencies=[Depends(checked)])
+
+ORDER_TEXT: dict[Order, str] = {
+    Order.TALK: N_("Zoals het gezegd is"),
+    Order.DENIED_LAST: N_("Eerst wat er is, dan wat er niet is"),
+}
+#: Words in the longest line that a practice may choose.
+LENGTHS = (8, 12, 16, LONGEST)
+
+
+@router.get("")
+def page(request: Request, web: WebDep) -> Response:
+    preferences = _preferences(web)
+    rules = preferences.rules(web.actor.name)
+    return web.pages.render(
+        request,
+        "style.html",
+        style=preferences.style(),
+        rights=policy.RIGHTS[web.actor.role],
+        orders=ORDER_TEXT,
+        lengths=LENGTHS,
+        longest=LONGEST,
+        accepted=[rule for rule in rules if rule.accepted],
+        proposed=[rule for rule in rules if not rule.accepted and rule.seen >= TIMES],
+        once=[rule for rule in rules if not rule.accepted and rule.seen < TIMES],
+    )
+
+
+@router.post("")
+def save(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    """The style of the whole practice: a doctor decides."""
+    policy.check_may_approve(web.actor)
+    try:
+        order = Order(fields.text("volgorde"))
+    except ValueError as unknown:
+        raise InvalidInput(problem=BAD_FORM) from unknown
+    if (length := fields.number("lengte")) not in LENGTHS:
+        raise InvalidInput(problem=BAD_FORM)
+    style = Style(abbreviations=fields.ticked("afkortingen"), line_words=length, order=order)
+    _preferences(web).set_style(style)
+    return go(request, "/stijl")
+
+
+@router.post("/regel")
+def add(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    policy.check_may_edit(web.actor)
+    said, written = check_rule(fields.text("gezegd"), fields.text("geschreven"))
+    _preferences(web).add_rule(web.actor.name, said, written)
+    return go(request, "/stijl")
+
+
+@router.post("/regel/{rule_id}/aan")
+def accept(request: Request, web: WebDep, rule_id: UUID) -> Response:
+    policy.check_may_edit(web.actor)
+    _preferences(web).accept_rule(web.actor.name, rule_id)
+    return go(request, "/stijl")
+
+
+@router.post("/regel/{rule_id}/weg")
+def remove(request: Request, web: WebDep, rule_id: UUID) -> Response:
+    policy.check_may_edit(web.actor)
+    _preferences(web).remove_rule(web.actor.name, rule_id)
+    return go(request, "/stijl")
+
+
+def _preferences(web: Web) -> Preferences:
+    if web.preferences is None:
+        raise NotFound
+    return web.preferences
