@@ -63,6 +63,7 @@ bench-soep: .venv/.ready-dev ## measure the draft and the check on the open benc
 	$(BIN)/python benchmarks/plant.py
 	$(BIN)/python benchmarks/plant.py --consults benchmarks/notes
 	$(BIN)/python -m benchmarks.noise
+	$(BIN)/python -m benchmarks.sets --held
 
 bench-english: .venv/.ready-dev ## measure: English headers and drafts; DATA=folder with mts-dialog/ and aci-bench/
 	@test -d "$(DATA)" || { echo "Set DATA to a folder with mts-dialog/ and aci-bench/ (benchmarks/english/README.md)"; exit 1; }

@@ -431,6 +431,6 @@ FAULTS = (
     Fault("database-away", database_away),
     Fault("disk-full", fill_disk),
     Fault("clock", jump_clock, clocked=True),
-    Fault("withdraw-recording", withdraw_recording),
+    Fault("withdraw-recording", withdraw_recording, at_once=True),
     Fault("withdraw-transcribing", withdraw_transcribing),
 )

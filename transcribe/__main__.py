@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from transcribe import logs
-from transcribe.backup_cli import add_commands
+from transcribe.backup_cli import BlobStore, DatabaseUrl, DataDir, OsUser, add_commands
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 
@@ -95,17 +95,6 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Map voor database, geluid, sleutels en modellen."))]
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", help=_("Eigen PostgreSQL-server (15 of nieuwer); leeg: ingebouwd."))
-]
-BlobStore = Annotated[
-    str | None,
-    typer.Option("--blob-store", help=_("Waar het geluid staat: een map of s3://bucket/map; leeg: in de gegevensmap.")),
-]
-OsUser = Annotated[
-    str | None, typer.Option("--os-user", help=_("Account voor de ingebouwde PostgreSQL als u root bent."))
-]
 Name = Annotated[str | None, typer.Option("--name", help=_("Uw naam, zoals die bij een akkoord komt te staan."))]
 UserRole = Annotated[str | None, typer.Option("--user-role", help=_("huisarts, waarnemer, poh of assistente."))]
 Model = Annotated[str | None, typer.Option("--model", help=_("Naam van het spraakmodel."))]

@@ -213,7 +213,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         stack.callback(store.close)
         copies = KeyCopies(store, url, master_key)
         stack.callback(copies.close)
-        preferences = stack.enter_context(PostgresPreferences(url, settings.practice))
+        preferences = stack.enter_context(PostgresPreferences(url, settings.practice, hashed=master_key.pseudonym))
         mark_mode(settings)
         model = choose_model(settings)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio")

@@ -29,6 +29,11 @@ it). It never holds patient text: parameters are numbers, roles, statuses, paths
 
 from __future__ import annotations
 
+import errno
+
+#: What the system says of a full disk, or of an account that may use no more of it.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 def N_(text: str) -> str:  # noqa: N802  (the name gettext tools look for)
     """Mark a string for the catalogue without translating it here: the edge that shows it knows the language."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe import policy
 from transcribe.consult import Reason, Space
-from transcribe.errors import N_, SetupProblem, TranscribeError
+from transcribe.errors import N_, NO_ROOM, SetupProblem, TranscribeError
 from transcribe.vitals import STALE_S, Vitals, WorkerVitals
 
 
@@ -42,8 +41,6 @@ PROBLEM_TEXT: dict[Problem, str] = {
     ),
     Problem.LOST_SOUND: N_("Bewaard geluid is niet terug te lezen. Bel de ondersteuning voordat u iets wist."),
 }
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +86,7 @@ def examine(
     try:
         try_disk()
     except OSError as problem:
-        found.append(Problem.DISK_LOW if problem.errno in _NO_ROOM else Problem.DISK_WRITE)
+        found.append(Problem.DISK_LOW if problem.errno in NO_ROOM else Problem.DISK_WRITE)
     if vitals is not None:
         found += problems_of(vitals)
     if room is not None and policy.low(room, min_free_percent):

@@ -344,7 +344,7 @@ class Preferences(Protocol):
     def set_style(self, style: Style) -> None: ...
 
     def rules(self, owner: str) -> list[Rule]:
-        """Of one doctor, by what they replace: accepted ones, and what was noticed."""
+        """Of one doctor, by what they replace: accepted ones, and what was noticed in more than one consult."""
         ...
 
     def add_rule(self, owner: str, said: str, written: str) -> None:

@@ -452,7 +452,11 @@ class MemoryPreferences:
 
     def rules(self, owner: str) -> list[Rule]:
         with self._lock:
-            return [rule for key, rule in sorted(self._rules.items()) if key[0] == owner]
+            return [
+                rule
+                for key, rule in sorted(self._rules.items())
+                if key[0] == owner and (rule.accepted or rule.seen > 1)
+            ]
 
     def add_rule(self, owner: str, said: str, written: str) -> None:
         with self._lock:

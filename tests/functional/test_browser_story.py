@@ -108,6 +108,19 @@ def pasted(page: Page) -> str:
     return text
 
 
+def test_enter_gives_no_consent_while_the_page_is_still_coming(live_server, open_page: Callable[..., Page]) -> None:
+    """On a slow link Dr. Demo types the reference and presses Enter before the page's scripts are there."""
+    page = open_page()
+    page.route("**/consent.js", lambda route: route.abort())
+    page.goto(f"{live_server.url}/consult/nieuw")
+    page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert live_server.workflow.search(Search()) == []
+    page.get_by_role("button", name="Toestemming gegeven").click()
+    page.get_by_text("Start opname").wait_for()
+
+
 @pytest.mark.parametrize("live_server", ["fakes", pytest.param("real", marks=pytest.mark.slow)], indirect=True)
 def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) -> None:
     """Dr. Demo starts a consult, tells the patient and records the yes. She uploads the recording and sees it being
@@ -117,6 +130,7 @@ def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) ->
     page = open_page()
     page.get_by_role("link", name="Nieuw consult").first.click()
     page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
+    page.wait_for_load_state()
     page.keyboard.press("Enter")  # goes on to the words; never gives consent by itself
     assert page.evaluate("document.activeElement.textContent") == "Toestemming gegeven"
     assert live_server.workflow.search(Search()) == []

@@ -48,6 +48,7 @@ from transcribe.store.database import database_url, translated
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.store.postgres import PostgresStore
+from transcribe.store.preferences import PostgresPreferences
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 MASTER = MasterKey.of(bytes(range(32)))
@@ -122,14 +123,17 @@ def half_done(store: PostgresStore, url: str) -> None:
 # -- what lies in the tables ---------------------------------------------------------------------------------------
 
 
-#: Machines, browsers and folders: nothing of a consult ever comes near them.
-NOT_OF_CONSULTS = {"worker", "session", "key_copy"}
+#: Machines, browsers, folders, and what a practice sets: nothing of a consult ever comes near them.
+NOT_OF_CONSULTS = {"worker", "session", "key_copy", "style", "icpc_code", "style_rule"}
 QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 
 
 def test_no_word_of_the_patient_is_in_any_column(store: PostgresStore, postgres_url: str, engine: Engine) -> None:
     approved(store)
     half_done(store, postgres_url)
+    with PostgresPreferences(postgres_url, hashed=MASTER.pseudonym) as preferences:
+        preferences.noticed("Dr. Jansen", "pijn", CANARY, uuid4())
+        assert preferences.rules("Dr. Jansen") == []
     ours = {table.name for table in tables.metadata.sorted_tables}
     with engine.connect() as connection:
         for name in (ours - NOT_OF_CONSULTS) | QUEUE:

@@ -24,8 +24,6 @@ from transcribe.soep.numbers import numbers_in, plain
 #: Words of the longest line; this many is how drafts are written anyway.
 LONGEST = 24
 SHORTEST = 6
-#: Times that a doctor must have made the same change, in different consults, before it is proposed as a rule.
-TIMES = 2
 MAX_RULE = 40
 MAX_RULE_WORDS = 3
 

@@ -5,7 +5,6 @@ Back-up and the sweep for left-overs work on this layer; what is in an object is
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
-from transcribe.errors import N_, DiskFull, NotFound, SetupProblem, StoreUnavailable
+from transcribe.errors import N_, NO_ROOM, DiskFull, NotFound, SetupProblem, StoreUnavailable
 from transcribe.store.crypto import Sink
 from transcribe.store.folders import make_private, sync_folder
 
 _OURS = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _HALF = ".part"
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class BlobsUnavailable(StoreUnavailable):
@@ -73,7 +71,7 @@ def open_blobs(location: str, default: Path, *, check: bool = False) -> Blobs:
         from transcribe.store.objects import ObjectBlobs
 
         objects = ObjectBlobs(location)
-        if False:
+        if check:
             objects.check()
         return objects
     if "://" in location:
@@ -192,7 +190,7 @@ def _disk_full() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in _NO_ROOM:
+        if problem.errno in NO_ROOM:
             raise DiskFull from problem
         raise
 

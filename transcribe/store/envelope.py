@@ -12,7 +12,6 @@ A file is written beside (``.part``), synced and renamed: half of one is never t
 from __future__ import annotations
 
 import base64
-import errno
 import io
 import json
 import os
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from transcribe.errors import BackupProblem, DiskFull, Unreadable
+from transcribe.errors import NO_ROOM, BackupProblem, DiskFull, Unreadable
 from transcribe.store.crypto import SealingWriter, context, new_key, open_file
 from transcribe.store.folders import sync_folder
 from transcribe.store.keys import MasterKey
@@ -34,7 +33,6 @@ _MAGIC = b"TSCRENV1"
 _LENGTH = struct.Struct(">I")
 _LABEL_MAX_BYTES = 4096
 _PART = ".part"
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Torn(BackupProblem):
@@ -98,7 +96,7 @@ def write_envelope(path: Path, kind: Kind, file_id: UUID, master_key: MasterKey)
             sync_folder(path.parent)
     except BaseException as problem:
         part.unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
             raise DiskFull from problem
         raise
 

@@ -492,14 +492,6 @@ class PostgresStore:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def last(self, action: Action) -> datetime | None:
-        """When that was last logged."""
-        log = tables.access_log
-        newest = select(log.c.at).where(log.c.action == action.value).order_by(log.c.seq.desc()).limit(1)
-        with self._begin() as tx:
-            found: datetime | None = tx.scalar(newest)
-        return found
-
     def check_master_key(self) -> None:
         """Raises ``SetupProblem`` when there are data keys that another master key wrapped."""
         wrapped_with = tables.data_key.c.master

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from transcribe.soep.style import Order, Rule, Style
 from transcribe.store import tables
-from transcribe.store.database import database_url, translated
+from transcribe.store.database import translated
+from transcribe.store.impatient import impatient_engine
 
-_CONNECT = {
-    "connect_timeout": 5,
-    "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0",
+_CONNECT: dict[str, object] = {
+    "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0"
 }
+#: More than the server's own limit above.
+_SILENCE_S = 8.0
 
 
 class PostgresPreferences:
@@ -27,15 +29,19 @@ class PostgresPreferences:
     Ends with its block; those made by ``of`` end with it.
     """
 
-    def __init__(self, url: str, practice: str = "", *, engine: Engine | None = None) -> None:
+    def __init__(
+        self, url: str, practice: str = "", *, hashed: Callable[[str], bytes], engine: Engine | None = None
+    ) -> None:
+        """``hashed``: with a key, so that a few words can't be found by trying all of them."""
         self._url = url
         self._practice = practice
-        self._engine = engine or create_engine(
-            database_url(url), pool_pre_ping=True, hide_parameters=True, connect_args=_CONNECT, pool_timeout=5
+        self._hashed = hashed
+        self._engine = engine or impatient_engine(
+            url, silence_s=_SILENCE_S, connect=_CONNECT, pool_pre_ping=True, pool_timeout=5
         )
 
     def of(self, practice: str) -> PostgresPreferences:
-        return PostgresPreferences(self._url, practice, engine=self._engine)
+        return PostgresPreferences(self._url, practice, hashed=self._hashed, engine=self._engine)
 
     def __enter__(self) -> Self:
         return self
@@ -99,17 +105,22 @@ class PostgresPreferences:
             tx.execute(delete(table).where(self._of(owner), table.c.id == rule_id))
 
     def noticed(self, owner: str, said: str, written: str, consult_id: UUID) -> None:
-        table = tables.style_rule
-        values = {"practice": self._practice, "owner": owner, "said": said, "written": written}
+        """The words of one consult are kept as a keyed hash only; in clear are words that two consults share."""
+        glimpse, rule = tables.style_glimpse, tables.style_rule
+        words = self._hashed("\0".join((self._practice, owner, said, written)))
+        consult = self._hashed(str(consult_id))
         with self._begin() as tx:
+            new = upsert(glimpse).values(words=words, consult=consult).on_conflict_do_nothing()
+            if tx.scalar(new.returning(glimpse.c.words)) is not None:
+                return
+            other = and_(glimpse.c.words == words, glimpse.c.consult != consult)
+            if tx.scalar(update(glimpse).where(other).values(consult=consult).returning(glimpse.c.words)) is None:
+                return
+            values = {"practice": self._practice, "owner": owner, "said": said, "written": written}
             tx.execute(
-                upsert(table)
-                .values(id=uuid4(), accepted=False, seen=1, last_consult=consult_id, **values)
-                .on_conflict_do_update(
-                    index_elements=list(values),
-                    set_={"seen": table.c.seen + 1, "last_consult": consult_id},
-                    where=table.c.last_consult.is_distinct_from(consult_id),
-                )
+                upsert(rule)
+                .values(id=uuid4(), accepted=False, seen=2, **values)
+                .on_conflict_do_update(index_elements=list(values), set_={"seen": rule.c.seen + 1})
             )
 
     def codes(self) -> dict[str, str]:

@@ -36,7 +36,7 @@ from threading import RLock
 from typing import BinaryIO
 from uuid import UUID
 
-from transcribe.errors import Conflict, DiskFull, NotFound, Unreadable
+from transcribe.errors import NO_ROOM, Conflict, DiskFull, NotFound, Unreadable
 from transcribe.reading import RandomReader
 from transcribe.store.crypto import HEADER_BYTES as PIECES_BYTES
 from transcribe.store.crypto import MAX_CHUNKS, PREFIX_BYTES, SALT_BYTES, TAG_BYTES, Pieces, context
@@ -52,7 +52,6 @@ _FLIP = 0xFFFFFFFF
 _NAME = re.compile(r"\d{8}")
 _GONE = ".gone"
 _OWN_NAME = "name"
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -457,6 +456,6 @@ def _disk_full() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in _NO_ROOM:
+        if problem.errno in NO_ROOM:
             raise DiskFull from problem
         raise

@@ -229,8 +229,15 @@ style_rule = Table(
     Column("written", Text, nullable=False),
     Column("accepted", Boolean, nullable=False),
     Column("seen", Integer, nullable=False),  # consults in which the doctor made this change
-    Column("last_consult", Uuid),  # of those; a change is counted once for each
     UniqueConstraint("practice", "owner", "said", "written"),
+)
+
+# A change of words that a doctor made, as keyed hashes: what one consult alone says is not for this table to tell.
+style_glimpse = Table(
+    "style_glimpse",
+    metadata,
+    Column("words", LargeBinary, primary_key=True),
+    Column("consult", LargeBinary, nullable=False),  # the last one; a change is counted once for each
 )
 
 # The ICPC table that a practice took in under its own licence.

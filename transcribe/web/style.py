@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from transcribe import policy
 from transcribe.errors import N_, InvalidInput, NotFound
 from transcribe.ports import Preferences
-from transcribe.soep.style import LONGEST, TIMES, Order, Style, check_rule
+from transcribe.soep.style import LONGEST, Order, Style, check_rule
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
 
@@ -37,8 +37,7 @@ def page(request: Request, web: WebDep) -> Response:
         lengths=LENGTHS,
         longest=LONGEST,
         accepted=[rule for rule in rules if rule.accepted],
-        proposed=[rule for rule in rules if not rule.accepted and rule.seen >= TIMES],
-        once=[rule for rule in rules if not rule.accepted and rule.seen < TIMES],
+        proposed=[rule for rule in rules if not rule.accepted],
     )
 
 

@@ -24,8 +24,12 @@ def upgrade() -> None:
         sa.Column("written", sa.Text, nullable=False),
         sa.Column("accepted", sa.Boolean, nullable=False),
         sa.Column("seen", sa.Integer, nullable=False),
-        sa.Column("last_consult", sa.Uuid),
         sa.UniqueConstraint("practice", "owner", "said", "written"),
+    )
+    op.create_table(
+        "style_glimpse",
+        sa.Column("words", sa.LargeBinary, primary_key=True),
+        sa.Column("consult", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "icpc_code",
