@@ -46,6 +46,7 @@ from transcribe.consult import (
 from transcribe.demo import CONSULTS
 from transcribe.errors import Conflict, Erased, TranscribeError
 from transcribe.store.folders import make_data_dir
+from transcribe.store.marked import MARK
 from transcribe.store.spool import FileSpool
 from transcribe.web.media import wav_header
 from transcribe.web.views import Layout
@@ -511,7 +512,7 @@ class Harness:
             left = FileSpool(self.service.data_dir / "spool").consults()
             if left:
                 told.violations.append(f"{len(left)} recordings are left in the spool")
-            left = list((self.service.data_dir / "audio").glob("*/*"))
+            left = [path for path in (self.service.data_dir / "audio").glob("*/*") if path.name != MARK]
             if left:
                 told.violations.append(f"{len(left)} files are left of what was thrown away")
         except Violation as problem:
