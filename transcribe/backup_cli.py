@@ -261,7 +261,7 @@ def _installation(settings: Settings) -> Iterator[_Installation]:
         store = PostgresStore(url, master_key)
         stack.callback(store.close)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio", check=True)
-        blobs = MarkedBlobs(place, store.installation(), store.expects_sound)
+        blobs = MarkedBlobs(place, store)
         yield _Installation(store=store, url=url, blobs=blobs, master_key=master_key)
 
 

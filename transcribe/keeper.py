@@ -63,7 +63,6 @@ class Keeper:
         self._offset_s = writer.clock().timestamp() - elapsed()
         # also after a start: a machine that has just booted may not have its time yet
         self._trusted_from_s = elapsed() + DISTRUST_S
-        self._was_off = False
         self._emptied: set[UUID] = set()  # certificates that wait for a copy of a key, and whose sound we removed
 
     def tend(self) -> None:
@@ -79,16 +78,14 @@ class Keeper:
 
         Not while the clock may be wrong: one that jumps weeks ahead would erase everything that waits for a doctor.
         """
-        # nobody could see a warning of which the end passed while the service was off
-        self._was_off |= self._store.tended() > OFF
+        self._store.tended(off=OFF, warned=policy.WARNED_BEFORE)
         if self._clock_was_set():
             return 0
         statuses = tuple(policy.UNVERIFIED)
         now = self._writer.clock()
         # people are warned first, and for three days, whatever any clock said before
         quiet = policy.untouched(self._unverified_days)
-        self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE, again=self._was_off)
-        self._was_off = False
+        self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE)
         return sum(self._expire(one) for one in self._store.expired(statuses, now))
 
     def _clock_was_set(self) -> bool:

@@ -127,19 +127,19 @@ class Store(Protocol):
         """Consults in one of these statuses since before that moment (``changed_at``), oldest first."""
         ...
 
-    def notice(
-        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
-    ) -> int:
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
         """Give consults in these statuses that nobody changed for so long the moment at which they expire, ``warned``
-        from now; ``again``: also those whose moment has passed already. Any change takes it away. Returns how many.
+        from now. Any change takes it away again. Returns how many.
 
         The clock of the store and the caller's must agree: time has passed when both say so, and there is time left as
         long as one of them says so.
         """
         ...
 
-    def tended(self) -> timedelta:
-        """How long ago this was asked before, by the clock of the store; zero the first time."""
+    def tended(self, *, off: timedelta, warned: timedelta) -> None:
+        """Somebody looks after the consults. When nobody did for longer than ``off``, by the clock of the store, nobody
+        could see the warnings either: those with no more than ``warned`` left are taken back, to be given anew.
+        """
         ...
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -72,6 +73,7 @@ def look(settings: Settings) -> Standing:
     url = settings.database_url or EmbeddedPostgres(settings.data_dir).running()
     since: list[datetime] = []
     copies: list[str] = []
+    marked: list[UUID] = []  # the installation, when the place of the sound must bear its mark
 
     def read() -> Vitals:
         from transcribe.store.key_copies import KeyCopies
@@ -88,6 +90,8 @@ def look(settings: Settings) -> Standing:
             copies.extend(trouble for place in places.places() if (trouble := place.trouble()) is not None)
             oldest = store.older((Status.DRAFTED,), datetime.now(UTC), limit=1)
             since.extend(store.consult(consult_id).changed_at for consult_id in oldest)
+            if store.has_place():
+                marked.append(store.installation())
             return store.vitals()
 
     def space() -> Space:
@@ -95,7 +99,7 @@ def look(settings: Settings) -> Standing:
 
     def sound() -> None:
         if url is not None:  # else nothing runs, and there may never have been any sound
-            ask_sound(settings)
+            ask_sound(settings, *marked)
 
     return Standing(
         address=address_of(settings, port=settings.port),
@@ -115,17 +119,22 @@ def look(settings: Settings) -> Standing:
     )
 
 
-def ask_sound(settings: Settings) -> None:
-    """Raises ``SetupProblem`` or ``OSError`` when it does not answer."""
+def ask_sound(settings: Settings, installation: UUID | None = None) -> None:
+    """Raises ``SetupProblem`` or ``OSError`` when it does not answer, ``NotOurPlace`` without that one's mark."""
     from transcribe.store.blobs import folder_of, open_blobs
+    from transcribe.store.marked import MARK, NotOurPlace
 
     default = settings.data_dir / "audio"
     if "://" in settings.blob_store:
-        open_blobs(settings.blob_store, default, check=True)
+        blobs = open_blobs(settings.blob_store, default, check=True)
+        found = installation is None or bool(blobs.names(installation))
     else:  # opening a folder would make it
         folder = folder_of(settings.blob_store, default)
         next(folder.iterdir(), None)
         _check_writable(folder)
+        found = installation is None or (folder / str(installation) / MARK).exists()
+    if not found:
+        raise NotOurPlace
 
 
 def _check_writable(folder: Path) -> None:

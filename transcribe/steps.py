@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import BinaryIO
 from uuid import UUID
 
 from consent import Purpose, require
@@ -96,8 +97,9 @@ class Steps:
                 self._tidy(consult_id)
                 return
             log.error("consult %s: what it needs is not there (%s)", consult_id, type(error).__name__)
+            gone = stage is Stage.TRANSCRIBE and isinstance(error, NotFound)
             with suppress(Conflict):  # changed just now after all
-                self._stop(consult, Reason.SOUND_GONE if stage is Stage.TRANSCRIBE else Reason.FAILED, lease)
+                self._stop(consult, Reason.SOUND_GONE if gone else Reason.FAILED, lease)
 
     def _another_can(self, consult: Consult) -> bool:
         """Does a living worker of this lane have a model?"""
@@ -125,9 +127,9 @@ class Steps:
         key = self._store.data_key(consult.id, KeyPurpose.SOURCE)
         kept = self._store.kept(consult.id)
         try:
-            decoded = kept.decoded or self._decode(consult, key, lease, stop)
+            decoded, pcm = self._decoded(consult, kept.decoded, key, lease, stop)
             speakers = _speakers(consult, decoded)
-            with self._audio.open(consult.id, PCM, key) as file:
+            with pcm as file:
                 transcript = self._transcriber.transcribe(
                     Pcm(file, channels=decoded.channels),
                     speakers,
@@ -165,6 +167,18 @@ class Steps:
         fresh_s = decoded.duration_s - sum(window.end_s - window.start_s for window in kept.windows)
         self._store.measured(Stage.TRANSCRIBE, max(fresh_s, 0.0), time.monotonic() - began)
         return None
+
+    def _decoded(
+        self, consult: Consult, known: Decoded | None, key: bytes, lease: Lease, stop: Callable[[], bool]
+    ) -> tuple[Decoded, BinaryIO]:
+        """Decoded once, and again when that is gone while the recording itself is there."""
+        if known is not None:
+            try:
+                return known, self._audio.open(consult.id, PCM, key)
+            except NotFound:
+                if not consult.upload:
+                    raise
+        return self._decode(consult, key, lease, stop), self._audio.open(consult.id, PCM, key)
 
     def _decode(self, consult: Consult, key: bytes, lease: Lease, stop: Callable[[], bool]) -> Decoded:
         """The upload to PCM in the audio store, once."""

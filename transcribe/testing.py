@@ -188,9 +188,7 @@ class MemoryStore:
         old = [one for one in found if one.status in statuses and one.changed_at < before]
         return [one.id for one in sorted(old, key=lambda one: one.changed_at)][:limit]
 
-    def notice(
-        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
-    ) -> int:
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
         early, late = sorted((now, self._clock()))
         with self._lock:
             quiet = [
@@ -198,19 +196,20 @@ class MemoryStore:
                 for kept in self._consults.values()
                 if kept.consult.status in statuses
                 and kept.consult.changed_at < early - untouched
-                and (
-                    kept.consult.expires_at is None
-                    or kept.consult.expires_at > late + warned + timedelta(hours=1)
-                    or (again and kept.consult.expires_at < late)
-                )
+                and (kept.consult.expires_at is None or kept.consult.expires_at > late + warned + timedelta(hours=1))
             ]
             for kept in quiet:
                 kept.consult = replace(kept.consult, expires_at=late + warned)
         return len(quiet)
 
-    def tended(self) -> timedelta:
-        before, self._tended_at = self._tended_at, self._clock()
-        return self._tended_at - before if before else timedelta()
+    def tended(self, *, off: timedelta, warned: timedelta) -> None:
+        before, now = self._tended_at, self._clock()
+        self._tended_at = now
+        if before is None or now - before > off:
+            with self._lock:
+                for kept in self._consults.values():
+                    if kept.consult.expires_at is not None and kept.consult.expires_at < now + warned:
+                        kept.consult = replace(kept.consult, expires_at=None)
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         now = min(now, self._clock())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -11,7 +12,28 @@ from transcribe.errors import NotFound
 from transcribe.store.blobs import Blobs, open_blobs
 from transcribe.store.marked import MarkedBlobs, NotOurPlace, mark
 
-CONSULT, OURS, OTHERS = uuid4(), uuid4(), uuid4()
+CONSULT = uuid4()
+
+
+@dataclass
+class Owner:
+    """What the database knows. The real one: ``tests/integration/test_opening.py``."""
+
+    id: UUID = field(default_factory=uuid4)
+    marked: bool = False
+    expected: list[UUID] = field(default_factory=list)
+
+    def installation(self) -> UUID:
+        return self.id
+
+    def has_place(self) -> bool:
+        return self.marked
+
+    def place_marked(self) -> None:
+        self.marked = True
+
+    def expected_sound(self) -> list[UUID]:
+        return self.expected
 
 
 def write(blobs: Blobs, content: bytes = b"a") -> None:
@@ -20,12 +42,12 @@ def write(blobs: Blobs, content: bytes = b"a") -> None:
 
 
 def test_a_new_place_is_marked_at_first_use_and_is_ours_from_then_on(blobs: Blobs) -> None:
-    expected = False
-    ours = MarkedBlobs(blobs, OURS, lambda: expected)
+    owner = Owner()
+    ours = MarkedBlobs(blobs, owner)
     with pytest.raises(NotFound):
         ours.open(CONSULT, "pcm")
     write(ours)
-    expected = True
+    owner.expected = [CONSULT]
     with ours.open(CONSULT, "pcm") as file:
         assert file.read() == b"a"
     assert (ours.consults(), ours.names(CONSULT)) == ([CONSULT], ["pcm"])
@@ -35,10 +57,12 @@ def test_a_new_place_is_marked_at_first_use_and_is_ours_from_then_on(blobs: Blob
     assert ours.names(CONSULT) == []
 
 
-def test_nothing_is_written_removed_or_missed_in_a_place_that_is_not_ours(blobs: Blobs) -> None:
-    mark(blobs, OTHERS)
+@pytest.mark.parametrize("owner", [Owner(expected=[uuid4()]), Owner(marked=True)])
+def test_nothing_is_written_removed_or_missed_in_a_place_that_is_not_ours(blobs: Blobs, owner: Owner) -> None:
+    """Also when no sound is expected: a certificate must not be completed beside an unmounted share."""
+    mark(blobs, uuid4())  # somebody else's
     write(blobs)
-    ours = MarkedBlobs(blobs, OURS, lambda: True)
+    ours = MarkedBlobs(blobs, owner)
     for call in (
         lambda: write(ours, b"b"),
         lambda: ours.delete(CONSULT),
@@ -52,20 +76,28 @@ def test_nothing_is_written_removed_or_missed_in_a_place_that_is_not_ours(blobs:
             call()
     with blobs.open(CONSULT, "pcm") as file:
         assert file.read() == b"a"
-    mark(blobs, OURS)  # brought back by an administrator
+    mark(blobs, owner.id)  # brought back by an administrator
     ours.check()
+
+
+def test_a_mark_that_is_lost_comes_back_where_the_sound_is_ours(blobs: Blobs) -> None:
+    write(blobs)
+    owner = Owner(marked=True, expected=[uuid4(), CONSULT])
+    MarkedBlobs(blobs, owner).check()
+    owner.expected = []
+    MarkedBlobs(blobs, owner).check()
 
 
 def test_a_share_that_is_not_mounted_is_not_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "share").mkdir()
     location = str(tmp_path / "share" / "sound")
-    ours = MarkedBlobs(open_blobs(location, tmp_path), OURS, lambda: True)
-    mark(open_blobs(location, tmp_path), OURS)
+    owner = Owner()
+    ours = MarkedBlobs(open_blobs(location, tmp_path), owner)
     write(ours)
     (tmp_path / "share" / "sound").rename(tmp_path / "away")
     (tmp_path / "share" / "sound").mkdir()
     with pytest.raises(NotOurPlace):
-        ours.open(CONSULT, "pcm")
+        ours.open(CONSULT, "upload")
     (tmp_path / "share" / "sound").rmdir()
     with pytest.raises(NotOurPlace):
         write(ours)

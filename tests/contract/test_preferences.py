@@ -26,7 +26,7 @@ def preferences(request: pytest.FixtureRequest) -> Iterator[Preferences]:
         return
     url = request.getfixturevalue("postgres_url")
     migrate(url)
-    with PostgresPreferences(url, hashed=MASTER.pseudonym) as found:
+    with PostgresPreferences(url, hashed=MASTER.fingerprint) as found:
         yield found
 
 
@@ -116,7 +116,7 @@ def test_practices_that_share_a_service_share_nothing_of_this(preferences: Prefe
 
 def test_without_a_database_there_is_an_error_that_says_so() -> None:
     with (
-        PostgresPreferences("postgresql://niemand@127.0.0.1:1/niets", hashed=MASTER.pseudonym) as away,
+        PostgresPreferences("postgresql://niemand@127.0.0.1:1/niets", hashed=MASTER.fingerprint) as away,
         pytest.raises(StoreUnavailable),
     ):
         away.style()

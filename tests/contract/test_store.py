@@ -633,20 +633,20 @@ def test_a_quiet_consult_is_noticed_and_expires(store: Store) -> None:
     assert store.expired([Status.DRAFTED], now) == []
 
 
-def test_a_moment_that_passed_is_given_anew_when_asked(store: Store) -> None:
-    now = datetime.now(UTC)
-    consult = replace(new_consult(), changed_at=now - timedelta(days=9), expires_at=now - timedelta(days=1))
-    store.apply(Change(consult=consult, audit=audit(consult.id)))
-    term = {"untouched": timedelta(days=3), "warned": timedelta(days=3)}
-    assert store.notice([Status.NEW], now, **term) == 0
-    assert store.expired([Status.NEW], now) == [consult.id]
-    assert store.notice([Status.NEW], now, **term, again=True) == 1
-    assert store.expired([Status.NEW], now) == []
-
-
-def test_the_store_knows_when_it_was_last_tended(store: Store) -> None:
-    assert store.tended() == timedelta()
-    assert timedelta() <= store.tended() < timedelta(hours=1)
+def test_warnings_that_nobody_could_see_are_taken_back(store: Store) -> None:
+    """The service was off. Whoever comes by first sees to it, so it does not matter which of its keepers does."""
+    now, day = datetime.now(UTC), timedelta(days=1)
+    soon = replace(new_consult(), changed_at=now - 9 * day, expires_at=now + day)
+    passed = replace(new_consult(), changed_at=now - 9 * day, expires_at=now - day)
+    for one in (soon, passed):
+        store.apply(Change(consult=one, audit=audit(one.id)))
+    store.tended(off=day, warned=3 * day)  # the first time: nobody knows how long it was off
+    assert [store.consult(one.id).expires_at for one in (soon, passed)] == [None, None]
+    assert store.notice([Status.NEW], now, untouched=3 * day, warned=3 * day) == 2
+    store.tended(off=day, warned=4 * day)
+    assert store.consult(soon.id).expires_at is not None  # it was on
+    store.tended(off=timedelta(seconds=-1), warned=4 * day)
+    assert store.consult(soon.id).expires_at is None
 
 
 def test_nothing_expires_while_one_of_the_two_clocks_says_it_is_early(store: Store) -> None:

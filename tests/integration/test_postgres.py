@@ -131,7 +131,7 @@ QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 def test_no_word_of_the_patient_is_in_any_column(store: PostgresStore, postgres_url: str, engine: Engine) -> None:
     approved(store)
     half_done(store, postgres_url)
-    with PostgresPreferences(postgres_url, hashed=MASTER.pseudonym) as preferences:
+    with PostgresPreferences(postgres_url, hashed=MASTER.fingerprint) as preferences:
         preferences.noticed("Dr. Jansen", "pijn", CANARY, uuid4())
         assert preferences.rules("Dr. Jansen") == []
     ours = {table.name for table in tables.metadata.sorted_tables}

@@ -574,7 +574,7 @@ def test_a_consult_is_found_by_reference_day_and_status(house: House) -> None:
     assert found(deel="controle") == {waiting}
     assert found(kenmerk="HIS-47") == found(van=today + timedelta(days=1)) == set()
     assert "Geen consulten gevonden" in house.post("/zoeken", kenmerk="HIS-47").text
-    for wrong in ({"van": "gisteren"}, {"deel": "x"}):
+    for wrong in ({"van": "gisteren"}, {"deel": "x"}, {"tot": "9999-12-31"}):
         answer = house.post("/zoeken", **wrong)
         assert answer.status_code == 422
         assert "Kies het opnieuw" in answer.text

@@ -34,6 +34,7 @@ from transcribe.health import Problem, problems_of
 from transcribe.soep.note import Origin, Section
 from transcribe.steps import MOST_STUMBLES, Interrupted, Later
 from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_service
+from transcribe.writer import PCM
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
 POH = Actor(name="P. Test", role=Role.POH)
@@ -486,6 +487,19 @@ def test_a_recording_is_kept_when_nobody_knows_whether_it_was_written_down(monke
             service.workflow.receive(GP, consult.id, [b"sound"], (Speaker.HUISARTS,))
     while service.work():
         pass
+    assert service.workflow.consult(consult.id).status is Status.DRAFTED
+
+
+def test_what_was_decoded_and_is_gone_is_decoded_again() -> None:
+    transcriber = ScriptedTranscriber(CONSULT, problem=Interrupted())
+    service = scripted_service(transcriber=transcriber)
+    consult = recorded(service.workflow)
+    service.work()
+    assert service.store.kept(consult.id).decoded is not None
+    service.audio.delete(consult.id, PCM)
+    transcriber.problem = None
+    service.keeper.tend()
+    service.work()
     assert service.workflow.consult(consult.id).status is Status.DRAFTED
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Table, create_engine, func, insert, select, text
+from sqlalchemy import Connection, Table, create_engine, func, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
 from transcribe import policy
@@ -327,6 +327,7 @@ def restore(
             row = {"id": place_id, "path": place, "log_seq": contents.log_seq, "certificates": -1, "ours": False}
             tx.execute(insert(tables.key_copy).values(**row, updated_at=func.now()))
         mark(blobs, tx.execute(select(tables.installation.c.id)).scalar_one())
+        tx.execute(update(tables.installation).values(marked_at=func.now()))
         sounding = _sounding(tx)
         sizes = _bring_sound(entries, blobs, set(sounding), progress)
         stored = {consult_id for consult_id, status in sounding.items() if status in _STORED}

@@ -37,6 +37,7 @@ class MasterKey:
     id: str
     _wrapping: bytes = field(repr=False)
     _pseudonyms: bytes = field(repr=False)
+    _words: bytes = field(repr=False)
 
     @classmethod
     def of(cls, secret: bytes) -> MasterKey:
@@ -46,6 +47,7 @@ class MasterKey:
             id=_derive(secret, b"fingerprint")[:8].hex(),
             _wrapping=_derive(secret, b"wrap data keys"),
             _pseudonyms=_derive(secret, b"pseudonyms"),
+            _words=_derive(secret, b"words"),
         )
 
     def wrap(self, data_key: bytes, key_id: str) -> bytes:
@@ -55,6 +57,10 @@ class MasterKey:
     def unwrap(self, wrapped: bytes, key_id: str) -> bytes:
         """Raises ``Unreadable`` for another master key or another ``key_id``."""
         return open_sealed(self._wrapping, wrapped, context("data key", key_id))
+
+    def fingerprint(self, words: str) -> bytes:
+        """32 bytes that recognise exactly these words again without telling them."""
+        return hmac.digest(self._words, words.encode(), sha256)
 
     def pseudonym(self, reference: str) -> bytes:
         """32 bytes that find a patient reference back without telling it; blanks and capitals do not matter.

@@ -6,14 +6,16 @@ recording must not be taken for lost, a certificate not for complete, and nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from transcribe.errors import N_, NotFound
 from transcribe.store.blobs import Blobs, BlobsUnavailable
 from transcribe.store.crypto import Sink
+
+log = logging.getLogger(__name__)
 
 MARK = "merk"
 
@@ -31,23 +33,47 @@ def mark(blobs: Blobs, installation: UUID) -> None:
         target.write(b"transcribe\n")
 
 
+class Installation(Protocol):
+    """What the database knows of it."""
+
+    def installation(self) -> UUID: ...
+
+    def has_place(self) -> bool:
+        """Was a place ever marked?"""
+        ...
+
+    def place_marked(self) -> None: ...
+
+    def expected_sound(self) -> list[UUID]:
+        """Some consults whose sound must be in its place."""
+        ...
+
+
 class MarkedBlobs:
     """See ``Blobs``. What is not found, and every change, asks for the mark first; all may raise ``NotOurPlace``.
 
-    ``expects``: is there sound that must be here? A place without a mark is taken as it is as long as there is none.
+    A place without a mark is ours when it has sound of ours, or when there never was a place and no sound is expected:
+    at the first use of all. Else an administrator must put the mark there (docs/operations.md).
     """
 
-    def __init__(self, blobs: Blobs, installation: UUID, expects: Callable[[], bool]) -> None:
+    def __init__(self, blobs: Blobs, owner: Installation) -> None:
         self._blobs = blobs
-        self._installation = installation
-        self._expects = expects
+        self._owner = owner
+        self._installation = owner.installation()
+
+    def marked(self) -> bool:
+        return bool(self._blobs.names(self._installation))
 
     def check(self) -> None:
-        if self._blobs.names(self._installation):
+        if self.marked():
             return
-        if self._expects():
+        expected = self._owner.expected_sound()
+        known = any(self._blobs.names(consult_id) for consult_id in expected)
+        if not known and (expected or self._owner.has_place()):
+            log.error("the place of the sound has no mark of ours (%s/%s)", self._installation, MARK)
             raise NotOurPlace
         mark(self._blobs, self._installation)
+        self._owner.place_marked()
 
     def write(self, consult_id: UUID, name: str) -> AbstractContextManager[Sink]:
         self.check()

@@ -373,26 +373,24 @@ class PostgresStore:
         with self._begin() as tx:
             return list(tx.scalars(query))
 
-    def notice(
-        self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta, again: bool = False
-    ) -> int:
+    def notice(self, statuses: Sequence[Status], now: datetime, *, untouched: timedelta, warned: timedelta) -> int:
         consult = tables.consult
         quiet = consult.c.changed_at < func.least(func.now(), now) - untouched
         until = func.greatest(func.now(), now) + warned
         # a moment further ahead was set by a clock that was wrong then
         unset = consult.c.expires_at.is_(None) | (consult.c.expires_at > until + timedelta(hours=1))
-        if again:
-            unset |= consult.c.expires_at < func.greatest(func.now(), now)
         these = consult.c.status.in_([status.value for status in statuses]) & quiet
         with self._begin() as tx:
             return tx.execute(update(consult).where(these, unset).values(expires_at=until)).rowcount
 
-    def tended(self) -> timedelta:
-        installation = tables.installation
+    def tended(self, *, off: timedelta, warned: timedelta) -> None:
+        consult, installation = tables.consult, tables.installation
         with self._begin() as tx:
-            row = tx.execute(select(func.now().label("now"), installation.c.tended_at).with_for_update()).one()
-            tx.execute(update(installation).values(tended_at=row.now))
-        return timedelta() if row.tended_at is None else row.now - row.tended_at
+            last = tx.execute(select(installation.c.tended_at).with_for_update()).scalar_one()
+            now: datetime = tx.execute(select(func.now())).scalar_one()
+            if last is None or now - last > off:
+                tx.execute(update(consult).where(consult.c.expires_at < now + warned).values(expires_at=None))
+            tx.execute(update(installation).values(tended_at=now))
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         consult = tables.consult
@@ -412,14 +410,23 @@ class PostgresStore:
             found: UUID = tx.execute(select(tables.installation.c.id)).scalar_one()
         return found
 
-    def expects_sound(self) -> bool:
-        """Is there a consult whose sound must be in its store?"""
+    def has_place(self) -> bool:
+        """Was a place of the sound ever marked?"""
+        with self._begin() as tx:
+            return tx.execute(select(tables.installation.c.marked_at)).scalar_one() is not None
+
+    def place_marked(self) -> None:
+        with self._begin() as tx:
+            tx.execute(update(tables.installation).values(marked_at=func.now()))
+
+    def expected_sound(self) -> list[UUID]:
+        """Some consults whose sound must be in its store, newest first."""
         consult, keys = tables.consult, tables.data_key
         stored = [status.value for status in policy.WITH_SOURCE if status not in (Status.RECORDING, Status.PAUSED)]
-        query = select(consult.c.id).join(keys, keys.c.consult_id == consult.c.id).limit(1)
+        query = select(consult.c.id).join(keys, keys.c.consult_id == consult.c.id)
         query = query.where(keys.c.purpose == KeyPurpose.SOURCE.value, consult.c.status.in_(stored))
         with self._begin() as tx:
-            return tx.scalar(query) is not None
+            return list(tx.scalars(query.order_by(consult.c.created_at.desc()).limit(10)))
 
     def scrub(self) -> bool:
         """Take destroyed keys out of the files of a database that is ours alone: table and write-ahead log.

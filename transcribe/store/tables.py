@@ -66,12 +66,13 @@ def _seq() -> Column[int]:
     return Column("seq", BigInteger, Identity(always=True), primary_key=True)
 
 
-#: One row: which installation this database is, and when its keeper last came by.
+#: One row: which installation this database is, when its keeper last came by, when a place of the sound got its mark.
 installation = Table(
     "installation",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("tended_at", DateTime(timezone=True)),
+    Column("marked_at", DateTime(timezone=True)),
 )
 
 data_key = Table(

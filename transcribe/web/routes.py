@@ -58,7 +58,7 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
             before=_day(fields.get("tot", ""), days=1),
             part=Part(chosen) if chosen else None,
         )
-    except ValueError as wrong:
+    except (ValueError, OverflowError) as wrong:
         raise InvalidInput(problem=WRONG_SEARCH) from wrong
     found = web.workflow.search(wanted, limit=LONG_ROWS + 1)
     part = part_view(FOUND, found, web.erased_soon, most=LONG_ROWS)

@@ -55,6 +55,7 @@ def upgrade() -> None:
         "installation",
         sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("tended_at", sa.DateTime(timezone=True)),
+        sa.Column("marked_at", sa.DateTime(timezone=True)),
     )
     op.execute("INSERT INTO installation (id) VALUES (gen_random_uuid())")
 
