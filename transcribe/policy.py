@@ -57,6 +57,8 @@ WITH_NOTE = frozenset({Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 WITH_SOURCE = frozenset({Status.RECORDING, Status.PAUSED, Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED})
 
 
+#: Statuses in which it is stored: that of a recording that is made is still in the spool.
+STORED = WITH_SOURCE - {Status.RECORDING, Status.PAUSED}
 #: Statuses that end a consult.
 OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 

@@ -50,7 +50,6 @@ RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
 #: The recording is whole: nothing of it is in the spool alone.
 FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 #: Everything of it is to be destroyed.
-OVER = frozenset({Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 #: A paused recording is somebody's choice: it is left alone for longer.
 PAUSED_IDLE = timedelta(hours=4)
 #: Sound is copied, and what can't be read is found, in pieces of this length.
@@ -336,7 +335,7 @@ class Recorder:
                     # a file was taken in beside it, or another machine records it: what sound there is, is nowhere else
                     self._remove_beginning(consult_id)
                     continue
-                if consult.status in FINISHED | OVER:
+                if consult.status in FINISHED | policy.OVER:
                     self._spool.delete(consult_id)
                 elif consult.status is Status.CONSENTED:
                     self._remove_beginning(consult_id)
@@ -432,7 +431,7 @@ class Recorder:
                 )
             except Conflict:
                 consult = self._store.consult(consult_id)  # paused or resumed meanwhile: all the same to us
-        if consult.status in OVER:
+        if consult.status in policy.OVER:
             self._audio.delete(consult_id)
             raise WrongStatus(status=consult.status.value)
         return consult
@@ -444,7 +443,7 @@ class Recorder:
         try:
             policy.check_status(consult, RUNNING)
         except WrongStatus:
-            if consult.status in OVER:
+            if consult.status in policy.OVER:
                 self._spool.delete(consult_id)
             raise
         self._check_here(consult)

@@ -90,13 +90,13 @@ def test_the_weights_are_whole() -> None:
     assert model.header("") in model.names
 
 
-DATA = Path(os.environ.get("TRANSCRIBE_ENGLISH_DATA", "")) if os.environ.get("TRANSCRIBE_ENGLISH_DATA") else None
+#: Not ours to include: beside the checkout, or where the variable says.
+DATA = Path(os.environ.get("TRANSCRIBE_ENGLISH_DATA", Path(__file__).resolve().parents[3] / "shared" / "english"))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(DATA is None, reason="TRANSCRIBE_ENGLISH_DATA names no folder with MTS-Dialog and ACI-Bench")
+@pytest.mark.skipif(not DATA.is_dir(), reason="no folder with MTS-Dialog and ACI-Bench (TRANSCRIBE_ENGLISH_DATA)")
 def test_headers_on_the_validation_split() -> None:
-    assert DATA is not None
     gold = bench.rows(DATA / "mts-dialog" / "valid.jsonl")
     found = bench.predicted_headers(gold)
     assert sum(a["header"] == b["header"] for a, b in zip(gold, found, strict=True)) / len(gold) >= 0.7

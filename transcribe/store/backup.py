@@ -45,9 +45,6 @@ SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_table
 _ABOUT, _TABLE, _SOUND, _LAPSED = "over", "tabel/", "geluid/", "vervallen/"
 _CHUNK = 1 << 20  # bytes
 
-#: A consult in one of these has sound in its store; that of a recording that is going on is still on its way.
-_STORED = policy.WITH_SOURCE - {Status.RECORDING, Status.PAUSED}
-
 DOING_TABLES, DOING_SOUND = N_("Gegevens"), N_("Geluid")
 
 #: Told how far it is: what is being done, how much of it is done, how much it is.
@@ -143,7 +140,7 @@ def back_up(
                     sizes = [_put_sound(file, blobs, consult_id, name) for name in blobs.names(consult_id)]
                     saved = [size for size in sizes if size is not None]
                     sounds, sound_bytes = sounds + len(saved), sound_bytes + sum(saved)
-                    if not saved and status in _STORED:
+                    if not saved and status in policy.STORED:
                         silent.add(consult_id)
                 progress(DOING_SOUND, len(sounding), len(sounding))
                 end(file)
@@ -271,7 +268,7 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
             else:
                 sizes[place] = size
             progress(DOING_SOUND, len(sizes), len(sizes))
-    stored = {one for one, status in statuses.items() if status in _STORED and (one, KeyPurpose.SOURCE) in held}
+    stored = {one for one, status in statuses.items() if status in policy.STORED and (one, KeyPurpose.SOURCE) in held}
     return Done(
         contents=contents,
         sounds=len(sizes),
@@ -330,7 +327,7 @@ def restore(
         tx.execute(update(tables.installation).values(marked_at=func.now()))
         sounding = _sounding(tx)
         sizes = _bring_sound(entries, blobs, set(sounding), progress)
-        stored = {consult_id for consult_id, status in sounding.items() if status in _STORED}
+        stored = {consult_id for consult_id, status in sounding.items() if status in policy.STORED}
         for consult_id in erased:
             append_log(tx, system_event(actor, Action.ERASED, consult_id, "na de reservekopie"))
         unfinished = sorted(tx.scalars(_RECORD_AGAIN))

@@ -422,7 +422,7 @@ class PostgresStore:
     def expected_sound(self) -> list[UUID]:
         """Some consults whose sound must be in its store, newest first."""
         consult, keys = tables.consult, tables.data_key
-        stored = [status.value for status in policy.WITH_SOURCE if status not in (Status.RECORDING, Status.PAUSED)]
+        stored = [status.value for status in policy.STORED]
         query = select(consult.c.id).join(keys, keys.c.consult_id == consult.c.id)
         query = query.where(keys.c.purpose == KeyPurpose.SOURCE.value, consult.c.status.in_(stored))
         with self._begin() as tx:

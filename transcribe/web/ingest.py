@@ -24,11 +24,12 @@ from fastapi.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from consent import ConsentMissing
+from transcribe import policy
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.consult import Consult, Status
 from transcribe.errors import N_, Conflict, DiskFull, Erased, InvalidInput, StoreUnavailable, TranscribeError
 from transcribe.policy import RIGHTS
-from transcribe.recorder import FINISHED, OVER, RUNNING, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
+from transcribe.recorder import FINISHED, RUNNING, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.views import LAYOUT_SPEAKERS, Layout, consult_view
@@ -344,7 +345,7 @@ class Stream:
                 continue  # what is said now is kept all the same
             if self._ending:
                 await anyio.sleep_forever()  # by this very connection
-            if consult.status in OVER:
+            if consult.status in policy.OVER:
                 raise Destroyed
             if consult.status not in RUNNING:
                 raise AlreadyStopped
@@ -366,7 +367,7 @@ class Stream:
                 if consult.status in FINISHED:
                     await self._stored(_frames(consult))
                     return
-                if consult.status in OVER:
+                if consult.status in policy.OVER:
                     problem = Destroyed()
         code, close = _kind(problem)
         await self._last_word(close, error=self._explain(problem), code=code)
