@@ -110,9 +110,7 @@ class PostgresPreferences:
         words = self._hashed("\0".join((self._practice, owner, said, written)))
         consult = self._hashed(str(consult_id))
         with self._begin() as tx:
-            new = upsert(glimpse).values(words=words, consult=consult).on_conflict_do_nothing()
-            if tx.scalar(new.returning(glimpse.c.words)) is not None:
-                return
+            tx.execute(upsert(glimpse).values(words=words, consult=consult).on_conflict_do_nothing())
             other = and_(glimpse.c.words == words, glimpse.c.consult != consult)
             if tx.scalar(update(glimpse).where(other).values(consult=consult).returning(glimpse.c.words)) is None:
                 return
