@@ -26,6 +26,10 @@ SPOKEN: dict[str, tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]]
         ("H Bent u benauwd?", "P Met lopen wel. In rust niet."), "S", ("Benauwd: Met lopen wel. In rust niet.",), (),
     ),
     "a topic for a question": (("H En de enkels?", "P Dik, allebei."), "S", ("Enkels: Dik, allebei.",), ()),
+    "a misheard offer is no topic": (
+        ("H Waarmaak u helpen?", "P Sinds vijf dagen keelpijn en hoesten."),
+        "S", ("Sinds 5 dagen keelpijn en hoesten.",), ("Waarmaak", "helpen"),
+    ),
     "first a sound": (
         ("H Vergeet u hem wel eens?", "P Nou. Een keer of twee per week."),
         "S", ("Vergeet hem: ca 2x per week.",), (),

@@ -180,7 +180,7 @@ def _leans(answer: str, asked: list[Sentence], names: list[str], everything: str
     """An answer that means nothing without its question: "Met lopen wel.", "Die moest ze vier weken." """
     if not asked or not names or any(_mentions(name, everything) for name in names):
         return False
-    topic = len(words(asked[-1].text)) <= 4
+    topic = len(words(asked[-1].text)) <= 4 and any_of(CONTENT, names[-1])
     return topic or cue("answer", "leans", answer) is not None
 
 
