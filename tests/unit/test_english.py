@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
@@ -310,6 +310,20 @@ def test_no_word_and_no_number_comes_from_nowhere(transcript: Transcript) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(transcripts)
+@example(
+    Transcript(
+        utterances=(
+            Utterance(
+                speaker=Speaker.HUISARTS,
+                text="I've had this pain for three weeks. Five hundred, no, two hundred and fifty milligrams.",
+                start_s=0.0,
+                end_s=1.0,
+            ),
+            Utterance(speaker=Speaker.HUISARTS, text="no no no", start_s=0.0, end_s=1.0),
+        ),
+        language=ENGLISH,
+    )
+)
 def test_nothing_said_disappears_without_a_word(transcript: Transcript) -> None:
     note = ExtractiveDrafter().draft(transcript)
     used = {i for line in note.lines() for i in line.evidence} | {item.utterance for item in note.dropped}

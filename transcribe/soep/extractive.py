@@ -76,8 +76,8 @@ def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[
         if utterance.suspicion is not None:
             reasons[index] = SUSPICIONS[utterance.suspicion]
     for item in left:
-        if item.always or not used & set(item.evidence):
-            for index in item.evidence:
+        for index in item.evidence:
+            if item.always or index not in used:
                 reasons.setdefault(index, item.reason)
     return tuple(Dropped(utterance=index, reason=reasons[index]) for index in sorted(reasons))
 
