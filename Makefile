@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test test-fast check fix docs screenshots bench bench-soep bench-english bench-queue chaos constraints clean system-packages
+.PHONY: help env demo test test-fast check fix docs screenshots bench bench-soep bench-english bench-live bench-queue chaos constraints clean system-packages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -68,6 +68,10 @@ bench-soep: .venv/.ready-dev ## measure the draft and the check on the open benc
 bench-english: .venv/.ready-dev ## measure: English headers and drafts; DATA=folder with mts-dialog/ and aci-bench/
 	@test -d "$(DATA)" || { echo "Set DATA to a folder with mts-dialog/ and aci-bench/ (benchmarks/english/README.md)"; exit 1; }
 	$(BIN)/python -m benchmarks.english.bench --data $(DATA)
+
+bench-live: .venv/.ready-dev ## measure: from the last word to the draft, and how many microphones one process takes
+	$(BIN)/python scripts/bench_live.py $(ARGS)
+	$(BIN)/python scripts/live_bench.py --streams 500 --seconds 20
 
 bench-queue: .venv/.ready-dev ## measure: the queue by itself, three times 10,000 consults
 	$(BIN)/python scripts/bench_queue.py

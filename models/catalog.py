@@ -52,6 +52,7 @@ class Entry:
     repo: str  # "owner/name" on the model hub; empty: ships with this package
     revision: str = ""  # empty: recorded when pulled
     pack_s: float = 28.0  # speech is packed to windows of so many seconds; 0: each stretch alone
+    hints: bool = True  # takes words that may occur (the practice's own list)
     sha256: Mapping[str, str] = field(default_factory=dict)  # empty: recorded when pulled or added
 
 
@@ -66,6 +67,7 @@ class Installed:
     licence: str
     revision: str
     pack_s: float
+    hints: bool
     sha256: Mapping[str, str]  # of every file; what ``verify`` compares with
 
     @property
@@ -214,6 +216,7 @@ def read_record(path: Path) -> Installed:
             licence=str(said["licence"]),
             revision=str(said["revision"]),
             pack_s=float(said["pack_s"]),
+            hints=bool(said.get("hints", True)),
             sha256={str(name): str(digest) for name, digest in said["sha256"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -231,6 +234,7 @@ def _write_record(model: Installed, path: Path) -> None:
             ("licence", model.licence),
             ("revision", model.revision),
             ("pack_s", model.pack_s),
+            ("hints", model.hints),
         )
     ]
     rows += ["\n[sha256]\n", *(f"{json.dumps(name)} = {json.dumps(digest)}\n" for name, digest in model.sha256.items())]
@@ -246,6 +250,7 @@ def _from_entry(known: Entry, path: Path, sha256: Mapping[str, str]) -> Installe
         licence=known.licence,
         revision=known.revision,
         pack_s=known.pack_s,
+        hints=known.hints,
         sha256=known.sha256 or sha256,
     )
 
@@ -253,7 +258,15 @@ def _from_entry(known: Entry, path: Path, sha256: Mapping[str, str]) -> Installe
 def _own(name: str, path: Path) -> Installed:
     """A model the manifest does not know; the manager who adds it knows what it is."""
     return Installed(
-        name=name, path=path, demo_only=False, language="", licence="onbekend", revision="", pack_s=28.0, sha256={}
+        name=name,
+        path=path,
+        demo_only=False,
+        language="",
+        licence="onbekend",
+        revision="",
+        pack_s=28.0,
+        hints=True,
+        sha256={},
     )
 
 
@@ -292,7 +305,7 @@ def _finish(base: Installed, part: Path, folder: Path, expected: Mapping[str, st
     }
     demo_only = base.demo_only or found["model.bin"] in demo_weights
     target = folder / base.name
-    _write_record(replace(base, demo_only=demo_only, sha256=found), part)
+    _write_record(replace(base, demo_only=demo_only, hints=base.hints and not demo_only, sha256=found), part)
     for other in part.iterdir():
         if other.name not in (*FILES, RECORD):
             shutil.rmtree(other) if other.is_dir() else other.unlink()

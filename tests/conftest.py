@@ -18,7 +18,7 @@ from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.migrate import migrate
 
 # the machine that runs the tests may be busy: slowness is no failure of a property
-# the same examples each time: a change that is not to blame must not be stopped. `HYPOTHESIS_PROFILE=wild` looks further
+# the same examples each time: a change that is not to blame must not be stopped. HYPOTHESIS_PROFILE=wild looks further
 settings.register_profile("transcribe", deadline=None, derandomize=True)
 settings.register_profile("wild", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "transcribe"))

@@ -21,9 +21,9 @@ from fastapi import FastAPI
 
 from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status
+from transcribe.consult import LIVE, Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status
 from transcribe.ports import Spool
-from transcribe.recorder import LIVE, Recorder
+from transcribe.recorder import Recorder
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
 from transcribe.web.access import Access

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from transcribe import logs
-from transcribe.backup_cli import BlobStore, DatabaseUrl, DataDir, OsUser, add_commands
+from transcribe import backup_cli, logs, record_cli
+from transcribe.backup_cli import BlobStore, DatabaseUrl, DataDir, OsUser
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 
@@ -557,7 +557,8 @@ def eval_audio(
             raise typer.Exit(EXIT_FAILED)
 
 
-add_commands(cli, friendly, out)
+backup_cli.add_commands(cli, friendly, out)
+record_cli.add_commands(cli, friendly, out, translated)
 
 
 def main() -> None:

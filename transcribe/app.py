@@ -15,7 +15,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from transcribe import policy
@@ -23,8 +25,9 @@ from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
+from transcribe.follower import Follower
 from transcribe.keeper import Keeper
-from transcribe.ports import Drafter, Preferences, Transcriber
+from transcribe.ports import Drafter, Listening, Preferences, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
@@ -53,6 +56,7 @@ class WhenNeeded:
     def __init__(self, make: Callable[[], Transcriber]) -> None:
         self._make = make
         self._made: Transcriber | None = None
+        self._lock = Lock()
 
     def transcribe(
         self,
@@ -61,12 +65,24 @@ class WhenNeeded:
         *,
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
+        hints: Sequence[str] = (),
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
-        if self._made is None:
-            self._made = self._make()
-        return self._made.transcribe(pcm, speakers, missing=missing, heard=heard, keep=keep, progress=progress)
+        return self._transcriber().transcribe(
+            pcm, speakers, missing=missing, heard=heard, hints=hints, keep=keep, progress=progress
+        )
+
+    def listen(
+        self, speakers: Sequence[Speaker], *, heard: Sequence[HeardWindow] = (), hints: Sequence[str] = ()
+    ) -> Listening:
+        return self._transcriber().listen(speakers, heard=heard, hints=hints)
+
+    def _transcriber(self) -> Transcriber:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +95,7 @@ class Service:
     workflow: Workflow
     recorder: Recorder
     steps: Steps
+    follower: Follower | None  # None: no model
     keeper: Keeper
     preferences: Preferences
     model: Installed | None
@@ -119,11 +136,11 @@ def make_transcriber(model: Installed, *, language: str = "nl", device: str = "a
     """The speech path on one model."""
     no_network()
 
-    from transcribe.asr.transcribe import SpeechTranscriber
+    from transcribe.asr.transcribe import InTurn, SpeechTranscriber
     from transcribe.asr.whisper import WhisperRecogniser
     from transcribe.audio.vad import SileroDetector
 
-    recogniser = WhisperRecogniser(model.path, name=model.label, device=device)
+    recogniser = InTurn(WhisperRecogniser(model.path, name=model.label, device=device, hints=model.hints))
     return SpeechTranscriber(SileroDetector(), recogniser, language=language, pack_s=model.pack_s)
 
 
@@ -147,12 +164,16 @@ class DrafterWhenNeeded:
         return self._made
 
 
-def make_drafter(settings: Settings) -> Drafter:
-    """Raises ``SetupProblem`` for a server that is not on the allow-list, or a model that is not there."""
+def extractive() -> Drafter:
     from transcribe.soep.extractive import ExtractiveDrafter
 
+    return ExtractiveDrafter()
+
+
+def make_drafter(settings: Settings) -> Drafter:
+    """Raises ``SetupProblem`` for a server that is not on the allow-list, or a model that is not there."""
     if settings.drafter == "extractief":
-        return ExtractiveDrafter()
+        return extractive()
     from transcribe.soep.language_model import LanguageModel, ModelDrafter, Unsupported
 
     model: LanguageModel
@@ -216,7 +237,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         preferences = stack.enter_context(PostgresPreferences(url, settings.practice, hashed=master_key.fingerprint))
         mark_mode(settings)
         model = choose_model(settings)
-        place = open_blobs(settings.blob_store, settings.data_dir / "audio")
+        place = open_blobs(settings.blob_store, settings.data_dir / "audio", known=store.has_place())
         blobs = MarkedBlobs(place, store)
         audio = SealedAudioStore(blobs)
         spool = FileSpool(settings.data_dir / "spool")
@@ -225,6 +246,24 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
         def space() -> Space:
             return disk.space(settings.data_dir)
+
+        transcriber = (
+            None
+            if model is None
+            else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device))
+        )
+        steps = Steps(
+            store=store,
+            audio=audio,
+            decoder=decoder,
+            transcriber=transcriber,
+            drafter=DrafterWhenNeeded(lambda: make_drafter(settings)),
+            writer=writer,
+            preferences=preferences,
+            max_minutes=settings.max_minutes,
+        )
+        # the rules are quick enough to write the note anew every few seconds, whatever writes it in the end
+        growing = partial(steps.growing, DrafterWhenNeeded(extractive))
 
         yield Service(
             settings=settings,
@@ -252,18 +291,10 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 min_free_percent=settings.min_free_percent,
                 max_minutes=settings.max_minutes,
             ),
-            steps=Steps(
-                store=store,
-                audio=audio,
-                decoder=decoder,
-                transcriber=None
-                if model is None
-                else WhenNeeded(lambda: make_transcriber(model, language=settings.language, device=settings.device)),
-                drafter=DrafterWhenNeeded(lambda: make_drafter(settings)),
-                writer=writer,
-                preferences=preferences,
-                max_minutes=settings.max_minutes,
-            ),
+            steps=steps,
+            follower=None
+            if transcriber is None
+            else Follower(store=store, spool=spool, transcriber=transcriber, draft=growing, hints=steps.hints),
             keeper=Keeper(
                 store=store,
                 audio=audio,
@@ -276,7 +307,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
             preferences=preferences,
             model=model,
             space=space,
-            ask_sound=blobs.check,
+            # a store may answer and take nothing; a folder is tried by the web, see make_web
+            ask_sound=blobs.try_write if "://" in settings.blob_store else blobs.check,
             revive=server.revive if server else lambda: None,
         )
 
@@ -304,6 +336,7 @@ def run_worker(settings: Settings, lane: Lane, *, ready: Callable[[], None] = la
                 device=device_of(settings),
                 model=service.model.name if service.model else "",
                 tend=tend,
+                follow=service.follower.run if service.follower and lane is Lane.LIVE else lambda _: None,
                 patience=Patience(stale_s=settings.stale_s),
             ).run(ready=ready)
     except StoreUnavailable:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 from typer.core import TyperGroup
@@ -98,9 +99,9 @@ def add_commands(
             _complain(
                 done,
                 _(
-                    "Van {what} is het geluid niet gevonden; het staat niet in de reservekopie. Controleer of de "
-                    "schijf met het geluid is aangesloten en of --blob-store klopt, en maak dan een nieuwe "
-                    "reservekopie."
+                    "Van {what} is het geluid weg; het staat niet in de reservekopie: {which}. De plaats van het "
+                    "geluid is de goede. Zoek deze opnamen in een eerdere reservekopie (transcribe backup verify); is "
+                    "er niets meer te halen, verwijder dan het consult op zijn pagina (/consult/NUMMER)."
                 ),
             )
 
@@ -123,7 +124,10 @@ def add_commands(
             )
             _complain(
                 done,
-                _("Van {what} staat het geluid niet in deze reservekopie: het was er niet toen zij werd gemaakt."),
+                _(
+                    "Van {what} staat het geluid niet in deze reservekopie, want het was er niet toen zij werd "
+                    "gemaakt: {which}. Zoek deze opnamen in een eerdere reservekopie."
+                ),
             )
 
     @cli.command("restore", help=_("Zet een reservekopie terug in een lege gegevensmap of een lege database."))
@@ -162,8 +166,8 @@ def add_commands(
                 erased = _("Na de reservekopie gewist en dus weer gewist: {what}.")
                 out().print(erased.format(what=_consults(done.erased)))
             if done.soundless:
-                soundless = _("Van {what} stond het geluid niet in de reservekopie; het is er dus niet.")
-                out().print(soundless.format(what=_consults(done.soundless)))
+                soundless = _("Van {what} stond het geluid niet in de reservekopie; het is er dus niet: {which}.")
+                out().print(_named(soundless, done.soundless))
             if done.unfinished:
                 unfinished = _(
                     "Van een opname die nog liep staat geen geluid in de reservekopie: {what}. Neem opnieuw op."
@@ -335,7 +339,11 @@ def _say(console: Console, sentence: str, done: Done, size: int, began: float) -
 def _complain(done: Done, sentence: str) -> None:
     """Whoever made it from a timetable sees only the exit code."""
     if done.soundless:
-        raise BackupProblem(problem=sentence.format(what=_consults(done.soundless)))
+        raise BackupProblem(problem=_named(sentence, done.soundless))
+
+
+def _named(sentence: str, consults: Sequence[UUID]) -> str:
+    return sentence.format(what=_consults(len(consults)), which=", ".join(map(str, consults)))
 
 
 def _consults(count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from consent import Consent
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded
 from transcribe.errors import N_
-from transcribe.soep.note import Note
+from transcribe.soep.note import Checked, Note
 
 
 class Role(StrEnum):
@@ -91,6 +91,9 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
 }
 
+#: Before the name of a disk, in the row of a recording that is made live.
+LIVE = "live-"
+
 #: Reasons for which the worker leaves a consult alone until a person acts.
 STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED, Reason.SOUND_GONE})
 
@@ -117,6 +120,7 @@ class Job:
     consult_id: UUID
     lane: Lane
     practice: str = ""  # turns are taken fairly between practices
+    followed: bool = False  # it was transcribed while it was recorded: only the end is left, and somebody waits for it
     need: str = ""  # what the worker must have: "" anything, "gpu", or the name of a model
 
 
@@ -139,7 +143,8 @@ class Consult:
     reason: Reason | None = None
     #: who speaks on each channel of the recording; one entry: a mixed recording. Empty: no recording yet.
     channels: tuple[Speaker, ...] = ()
-    upload: str = ""  # name of the recording in the audio store; ours, never the user's file name
+    #: name of the recording in the audio store, ours, never the user's file name; of one that was made live: its disk
+    upload: str = ""
     audio_s: float | None = None  # length of the decoded recording
     missing_s: float = 0.0  # seconds that could not be decoded
     progress_s: float = 0.0  # how far the recogniser is
@@ -273,6 +278,38 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Typed:
+    """What one person typed in one editor of the page and did not save."""
+
+    by: str
+    editor: str  # the page's own name for it: a line, or the place of a new one
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typing:
+    """All of that, of one consult. No part of the note, and never copied."""
+
+    texts: tuple[Typed, ...] = ()
+
+    def typed(self, new: Typed) -> Typing:
+        """With that in the place of what was in its editor; an empty text clears it."""
+        others = tuple(one for one in self.texts if (one.by, one.editor) != (new.by, new.editor))
+        return Typing(texts=(*others, new) if new.text else others)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """What became of one draft. Nothing of a patient, and not which consult."""
+
+    day: date  # of the approval, UTC
+    practice: str
+    drafter: str  # name and version
+    model: str  # of the recogniser, with revision
+    checked: Checked
+
+
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """One decided change, applied whole or not at all: the new consult and whatever goes with it."""
 
@@ -285,6 +322,7 @@ class Change:
     delivery: Delivery | None = None
     destroy: tuple[Certificate, ...] = ()  # data keys to destroy, with their certificates
     decoded: Decoded | None = None  # the recording is there as PCM
+    ledger: LedgerEntry | None = None
     jobs: tuple[Job, ...] = ()  # to enqueue with it
     cancel_jobs: bool = False  # those of this consult that wait or run
     lease: Lease | None = None  # of the worker that decided this; None: a person did

@@ -10,16 +10,23 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from transcribe.errors import N_, TranscribeError
+from transcribe.errors import N_, SetupProblem, StoreUnavailable, TranscribeError
 from transcribe.settings import Settings
+
+if TYPE_CHECKING:
+    from transcribe.store.blobs import Blobs
 
 #: Below this share of free disk the spool is in danger (a warning); the same limit as for recording.
 LOW_DISK = 0.05
+#: Of a database that is asked what it is.
+ANSWER_S = 10.0
 
 
 class Level(StrEnum):
@@ -136,16 +143,16 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
     from transcribe.app import embedded_server
-    from transcribe.store.database import database_url
     from transcribe.store.folders import make_data_dir
+    from transcribe.store.impatient import impatient_engine
 
     part = "database"
     if settings.database_url:
-        engine = create_engine(database_url(settings.database_url), hide_parameters=True)
+        engine = impatient_engine(settings.database_url, silence_s=ANSWER_S)
         try:
             with engine.connect() as connection:
                 version = int(connection.execute(text("show server_version_num")).scalar_one()) // 10000
@@ -170,7 +177,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         make_data_dir(settings.data_dir)
         with embedded_server(settings) as server:
-            engine = create_engine(server.url, hide_parameters=True)
+            engine = impatient_engine(server.url, silence_s=ANSWER_S)
             with engine.connect() as connection:
                 version_text = connection.execute(text("show server_version")).scalar_one()
             engine.dispose()
@@ -188,6 +195,7 @@ def _sound(settings: Settings) -> Iterator[Finding]:
     probe, content = uuid4(), secrets.token_bytes(100_000)
     try:
         blobs = open_blobs(settings.blob_store, make_data_dir(settings.data_dir) / "audio", check=True)
+        checked = _check_mark(settings, blobs)
         try:
             with blobs.write(probe, "probe") as target:
                 target.write(content)
@@ -203,9 +211,33 @@ def _sound(settings: Settings) -> Iterator[Finding]:
         level=Level.GOOD if same else Level.WRONG,
         part=part,
         found=f"{settings.blob_store or 'in de gegevensmap'}: schrijven, teruglezen en wissen "
-        f"{'lukt' if same else 'geeft iets anders terug dan er is geschreven'}",
+        f"{'lukt' if same else 'geeft iets anders terug dan er is geschreven'}"
+        f"{'' if checked else '; of dit de plaats van deze installatie is, blijkt pas als de dienst loopt'}",
         advice="" if same else "Gebruik een andere opslag; deze is niet te vertrouwen.",
     )
+
+
+def _check_mark(settings: Settings, blobs: Blobs) -> bool:
+    """Before anything is written: an unmounted share is an empty folder that takes files too. Raises ``NotOurPlace``.
+
+    False when nobody can tell, without a database that is running and is ours.
+    """
+    from transcribe.store.embedded import EmbeddedPostgres
+    from transcribe.store.keys import load_master_key
+    from transcribe.store.marked import MarkedBlobs
+    from transcribe.store.migrate import is_current
+    from transcribe.store.postgres import PostgresStore
+
+    try:
+        url = settings.database_url or EmbeddedPostgres(settings.data_dir).running()
+        if url is None or not is_current(url):
+            return False
+        store = PostgresStore(url, load_master_key(settings, make=False))
+    except (SetupProblem, StoreUnavailable):
+        return False  # told by the checks before this one
+    with closing(store):
+        MarkedBlobs(blobs, store).check()
+    return True
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -31,8 +31,8 @@ PROBLEM_TEXT: dict[Problem, str] = {
     Problem.NO_WORKER: N_("Er wacht werk waar geen verwerker voor is. Start er een (transcribe serve)."),
     Problem.NO_MODEL: N_("Er wacht werk en geen verwerker heeft een spraakmodel (transcribe models list)."),
     Problem.SOUND_STORE: N_(
-        "De opslag van het geluid is niet bereikbaar of niet te beschrijven: opnamen worden niet afgerond. Controleer "
-        "die en het netwerk."
+        "De opslag van het geluid is niet bereikbaar, niet te beschrijven of niet die van deze installatie: opnamen "
+        "worden niet afgerond. Controleer of de schijf is gekoppeld, of --blob-store klopt, en het netwerk."
     ),
     Problem.DISK_LOW: N_("De schijf is bijna vol: er begint geen nieuwe opname. Maak ruimte vrij."),
     Problem.DISK_WRITE: N_(

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from transcribe import policy
 from transcribe.consult import Action, Certificate, KeyPurpose, Status
-from transcribe.errors import Conflict, TranscribeError
+from transcribe.errors import StoreUnavailable, TranscribeError
 from transcribe.ports import AudioStore, Spool, Store
 from transcribe.writer import SYSTEM, Writer
 
@@ -34,7 +34,7 @@ OFF = timedelta(days=1)
 
 
 class Keeper:
-    """``forget_keys`` takes destroyed keys out of the copies and returns the certificates of those that are in none;
+    """``forget_keys`` brings the copies of the keys up to date, and returns the certificates of keys that are in none;
     ``scrub`` takes them out of the database's own files.
     """
 
@@ -78,14 +78,15 @@ class Keeper:
 
         Not while the clock may be wrong: one that jumps weeks ahead would erase everything that waits for a doctor.
         """
-        self._store.tended(off=OFF, warned=policy.WARNED_BEFORE)
-        if self._clock_was_set():
-            return 0
+        self._store.tended(off=OFF)
+        clock_was_set = self._clock_was_set()
         statuses = tuple(policy.UNVERIFIED)
         now = self._writer.clock()
         # people are warned first, and for three days, whatever any clock said before
         quiet = policy.untouched(self._unverified_days)
         self._store.notice(statuses, now, untouched=quiet, warned=policy.WARNED_BEFORE)
+        if clock_was_set:
+            return 0
         return sum(self._expire(one) for one in self._store.expired(statuses, now))
 
     def _clock_was_set(self) -> bool:
@@ -98,10 +99,10 @@ class Keeper:
         return elapsed_s < self._trusted_from_s
 
     def _expire(self, consult_id: UUID) -> bool:
-        consult = self._store.consult(consult_id)
-        if consult.expires_at is None or consult.status not in policy.UNVERIFIED:
-            return False  # somebody was at it just now
         try:
+            consult = self._store.consult(consult_id)
+            if consult.expires_at is None or consult.status not in policy.UNVERIFIED:
+                return False  # somebody was at it just now
             self._writer.apply(
                 SYSTEM,
                 consult,
@@ -110,12 +111,16 @@ class Keeper:
                 reason=None,
                 destroy=self._writer.certificates(consult_id, EXPIRED, KeyPurpose),
             )
-        except Conflict:
-            return False  # somebody is at it after all
+        except StoreUnavailable:
+            raise
+        except TranscribeError as problem:  # somebody is at it after all, or it can't be read
+            log.warning("consult %s: not expired (%s)", consult_id, type(problem).__name__)
+            return False
         return True
 
     def clear(self) -> int:
         """Complete the certificates of destroyed keys. Returns how many."""
+        self._forget_keys(())  # copies on a disk that is back
         cleared = waiting = 0
         # by the thousand, past those that wait for a copy that is out of reach
         while proofs := self._store.uncleared(skip=waiting):
@@ -148,13 +153,17 @@ class Keeper:
 
     def requeue(self) -> int:
         """A job for every consult that wants one and has none. Returns how many."""
-        found = self._store.idle()
-        for consult_id in found:
-            try:
-                self._writer.again(self._store.consult(consult_id))
-            except Conflict:
-                continue
-        return len(found)
+        return sum(self._again(one) for one in self._store.idle())
+
+    def _again(self, consult_id: UUID) -> bool:
+        try:
+            self._writer.again(self._store.consult(consult_id))
+        except StoreUnavailable:
+            raise
+        except TranscribeError as problem:
+            log.warning("consult %s: no job made (%s)", consult_id, type(problem).__name__)
+            return False
+        return True
 
     def prune(self) -> int:
         return self._store.prune(jobs_before=self._writer.clock() - self._keep_jobs)

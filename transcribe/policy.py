@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from transcribe.consult import (
+    LIVE,
     STOPPING,
     TRANSITIONS,
     Actor,
@@ -55,10 +56,10 @@ RIGHTS: dict[Role, Rights] = {
 WITH_NOTE = frozenset({Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 #: Statuses in which the recording must be there, or is on its way.
 WITH_SOURCE = frozenset({Status.RECORDING, Status.PAUSED, Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED})
-
-
-#: Statuses in which it is stored: that of a recording that is made is still in the spool.
-STORED = WITH_SOURCE - {Status.RECORDING, Status.PAUSED}
+#: Statuses in which it is being made: it is in the spool.
+RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
+#: Statuses in which it is stored.
+STORED = WITH_SOURCE - RUNNING
 #: Statuses that end a consult.
 OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 
@@ -96,6 +97,7 @@ def job_for(consult: Consult, need: str) -> Job | None:
         consult_id=consult.id,
         lane=consult.lane,
         practice=consult.practice,
+        followed=stage is Stage.TRANSCRIBE and consult.upload.startswith(LIVE),
         need=need if stage is Stage.TRANSCRIBE else "",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
@@ -25,11 +25,14 @@ from transcribe.consult import (
     Delivery,
     KeyPurpose,
     Lease,
+    LedgerEntry,
     Part,
     PartSize,
     Search,
     Stage,
     Status,
+    Typed,
+    Typing,
 )
 from transcribe.soep.note import Note
 from transcribe.soep.style import Rule, Style
@@ -84,8 +87,11 @@ class Store(Protocol):
         """None before there is one. Raises ``Erased`` when its key was destroyed."""
         ...
 
-    def note(self, consult_id: UUID) -> tuple[int, Note] | None:
-        """The newest version (1, 2, ...) and its number. Raises ``Erased`` when its key was destroyed."""
+    def note(self, consult_id: UUID, version: int | None = None) -> tuple[int, Note] | None:
+        """The newest version (1, 2, ...) or the one named, and its number; None when there is none.
+
+        Raises ``Erased`` when its key was destroyed.
+        """
         ...
 
     def approval(self, consult_id: UUID) -> Approval | None:
@@ -95,6 +101,21 @@ class Store(Protocol):
     def deliveries(self, consult_id: UUID) -> list[Delivery]: ...
 
     def certificates(self, consult_id: UUID) -> list[Certificate]: ...
+
+    def typing(self, consult_id: UUID) -> Typing:
+        """Nothing when its key was destroyed."""
+        ...
+
+    def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
+        """In the place of what was typed in that editor; no new version, no audit row. Sealed as the note is.
+
+        Raises ``NotFound``, ``Erased``.
+        """
+        ...
+
+    def ledger(self, since: date) -> list[LedgerEntry]:
+        """Of drafts that were signed on that day or later, in that order."""
+        ...
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
         """The newest ``limit`` rows of the access log, oldest of them first; of one consult when named."""
@@ -108,15 +129,20 @@ class Store(Protocol):
         """How far the recogniser is; no new version, no audit row. Raises ``LeaseLost``."""
         ...
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow, lease: Lease) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
         """A piece of finished work, sealed with the SOURCE key, so that a later attempt goes on from there.
 
-        Raises ``LeaseLost``; ``Erased`` when the key was destroyed.
+        Without a ``lease``: work on a recording that is being made. Raises ``LeaseLost``; ``Conflict`` when the
+        recording is not being made any more; ``Erased`` when the key was destroyed.
         """
         ...
 
     def kept(self, consult_id: UUID) -> Kept:
         """What is finished of the transcription. It goes with the transcript, or with the SOURCE key."""
+        ...
+
+    def growing(self, consult_id: UUID) -> Growing | None:
+        """What there is of the note while the recording is made; None before there is any, and when it is done."""
         ...
 
     def idle(self) -> list[UUID]:
@@ -136,9 +162,11 @@ class Store(Protocol):
         """
         ...
 
-    def tended(self, *, off: timedelta, warned: timedelta) -> None:
+    def tended(self, *, off: timedelta) -> None:
         """Somebody looks after the consults. When nobody did for longer than ``off``, by the clock of the store, nobody
-        could see the warnings either: those with no more than ``warned`` left are taken back, to be given anew.
+        could see the warnings either: that time does not count, and every consult expires so much later. What ran out
+        since somebody was here runs out now: no date that people see lies in the past. The first time of all nobody
+        knows how long it was: all warnings are taken back, to be given anew.
         """
         ...
 
@@ -171,6 +199,14 @@ class Kept:
 
     decoded: Decoded | None = None  # the PCM is there
     windows: tuple[HeardWindow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growing:
+    """The draft of what was said so far, and its source (without the times of words)."""
+
+    note: Note
+    transcript: Transcript
 
 
 class Recording(Protocol):
@@ -219,9 +255,26 @@ class Spool(Protocol):
         """Fine when there is none. A writer that has it open finds it gone."""
         ...
 
+    def follow(self, consult_id: UUID, key: bytes) -> Following | None:
+        """The right to be the one process that transcribes it while it grows. None when another one has it.
+
+        Raises ``NotFound``.
+        """
+        ...
+
     def consults(self) -> list[UUID]:
         """Those that have something here."""
         ...
+
+
+class Following(Protocol):
+    """A right that ends when it is closed, or with the process."""
+
+    def read(self) -> BinaryIO:
+        """As ``Spool.read``, without looking at all of it again."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class AudioStore(Protocol):
@@ -277,12 +330,29 @@ class Decoding(Protocol):
 
 
 class SpeechDetector(Protocol):
-    def speech(self, recording: Iterable[Samples]) -> list[Span]:
-        """Stretches with speech, in seconds from the first sample, in order, not overlapping.
+    def listen(self, *, live: bool = False) -> Ear:
+        """To one channel. ``live``: judge what there is at once; else how the sound is cut makes no difference."""
+        ...
 
-        ``recording``: consecutive pieces of one channel, so that length never costs memory. How it is cut makes no
-        difference.
-        """
+
+class Ear(Protocol):
+    """Where somebody speaks in one channel: seconds from the first sample, in order, not overlapping."""
+
+    @property
+    def open_s(self) -> float | None:
+        """Where the stretch begins that is still going on; None in a pause."""
+        ...
+
+    def more(self, samples: Samples) -> list[Span]:
+        """The stretches that turn out to have ended. Length never costs memory."""
+        ...
+
+    def end(self) -> list[Span]:
+        """Those that were left when the recording ended."""
+        ...
+
+    def cut(self, at_s: float) -> None:
+        """From here on no stretch begins before that moment; the one that is going on begins there."""
         ...
 
 
@@ -294,8 +364,8 @@ class Recogniser(Protocol):
         """With revision, for the transcript."""
         ...
 
-    def recognise(self, samples: Samples, *, language: str) -> list[HeardSegment]:
-        """At most 30 s of sound. Deterministic: the same sound gives the same text."""
+    def recognise(self, samples: Samples, *, language: str, hints: Sequence[str] = ()) -> list[HeardSegment]:
+        """At most 30 s of sound. Deterministic: the same sound gives the same text. ``hints``: words that may occur."""
         ...
 
 
@@ -307,16 +377,33 @@ class Transcriber(Protocol):
         *,
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
+        hints: Sequence[str] = (),
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         """The whole recording, ``speakers[i]`` on channel i. Raises ``NoSpeech`` when there is none.
 
-        ``heard``: windows of an earlier attempt, which are not recognised again if they fit (same model, same place);
-        ``keep`` gets each new one. ``progress`` gets the seconds done after each piece; whatever one of the two raises
-        ends the work (withdrawal, take-over).
+        ``heard``: windows of an earlier attempt, or from while it was recorded: those of the same model are not
+        recognised again. ``keep`` gets each new one. ``progress`` gets the seconds done after each piece; whatever one
+        of the two raises ends the work (withdrawal, take-over).
         """
         ...
+
+    def listen(
+        self, speakers: Sequence[Speaker], *, heard: Sequence[HeardWindow] = (), hints: Sequence[str] = ()
+    ) -> Listening:
+        """To a recording that is being made, from where ``heard`` ends."""
+        ...
+
+
+class Listening(Protocol):
+    """One recording that is being made. What was recognised is never recognised again, and never changes."""
+
+    def advance(self, pcm: Pcm, *, keep: Callable[[HeardWindow], None]) -> bool:
+        """A piece of work with all sound there is now; False when there is nothing to do until more comes."""
+        ...
+
+    def so_far(self) -> Transcript: ...
 
 
 class Drafter(Protocol):
@@ -361,6 +448,22 @@ class Preferences(Protocol):
 
     def noticed(self, owner: str, said: str, written: str, consult_id: UUID) -> None:
         """A doctor changed these words by hand; counted once for consecutive changes in one consult."""
+        ...
+
+    def own_words(self, owner: str) -> list[str]:
+        """Names and words that the recogniser should know, by alphabet; of the whole practice without a name."""
+        ...
+
+    def words(self, owner: str) -> list[str]:
+        """Those of one doctor, then those of the practice, each once: what the recogniser is given."""
+        ...
+
+    def add_word(self, owner: str, word: str) -> None:
+        """Fine when it is there."""
+        ...
+
+    def remove_word(self, owner: str, word: str) -> None:
+        """Fine when it is gone."""
         ...
 
     def codes(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
-from transcribe.consult import Action, Actor, Consult, KeyPurpose, Space, Status
+from transcribe.consult import LIVE, Action, Actor, Consult, KeyPurpose, Space, Status
 from transcribe.errors import (
     N_,
     Conflict,
@@ -37,23 +37,22 @@ from transcribe.errors import (
     Unreadable,
     WrongStatus,
 )
-from transcribe.ports import AudioStore, Recording, Spool, Store
+from transcribe.ports import AudioStore, Growing, Recording, Spool, Store
 from transcribe.reading import RandomReader
 from transcribe.workflow import Pcm16File
 from transcribe.writer import PCM, SYSTEM, Writer
 
 log = logging.getLogger(__name__)
 
-#: Before the name of a disk, in the row of a recording that is made live.
-LIVE = "live-"
-RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
 #: The recording is whole: nothing of it is in the spool alone.
 FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
-#: Everything of it is to be destroyed.
 #: A paused recording is somebody's choice: it is left alone for longer.
 PAUSED_IDLE = timedelta(hours=4)
-#: Sound is copied, and what can't be read is found, in pieces of this length.
+#: Sound is copied in pieces of the first length; what can't be read is found in pieces of the second.
+COPY_S = 10.0
 PIECE_S = 0.1
+#: Another program that records on this machine lets go within this time once it is paused.
+HAND_OVER_S = 5.0
 #: In the access log, of a pause: what is said in it stays outside the record, at the wish of who says it.
 ASIDE = "buiten verslag"
 
@@ -167,6 +166,7 @@ class Recorder:
         self._here = f"{LIVE}{spool.name}"
         self._lock = RLock()
         self._live: dict[UUID, Live] = {}
+        self._looked: set[tuple[bytes, UUID]] = set()
         self._elapsed = elapsed
         #: how much there was and what was done last, and since when it is no more than that
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
@@ -218,7 +218,7 @@ class Recorder:
     def _turn(self, actor: Actor, consult_id: UUID, to: Status, action: Action, detail: str) -> Consult:
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
-        policy.check_status(consult, RUNNING)
+        policy.check_status(consult, policy.RUNNING)
         if consult.status is to:
             return consult
         return self._writer.apply(actor, consult, action, status=to, detail=detail)
@@ -240,7 +240,8 @@ class Recorder:
         """To write sound. Raises ``ConsentMissing``, ``Conflict`` (also while it is being finished), ``Elsewhere``.
 
         An earlier writer in this process loses its right, unless ``turn`` says that this client wrote before and
-        another one does so now: ``TakenOver``. Who comes back by itself takes nothing from whoever went on.
+        another one does so now: ``TakenOver``. Who comes back by itself takes nothing from whoever went on. Without a
+        ``turn`` another program on this machine hands the recording over as well.
 
         Also while paused: what was said before the pause may still be under way. Who records does not record then.
         """
@@ -252,7 +253,7 @@ class Recorder:
             raise TakenOver
         self._end_live(consult_id, TakenOver())
         try:
-            recording = self._spool.open(consult_id, self._key(consult_id))
+            recording = self._mine(actor, consult_id, keep=bool(turn))
         except NotFound:
             self._check_running(consult_id)  # withdrawn or finished meanwhile
             raise Elsewhere from None
@@ -270,7 +271,7 @@ class Recorder:
         """The recording is whole: have it transcribed. Fine when it was finished already.
 
         Raises ``NothingRecorded`` (the consult then waits for a recording as before), ``Conflict`` while another
-        process writes it, ``Elsewhere``.
+        process writes it and does not hand it over, ``Elsewhere``.
         """
         policy.check_may_record(actor)
         return self._finish(actor, consult_id)
@@ -282,7 +283,7 @@ class Recorder:
         """
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
-        policy.check_status(consult, RUNNING)
+        policy.check_status(consult, policy.RUNNING)
         self._check_here(consult)
         try:
             file = self._spool.read(consult_id, self._key(consult_id))
@@ -298,6 +299,16 @@ class Recorder:
         """Raises ``NotFound``."""
         consult = self._store.consult(consult_id)
         return Progress(consult=consult, safe_s=self._size(consult_id) / _second(consult) if _second(consult) else 0.0)
+
+    def growing(self, actor: Actor, consult_id: UUID, looker: bytes) -> Growing | None:
+        """The note so far. ``looker``: that of one session is logged once. Raises ``WrongStatus`` after the end."""
+        policy.check_may_edit(actor)
+        policy.check_status(self._store.consult(consult_id), policy.RUNNING)
+        found = self._store.growing(consult_id)
+        if found is not None and (looker, consult_id) not in self._looked:
+            self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
+            self._looked.add((looker, consult_id))
+        return found
 
     def mark(self, consult: Consult, position: int, length: int) -> str:
         """SHA-256 of the ``length`` bytes of sound before ``position``; "" when they can't be read.
@@ -328,6 +339,7 @@ class Recorder:
         finished = 0
         here = self._spool.consults()
         self._seen = {consult_id: seen for consult_id, seen in self._seen.items() if consult_id in here}
+        self._looked = {look for look in self._looked if look[1] in here}
         for consult_id in here:
             try:
                 consult = self._store.consult(consult_id)
@@ -339,7 +351,7 @@ class Recorder:
                     self._spool.delete(consult_id)
                 elif consult.status is Status.CONSENTED:
                     self._remove_beginning(consult_id)
-                elif consult.status in RUNNING and self._quiet(consult) > (
+                elif consult.status in policy.RUNNING and self._quiet(consult) > (
                     paused if consult.status is Status.PAUSED else idle
                 ):
                     self._finish(SYSTEM, consult_id)
@@ -359,7 +371,7 @@ class Recorder:
         with closing(self._spool.open(consult_id, self._key(consult_id))) as recording:
             # asked while nobody can start it here
             consult = self._store.consult(consult_id)
-            if recording.position == 0 and not (consult.status in RUNNING and consult.upload == self._here):
+            if recording.position == 0 and not (consult.status in policy.RUNNING and consult.upload == self._here):
                 self._spool.delete(consult_id)
 
     def _quiet(self, consult: Consult) -> timedelta:
@@ -376,16 +388,16 @@ class Recorder:
 
     def _finish(self, actor: Actor, consult_id: UUID) -> Consult:
         consult = self._store.consult(consult_id)
-        if consult.status in RUNNING:
+        if consult.status in policy.RUNNING:
             self._check_here(consult)
             self._end_live(consult_id, Finishing())
             key = self._key(consult_id)
             try:
-                with closing(self._spool.open(consult_id, key)):  # from here on nobody adds anything
+                with closing(self._mine(actor, consult_id)):  # from here on nobody adds anything
                     consult = self._store_sound(actor, consult_id, key)
             except NotFound:
                 consult = self._store.consult(consult_id)  # finished or withdrawn meanwhile?
-                if consult.status in RUNNING:
+                if consult.status in policy.RUNNING:
                     raise Elsewhere from None
         policy.check_status(consult, FINISHED)
         self._spool.delete(consult_id)
@@ -393,7 +405,7 @@ class Recorder:
 
     def _store_sound(self, actor: Actor, consult_id: UUID, key: bytes) -> Consult:
         consult = self._store.consult(consult_id)
-        if consult.status not in RUNNING:
+        if consult.status not in policy.RUNNING:
             return consult
         channels = consult.channels
         copy = _Copy(second=_second(consult))
@@ -402,7 +414,7 @@ class Recorder:
             if size:
                 self._audio.write(consult_id, PCM, key, copy.pieces(file, size))
         duration_s = size / _second(consult)
-        while consult.status in RUNNING:
+        while consult.status in policy.RUNNING:
             try:
                 if not size:
                     self._writer.apply(
@@ -441,13 +453,39 @@ class Recorder:
     def _check_running(self, consult_id: UUID) -> None:
         consult = self._store.consult(consult_id)
         try:
-            policy.check_status(consult, RUNNING)
+            policy.check_status(consult, policy.RUNNING)
         except WrongStatus:
             if consult.status in policy.OVER:
                 self._spool.delete(consult_id)
             raise
         self._check_here(consult)
         require(self._store.consent(consult_id), Purpose.RECORDING)
+
+    def _mine(self, actor: Actor, consult_id: UUID, *, keep: bool = False) -> Recording:
+        """The right to write. Another program that has it lets go when it is paused, with all it heard on disk.
+
+        ``keep``: leave it to that program. Raises ``TakenOver`` then, ``Conflict`` when it does not let go.
+        """
+        key = self._key(consult_id)
+        try:
+            return self._spool.open(consult_id, key)
+        except Conflict:
+            if keep:
+                raise TakenOver from None
+            if actor == SYSTEM:
+                raise
+        before = self._store.consult(consult_id).status
+        self.pause(actor, consult_id)
+        until_s = time.monotonic() + HAND_OVER_S
+        while True:
+            try:
+                return self._spool.open(consult_id, key)
+            except Conflict:
+                if time.monotonic() > until_s:
+                    if before is Status.RECORDING:
+                        self.resume(actor, consult_id)
+                    raise
+            time.sleep(0.1)
 
     def _check_here(self, consult: Consult) -> None:
         """Raises ``Elsewhere`` for a recording on another disk, whatever a broken-off begin has left on this one."""
@@ -493,12 +531,22 @@ class _Copy:
         return sum(span.duration_s for span in self.missing)
 
     def pieces(self, file: BinaryIO, size: int) -> Iterator[bytes]:
-        step = int(self._second * PIECE_S)
+        step = int(self._second * COPY_S)
         for start in range(0, size, step):
-            length = min(step, size - start)
-            piece = _piece(file, start, length)
+            end = min(start + step, size)
+            whole = _piece(file, start, end - start)
+            if whole is None:
+                yield from self._around_damage(file, start, end)
+            else:
+                yield whole
+
+    def _around_damage(self, file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+        step = int(self._second * PIECE_S)
+        for at in range(start, end, step):
+            length = min(step, end - at)
+            piece = _piece(file, at, length)
             if piece is None:
-                self._lost(start, start + length)
+                self._lost(at, at + length)
             yield piece or bytes(length)
 
     def _lost(self, start: int, end: int) -> None:

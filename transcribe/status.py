@@ -220,7 +220,7 @@ def _facts(standing: Standing, _: Say) -> Iterator[tuple[str, str, bool | None]]
     if vitals.backup_s is not None:
         last = _("{age} geleden").format(age=_age(vitals.backup_s, _))
     yield _("laatste back-up"), last, False if standing.backup_due else None
-    yield _("verloren geluid"), f"{vitals.lost_s:.0f} s", vitals.lost_s == 0
+    yield _("verloren geluid"), f"{vitals.lost_s:.0f} s", Problem.LOST_SOUND not in found.problems
     if vitals.uncleared:
         yield _("wissen nog niet afgerond"), str(vitals.uncleared), None
 

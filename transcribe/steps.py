@@ -17,10 +17,10 @@ from uuid import UUID
 
 from consent import Purpose, require
 from transcribe import policy
-from transcribe.asr.transcript import Speaker
+from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
-from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound
+from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, Store, Transcriber
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
@@ -111,6 +111,16 @@ class Steps:
         if any(proof.purpose is KeyPurpose.SOURCE for proof in self._store.certificates(consult_id)):
             self._audio.delete(consult_id)
 
+    def growing(self, drafter: Drafter, consult_id: UUID, transcript: Transcript) -> Note:
+        """The draft so far of a consult that is going on."""
+        return self._styled(self._store.consult(consult_id), drafter.draft(transcript))
+
+    def hints(self, consult: Consult) -> list[str]:
+        """Words of the practice and the doctor that may be said."""
+        if self._preferences is None:
+            return []
+        return self._preferences.of(consult.practice).words(self._doctor(consult))
+
     def failed(self, consult_id: UUID, lease: Lease) -> None:
         """The worker could not go on: keep the status, say so, leave the recording where it is."""
         consult = self._store.consult(consult_id)
@@ -135,6 +145,7 @@ class Steps:
                     speakers,
                     missing=decoded.missing,
                     heard=kept.windows,
+                    hints=self.hints(consult),
                     keep=lambda window: self._store.keep(consult.id, window, lease),
                     progress=lambda done_s: self._progress(consult, done_s, lease, stop),
                 )
@@ -171,11 +182,11 @@ class Steps:
     def _decoded(
         self, consult: Consult, known: Decoded | None, key: bytes, lease: Lease, stop: Callable[[], bool]
     ) -> tuple[Decoded, BinaryIO]:
-        """Decoded once, and again when that is gone while the recording itself is there."""
+        """Decoded once, and again when that is gone or damaged while the recording itself is there."""
         if known is not None:
             try:
                 return known, self._audio.open(consult.id, PCM, key)
-            except NotFound:
+            except (NotFound, Unreadable):
                 if not consult.upload:
                     raise
         return self._decode(consult, key, lease, stop), self._audio.open(consult.id, PCM, key)
@@ -219,10 +230,13 @@ class Steps:
         if self._preferences is None:
             return note
         preferences = self._preferences.of(consult.practice)
+        return apply_style(note, preferences.style(), preferences.rules(self._doctor(consult)))
+
+    def _doctor(self, consult: Consult) -> str:
+        """Whose consult it is, as the access log names him; "" when nobody was at it."""
         people = [event for event in self._store.events(consult.id) if event.role is not Role.SYSTEEM]
         doctors = [event for event in people if policy.RIGHTS[event.role].approve] or people
-        rules = preferences.rules(doctors[-1].actor) if doctors else []
-        return apply_style(note, preferences.style(), rules)
+        return doctors[-1].actor if doctors else ""
 
     def _progress(self, consult: Consult, done_s: float, lease: Lease, stop: Callable[[], bool]) -> None:
         """Called by the transcriber after each piece: the place where a withdrawal ends the work."""

@@ -6,11 +6,12 @@ They meet the same contract tests as the real ones (``tests/contract``).
 from __future__ import annotations
 
 import io
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from secrets import token_bytes
 from threading import Event, RLock, Thread
@@ -20,6 +21,7 @@ from uuid import UUID, uuid4
 from consent import Consent
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utterance
+from transcribe.audio.microphone import Device, MicrophoneBusy, MicrophoneLost, Sound, chosen
 from transcribe.audio.pcm import RATE_HZ, Decoded, Pcm, Span
 from transcribe.consult import (
     Approval,
@@ -31,19 +33,24 @@ from transcribe.consult import (
     Job,
     KeyPurpose,
     Lease,
+    LedgerEntry,
     Part,
     PartSize,
+    Reason,
     Search,
     Space,
     Stage,
     Status,
+    Typed,
+    Typing,
 )
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
 from transcribe.policy import WITH_SOURCE
-from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Kept, Spool, Transcriber
+from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Growing, Kept, Spool, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.soep.own_words import alphabetical
 from transcribe.soep.style import Rule, Style
 from transcribe.steps import Interrupted, Steps
 from transcribe.vitals import Queue, Vitals
@@ -65,7 +72,9 @@ class _Consult:
     approvals: list[Approval] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
-    pieces: list[tuple[str, Decoded | HeardWindow]] = field(default_factory=list)  # with the upload they are of
+    #: with the upload they are of
+    typing: tuple[KeyPurpose, Typing] = (KeyPurpose.SOURCE, Typing())
+    pieces: list[tuple[str, Decoded | HeardWindow | Growing]] = field(default_factory=list)
 
     def copy(self) -> _Consult:
         return replace(
@@ -103,6 +112,7 @@ class MemoryStore:
         self._last_job = 0
         self._tended_at: datetime | None = None
         self._measured: list[tuple[float, float]] = []
+        self._ledger: list[LedgerEntry] = []
 
     def apply(self, change: Change) -> None:
         with self._lock:
@@ -139,6 +149,8 @@ class MemoryStore:
                 new.consult = replace(new.consult, patient_ref="")
             self._consults[consult.id] = new
             self._events.append(change.audit)
+            if change.ledger is not None:
+                self._ledger.append(change.ledger)
             if change.cancel_jobs:
                 for row in self._jobs_of(consult.id):
                     row.cancelled = True
@@ -158,10 +170,13 @@ class MemoryStore:
             found = self._found(consult_id)
             found.consult = replace(found.consult, progress_s=done_s)
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow, lease: Lease) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
         with self._lock:
-            self._fence(lease)
+            if lease is not None:
+                self._fence(lease)
             found = self._found(consult_id)
+            if lease is None and found.consult.status not in policy.RUNNING:
+                raise Conflict
             if KeyPurpose.SOURCE not in found.keys:
                 raise Erased
             _keep(found, piece)
@@ -176,6 +191,12 @@ class MemoryStore:
             decoded=decoded[-1] if decoded else None,
             windows=tuple(sorted(windows, key=lambda window: (window.channel, window.start_s))),
         )
+
+    def growing(self, consult_id: UUID) -> Growing | None:
+        with self._lock:
+            found = self._found(consult_id)
+            pieces = [piece for upload, piece in found.pieces if upload == found.consult.upload]
+        return next((piece for piece in pieces if isinstance(piece, Growing)), None)
 
     def idle(self) -> list[UUID]:
         with self._lock:
@@ -202,14 +223,19 @@ class MemoryStore:
                 kept.consult = replace(kept.consult, expires_at=late + warned)
         return len(quiet)
 
-    def tended(self, *, off: timedelta, warned: timedelta) -> None:
-        before, now = self._tended_at, self._clock()
-        self._tended_at = now
-        if before is None or now - before > off:
-            with self._lock:
-                for kept in self._consults.values():
-                    if kept.consult.expires_at is not None and kept.consult.expires_at < now + warned:
-                        kept.consult = replace(kept.consult, expires_at=None)
+    def tended(self, *, off: timedelta) -> None:
+        with self._lock:
+            last, now = self._tended_at, self._clock()
+            self._tended_at = now
+            for kept in self._consults.values():
+                moment = kept.consult.expires_at
+                if last is None:
+                    moment = None
+                elif moment is not None and now - last > off:
+                    moment = max(moment, last) + (now - last)
+                elif moment is not None and last < moment < now:
+                    moment = now
+                kept.consult = replace(kept.consult, expires_at=moment)
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
         now = min(now, self._clock())
@@ -242,7 +268,13 @@ class MemoryStore:
                 consults=Counter(consult.status for consult in consults),
                 stopped=Counter(consult.reason for consult in consults if consult.reason is not None),
                 recorded_s=sum(consult.audio_s or 0.0 for consult in consults if consult.status in WITH_SOURCE),
-                lost_s=sum(consult.lost_s for consult in consults if consult.status in WITH_SOURCE),
+                lost_s=sum(
+                    max(consult.audio_s or 0.0, consult.lost_s)
+                    if consult.reason is Reason.SOUND_GONE
+                    else consult.lost_s
+                    for consult in consults
+                    if consult.status in WITH_SOURCE
+                ),
                 audio_s=sum(audio_s for audio_s, _ in self._measured),
                 work_s=sum(work_s for _, work_s in self._measured),
                 uncleared=len(self.uncleared()),
@@ -345,14 +377,15 @@ class MemoryStore:
             self.data_key(consult_id, KeyPurpose.SOURCE)
             return None
 
-    def note(self, consult_id: UUID) -> tuple[int, Note] | None:
+    def note(self, consult_id: UUID, version: int | None = None) -> tuple[int, Note] | None:
         with self._lock:
             kept = self._found(consult_id)
-            if kept.notes:
-                note = kept.notes[-1][1]
+            number = len(kept.notes) if version is None else version
+            if 0 < number <= len(kept.notes):
+                note = kept.notes[number - 1][1]
                 if note is None:
                     raise Erased
-                return len(kept.notes), note
+                return number, note
             self.data_key(consult_id, KeyPurpose.SOURCE)
             return None
 
@@ -370,6 +403,23 @@ class MemoryStore:
         with self._lock:
             kept = self._consults.get(consult_id)
             return list(kept.certificates) if kept else []
+
+    def typing(self, consult_id: UUID) -> Typing:
+        with self._lock:
+            purpose, typing = self._found(consult_id).typing
+            return typing if purpose in self._found(consult_id).keys else Typing()
+
+    def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
+        with self._lock:
+            kept = self._found(consult_id)
+            if not kept.keys:
+                raise Erased
+            purpose = KeyPurpose.SOURCE if KeyPurpose.SOURCE in kept.keys else KeyPurpose.RECORD
+            kept.typing = (purpose, self.typing(consult_id).typed(typed))
+
+    def ledger(self, since: date) -> list[LedgerEntry]:
+        with self._lock:
+            return [entry for entry in self._ledger if entry.day >= since]
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
         with self._lock:
@@ -389,9 +439,9 @@ class MemoryStore:
         return self._consults[consult_id]
 
 
-def _keep(kept: _Consult, piece: Decoded | HeardWindow) -> None:
-    def same(other: Decoded | HeardWindow) -> bool:
-        if isinstance(piece, Decoded) or isinstance(other, Decoded):
+def _keep(kept: _Consult, piece: Decoded | HeardWindow | Growing) -> None:
+    def same(other: Decoded | HeardWindow | Growing) -> bool:
+        if not isinstance(piece, HeardWindow) or not isinstance(other, HeardWindow):
             return type(piece) is type(other)
         return (piece.channel, piece.start_s) == (other.channel, other.start_s)
 
@@ -437,6 +487,7 @@ class MemoryPreferences:
         self._style = Style()
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._last: dict[tuple[str, str, str], UUID] = {}
+        self._own_words: set[tuple[str, str]] = set()
         self._codes: dict[str, str] = {}
         self._others: dict[str, MemoryPreferences] = {}
 
@@ -483,6 +534,21 @@ class MemoryPreferences:
             elif self._last.get(key) != consult_id:
                 self._rules[key] = replace(known, seen=known.seen + 1)
             self._last[key] = consult_id
+
+    def own_words(self, owner: str) -> list[str]:
+        with self._lock:
+            return sorted((word for of, word in self._own_words if of == owner), key=alphabetical)
+
+    def words(self, owner: str) -> list[str]:
+        return list(dict.fromkeys(self.own_words(owner) + self.own_words("")))
+
+    def add_word(self, owner: str, word: str) -> None:
+        with self._lock:
+            self._own_words.add((owner, word))
+
+    def remove_word(self, owner: str, word: str) -> None:
+        with self._lock:
+            self._own_words.discard((owner, word))
 
     def codes(self) -> dict[str, str]:
         return dict(sorted(self._codes.items()))
@@ -574,6 +640,7 @@ class ScriptedTranscriber:
     ) -> None:
         self.utterances = tuple(utterances)
         self.problem = problem
+        self.hints: tuple[str, ...] = ()  # as given last
         self.recognised = 0  # windows that were not kept from an earlier attempt
         self.meanwhile = meanwhile
 
@@ -584,9 +651,11 @@ class ScriptedTranscriber:
         *,
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
+        hints: Sequence[str] = (),
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
+        self.hints = tuple(hints)
         if self.problem:
             raise self.problem
         half = HeardWindow(model="scripted", channel=0, start_s=0.0, end_s=pcm.duration_s / 2, segments=())
@@ -599,6 +668,30 @@ class ScriptedTranscriber:
         return Transcript(
             utterances=self.utterances, model="scripted", duration_s=pcm.duration_s, missing=tuple(missing)
         )
+
+    def listen(
+        self, speakers: Sequence[Speaker], *, heard: Sequence[HeardWindow] = (), hints: Sequence[str] = ()
+    ) -> ScriptedListening:
+        self.hints = tuple(hints)
+        return ScriptedListening(self.utterances, len(heard))
+
+
+class ScriptedListening:
+    """Hears one utterance in every second of sound."""
+
+    def __init__(self, utterances: Sequence[Utterance], done: int) -> None:
+        self._utterances = tuple(utterances)
+        self._done = done
+
+    def advance(self, pcm: Pcm, *, keep: Callable[[HeardWindow], None]) -> bool:
+        if pcm.duration_s < self._done + 1 or self._done == len(self._utterances):
+            return False
+        keep(HeardWindow(model="scripted", channel=0, start_s=self._done, end_s=self._done + 1, segments=()))
+        self._done += 1
+        return True
+
+    def so_far(self) -> Transcript:
+        return Transcript(utterances=self._utterances[: self._done], model="scripted", duration_s=self._done)
 
 
 class ScriptedDrafter:
@@ -759,6 +852,7 @@ class MemorySpool:
         self._lock = RLock()
         self._sound: dict[UUID, tuple[bytes, bytearray]] = {}
         self._writers: dict[UUID, MemoryRecording] = {}
+        self._followed: set[UUID] = set()
 
     def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> MemoryRecording:
         with self._lock:
@@ -789,6 +883,17 @@ class MemorySpool:
             if writer is not None:
                 writer.erased = True
 
+    def follow(self, consult_id: UUID, key: bytes) -> MemoryFollowing | None:
+        with self._lock:
+            if consult_id not in self._sound:
+                raise NotFound
+            if consult_id in self._followed:
+                return None
+            self._followed.add(consult_id)
+        return MemoryFollowing(
+            read=lambda: self.read(consult_id, key), close=lambda: self._followed.discard(consult_id)
+        )
+
     def consults(self) -> list[UUID]:
         with self._lock:
             return sorted(self._sound)
@@ -797,6 +902,14 @@ class MemorySpool:
         with self._lock:
             if self._writers.get(consult_id) is writer:
                 del self._writers[consult_id]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryFollowing:
+    """See ``ports.Following``."""
+
+    read: Callable[[], BinaryIO]
+    close: Callable[[], None]
 
 
 class MemoryRecording:
@@ -836,3 +949,77 @@ class MemoryRecording:
             raise ValueError("the recording is closed")
         if self.erased:
             raise NotFound
+
+
+class ScriptedMicrophone:
+    """See ``audio.microphone.Microphone``. Hears what is in ``script`` and then silence, faster than a real one, by a
+    clock of its own (``clock``, ``wait``).
+
+    A call in the script is made when the sound before it was heard; while it returns False there is silence.
+    """
+
+    def __init__(self, *script: bytes | Callable[[], object]) -> None:
+        self.script = list(script)
+        self.plugged = True
+        self.busy = False
+        self.now_s = 100.0
+
+    def devices(self) -> list[Device]:
+        names = ["ingebouwd", "Kraag", "Kraag USB"] if self.plugged else []
+        return [Device(index=index, name=name, channels=1, default=index == 0) for index, name in enumerate(names)]
+
+    def open(self, device: str) -> ScriptedCapture:
+        found = chosen(self.devices(), device)
+        if self.busy:
+            raise MicrophoneBusy(name=found.name)
+        return ScriptedCapture(self, found.name)
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+        self._act()
+
+    def heard(self) -> bytes | None:
+        if self._act():
+            return None
+        if self.script and isinstance(self.script[0], bytes):
+            said, self.script[0] = self.script[0][:MOST_HEARD], self.script[0][MOST_HEARD:]
+            if not self.script[0]:
+                del self.script[0]
+            return said
+        time.sleep(0.001)
+        return bytes(MOST_HEARD)
+
+    def _act(self) -> bool:
+        act = self.script[0] if self.script else b""
+        if isinstance(act, bytes):
+            return False
+        done = act() is not False
+        if done:
+            del self.script[0]
+        return done
+
+
+#: Bytes that a ``ScriptedMicrophone`` gives at once: 50 ms.
+MOST_HEARD = RATE_HZ // 20 * 2
+
+
+class ScriptedCapture:
+    def __init__(self, microphone: ScriptedMicrophone, name: str) -> None:
+        self._microphone = microphone
+        self.name = name
+        self.waiting_s = 0.0
+
+    def take(self, timeout_s: float) -> Sound | None:
+        if not self._microphone.plugged:
+            raise MicrophoneLost
+        pcm = self._microphone.heard()
+        if pcm is None:
+            return None
+        self._microphone.now_s += len(pcm) / 2 / RATE_HZ
+        return Sound(pcm=pcm, until_s=self._microphone.now_s)
+
+    def close(self) -> None:
+        pass

@@ -8,14 +8,17 @@ key is gone, which ``Keeper`` removes. A worker does ``steps``; a recording that
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
 from consent import Consent, ConsentStatus, Purpose, require, withdraw
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.audio.pcm import Pcm
 from transcribe.consult import (
     STOPPING,
     Action,
@@ -26,12 +29,14 @@ from transcribe.consult import (
     Delivery,
     KeyPurpose,
     Lane,
+    LedgerEntry,
     Part,
     PartSize,
     Reason,
     Search,
     Space,
     Status,
+    Typed,
 )
 from transcribe.errors import (
     N_,
@@ -43,6 +48,7 @@ from transcribe.errors import (
     TooLong,
     TranscribeError,
 )
+from transcribe.ledger import checked
 from transcribe.ports import AudioStore, Decoder, Preferences, Spool, Store
 from transcribe.soep.check import Finding, open_findings
 from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
@@ -56,6 +62,11 @@ WHOLE = "alles"
 #: Longest line a person may type; a note line is a telegram, not a letter.
 MAX_LINE = 2000
 MAX_REF = 64
+LONG_LINE = N_("De regel is te lang (hoogstens 2000 tekens).")
+#: Names of the page's editors: "L3", "nieuw-R1-S".
+EDITOR = re.compile(r"[\w-]{1,64}")
+#: Stretches in the drawing of a recording: about one for each two pixels of a screen.
+OUTLINE = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,8 @@ class Review:
     sha256: str
     #: ICPC codes to choose from, by report and section; None where codes are not used
     codes: Mapping[tuple[str, Section], Sequence[Proposal]] | None = None
+    #: on a first look: what this person typed and did not save, by editor
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Workflow:
@@ -129,9 +142,11 @@ class Workflow:
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.WITH_NOTE)
         review = self._review(consult)
-        if first:
-            self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
-        return review
+        if not first:
+            return review
+        self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
+        typed = {one.editor: one.text for one in self._store.typing(consult_id).texts if one.by == actor.name}
+        return replace(review, typed=typed)
 
     def play(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
         """The decoded recording as a seekable file of PCM. ``first``: log that somebody listens."""
@@ -142,6 +157,14 @@ class Workflow:
         if first:
             self._store.log(self._writer.event(actor, Action.AUDIO_PLAYED, consult_id))
         return Pcm16File(file=file, channels=len(consult.channels) or 1)
+
+    def outline(self, actor: Actor, consult_id: UUID) -> bytes:
+        """How loud the recording is along its length, to draw: see ``Pcm.outline``. Says nothing of what was said, so
+        it is no listening; it is made when asked for and kept nowhere.
+        """
+        file = self.play(actor, consult_id, first=False)
+        with file.file as pcm:
+            return Pcm(pcm, channels=file.channels).outline(OUTLINE)
 
     def log(self, actor: Actor, action: Action) -> None:
         """Log-in and its kind."""
@@ -318,6 +341,65 @@ class Workflow:
             f"{line_id} naar {report_id or 'nieuw deelcontact'}",
         )
 
+    def place_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str, section: Section) -> Consult:
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.placing(line_id, section),
+            Action.NOTE_EDITED,
+            f"{line_id} naar {section.value}",
+        )
+
+    def shift_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str, by: int) -> Consult:
+        """One place up (-1) or down (1) among the lines of its section."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.shifting(line_id, by),
+            Action.NOTE_EDITED,
+            f"{line_id} verschoven",
+        )
+
+    def split_line(
+        self, actor: Actor, consult_id: UUID, version: int, line_id: str, first: str, second: str
+    ) -> Consult:
+        """One line that says two things becomes two, as the person cut (and perhaps changed) it."""
+        first, second = _clean(first), _clean(second)
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.splitting(line_id, first, second),
+            Action.NOTE_EDITED,
+            f"{line_id} gesplitst",
+        )
+
+    def join_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
+        """A line and the next one of its section become one."""
+
+        def change(note: Note) -> Note:
+            joined = note.joining(line_id)
+            _clean(joined.line(line_id).text)
+            return joined
+
+        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, f"{line_id} samengevoegd")
+
+    def undo(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
+        """The note as it was before its last edit, as a new version; again: before the one before that.
+
+        Raises ``NotFound`` when there is nothing to undo: the draft, or the text that was approved.
+        """
+
+        def change(note: Note) -> Note:
+            found = self._store.note(consult_id, note.before) if note.before else None
+            if found is None:
+                raise KeyError(note.before)
+            return found[1]
+
+        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, "ongedaan gemaakt", undoing=True)
+
     def merge_report(self, actor: Actor, consult_id: UUID, version: int, report_id: str) -> Consult:
         """Two reports that are about one problem become one."""
         return self._edit(
@@ -363,6 +445,16 @@ class Workflow:
             line_id,
         )
 
+    def keep_typing(self, actor: Actor, consult_id: UUID, editor: str, text: str) -> None:
+        """What somebody is typing: it is on the page again after a reload, a lost session, a machine that fails."""
+        policy.check_may_edit(actor)
+        policy.check_status(self._store.consult(consult_id), policy.WITH_NOTE)
+        if not EDITOR.fullmatch(editor):
+            raise NotFound
+        if len(text) > MAX_LINE:
+            raise InvalidInput(problem=LONG_LINE)
+        self._store.keep_typing(consult_id, Typed(by=actor.name, editor=editor, text=text))
+
     def _edit(
         self,
         actor: Actor,
@@ -371,19 +463,23 @@ class Workflow:
         change: Callable[[Note], Note],
         action: Action,
         detail: str,
+        *,
+        undoing: bool = False,
     ) -> Consult:
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.WITH_NOTE)
         if consult.version != version:
             raise Conflict
-        old = self._note(consult_id)[1]
+        note_version, old = self._note(consult_id)
         try:
             new = change(old)
         except KeyError as unknown:
             raise NotFound from unknown
         if new == old:
             return consult
+        if not undoing:  # what is undone goes on to what was before that
+            new = replace(new, before=note_version)
         if consult.status is Status.DRAFTED:
             return self._writer.apply(actor, consult, action, detail=detail, note=new)
         # an edit after approval closes the gate; the lines that were approved need no second look
@@ -427,7 +523,11 @@ class Workflow:
             dropped=(),
             missed=(),
             removed=(),
+            before=0,
         )
+        entry = self._ledger(consult, signed, now)
+        if entry is not None:
+            signed = replace(signed, checked=entry.checked)
         self._writer.apply(
             actor,
             consult,
@@ -437,6 +537,7 @@ class Workflow:
             reason=None,
             note=signed,
             approval=approval,
+            ledger=entry,
             destroy=self._writer.certificates(consult_id, "akkoord", (KeyPurpose.SOURCE,)),
         )
         self._remove(consult_id)
@@ -516,6 +617,22 @@ class Workflow:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
+    def _ledger(self, consult: Consult, signed: Note, now: datetime) -> LedgerEntry | None:
+        """None when the draft is gone: it was signed before."""
+        try:
+            draft, transcript = self._store.note(consult.id, 1), self._store.transcript(consult.id)
+        except Erased:
+            return None
+        if draft is None or transcript is None:
+            return None
+        return LedgerEntry(
+            day=now.astimezone(UTC).date(),
+            practice=consult.practice,
+            drafter=signed.drafter,
+            model=transcript.model,
+            checked=checked(draft[1], signed, self._store.events(consult.id), now),
+        )
+
     def _notice(self, actor: Actor, said: str, written: str, consult_id: UUID) -> None:
         """A change of words that may become a rule. The edit itself is done: nothing may fail for this."""
         if self._preferences is None:
@@ -592,5 +709,5 @@ def _clean(text: str) -> str:
     if not text:
         raise InvalidInput(problem=N_("De regel is leeg. Verwijder de regel als die weg mag."))
     if len(text) > MAX_LINE:
-        raise InvalidInput(problem=N_("De regel is te lang (hoogstens 2000 tekens)."))
+        raise InvalidInput(problem=LONG_LINE)
     return text

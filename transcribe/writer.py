@@ -22,6 +22,7 @@ from transcribe.consult import (
     Delivery,
     KeyPurpose,
     Lease,
+    LedgerEntry,
     Role,
     Status,
 )
@@ -61,6 +62,7 @@ class Writer:
         delivery: Delivery | None = None,
         destroy: tuple[Certificate, ...] = (),
         decoded: Decoded | None = None,
+        ledger: LedgerEntry | None = None,
         lease: Lease | None = None,
         **fields: object,
     ) -> Consult:
@@ -83,6 +85,7 @@ class Writer:
                 delivery=delivery,
                 destroy=destroy,
                 decoded=decoded,
+                ledger=ledger,
                 jobs=() if job is None or job == policy.job_for(consult, self._need) else (job,),
                 cancel_jobs=new.status in policy.OVER,
                 lease=lease,

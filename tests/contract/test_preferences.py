@@ -101,6 +101,21 @@ def test_a_table_of_codes_takes_the_place_of_the_one_before(preferences: Prefere
     assert list(preferences.codes().items()) == [("A03", "Koorts"), ("R78", "Bronchitis")]
 
 
+def test_words_are_of_one_doctor_or_of_the_practice(preferences: Preferences) -> None:
+    for owner, word in ((GP, "Zonneveld"), (GP, "macrogol"), ("", "Wijkteam Noord"), ("", "macrogol"), ("", "Ébner")):
+        preferences.add_word(owner, word)
+        preferences.add_word(owner, word)
+    assert preferences.own_words(GP) == ["macrogol", "Zonneveld"]
+    assert preferences.own_words("") == ["Ébner", "macrogol", "Wijkteam Noord"]
+    assert preferences.words(GP) == ["macrogol", "Zonneveld", "Ébner", "Wijkteam Noord"]
+    assert preferences.words("Dr. Ander") == preferences.words("") == preferences.own_words("")
+    assert preferences.of("Noord").words(GP) == []
+    preferences.remove_word(GP, "macrogol")
+    preferences.remove_word(GP, "macrogol")
+    assert preferences.own_words(GP) == ["Zonneveld"]
+    assert "macrogol" in preferences.words(GP)  # the practice still has it
+
+
 def test_practices_that_share_a_service_share_nothing_of_this(preferences: Preferences) -> None:
     other = preferences.of("Noord")
     other.set_style(Style(line_words=8))

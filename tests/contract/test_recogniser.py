@@ -8,15 +8,17 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.catalog import installed
-from transcribe.asr.whisper import WhisperOptions, WhisperRecogniser
+from transcribe.asr.whisper import HINT_TOKENS, WhisperOptions, WhisperRecogniser
 from transcribe.audio.pcm import RATE_HZ, Samples, Span
-from transcribe.audio.vad import FRAME_S, SileroDetector, VoiceOptions, blocks, spans
+from transcribe.audio.vad import FRAME_S, SileroDetector, Stretches, VoiceOptions
 from transcribe.errors import SetupProblem
 
 CONSULTS = Path(__file__).parents[2] / "transcribe" / "demo" / "consults"
@@ -108,6 +110,50 @@ def test_same_sound_same_text(recogniser: WhisperRecogniser, demo: Path, consult
     assert [s.text for s in other.recognise(sound, language="nl")] == [s.text for s in first]
 
 
+def test_words_that_may_occur_change_what_is_heard_the_same_way_each_time(demo: Path, consult: Samples) -> None:
+    sound = consult[: 2 * RATE_HZ]
+    quick = WhisperOptions(beam_size=1, max_new_tokens=12)
+    listens, deaf = (
+        WhisperRecogniser(demo, device="cpu", compute_type="int8", hints=hints, options=quick)
+        for hints in (True, False)
+    )
+    plain = listens.recognise(sound, language="nl")
+    hinted = listens.recognise(sound, language="nl", hints=["macrogol", "Zonneveld"])
+    assert hinted != plain
+    assert listens.recognise(sound, language="nl", hints=["macrogol", "Zonneveld"]) == hinted
+    assert listens.recognise(sound, language="nl") == plain  # nothing of them stays
+    assert deaf.recognise(sound, language="nl", hints=["macrogol", "Zonneveld"]) == plain
+
+
+def test_hints_fit_whole_and_never_mean_anything_to_the_model(recogniser: WhisperRecogniser) -> None:
+    assert recogniser.hotwords([]) is None
+    assert recogniser.hotwords(["", " ", "<|>"]) is None
+    assert (
+        recogniser.hotwords([" Van  der\nVelden ", "macrogol", "macrogol", "<|nl|>"]) == "Van der Velden, macrogol, nl"
+    )
+    many = [f"nitrofurantoïne{n}" for n in range(200)]
+    taken = recogniser.hotwords(many)
+    assert taken
+    assert taken.split(", ") == many[: taken.count(",") + 1]  # the first ones, none of them cut
+    tokenizer = recogniser._model.hf_tokenizer
+    assert 0.9 * HINT_TOKENS < len(tokenizer.encode(f" {taken}", add_special_tokens=False).ids) <= HINT_TOKENS
+    prompt = recogniser._model.get_prompt(_Encodes(tokenizer), [], hotwords=taken)
+    assert len(prompt) < recogniser._model.max_length // 2  # the library cuts nothing
+
+
+class _Encodes:
+    """As much of the library's tokenizer as a prompt needs."""
+
+    sot_prev = 0
+    sot_sequence = (0, 0, 0)
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def test_no_sound_no_text_and_never_more_than_a_window(recogniser: WhisperRecogniser) -> None:
     assert recogniser.recognise(np.zeros(0, np.float32), language="nl") == []
     with pytest.raises(ValueError, match=r"30\.0 is the most"):
@@ -147,6 +193,16 @@ def test_importing_us_does_not_import_the_library() -> None:
 # --- the detector ---
 
 
+def speech(pieces: Iterable[Samples], options: VoiceOptions | None = None, *, live: bool = False) -> list[Span]:
+    ear = SileroDetector(options).listen(live=live)
+    return [span for piece in pieces for span in ear.more(piece)] + ear.end()
+
+
+def spans(probabilities: Sequence[float], duration_s: float, options: VoiceOptions) -> list[Span]:
+    stretches = Stretches(options)
+    return [*stretches.more(probabilities), *stretches.end(duration_s)]
+
+
 def test_the_detector_agrees_with_the_library(consult: Samples) -> None:
     """Same network, same rule, but for ``sure``, which the library does not have."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
@@ -163,7 +219,7 @@ def test_the_detector_agrees_with_the_library(consult: Samples) -> None:
             speech_pad_ms=round(options.pad_s * 1000),
         ),
     )
-    ours = SileroDetector(options).speech([consult])
+    ours = speech([consult], options)
     assert len(ours) > 5
     assert [(s.start_s, s.end_s) for s in ours] == [
         (pytest.approx(s["start"] / RATE_HZ, abs=1e-3), pytest.approx(s["end"] / RATE_HZ, abs=1e-3)) for s in theirs
@@ -175,12 +231,12 @@ def test_how_the_recording_is_cut_makes_no_difference(consult: Samples, block: i
     sound = consult[: RATE_HZ // 20] if block == 1 else consult
     size = block if block == 1 else block * 100
     pieces = (sound[i : i + size] for i in range(0, sound.size, size))
-    assert SileroDetector().speech(pieces) == SileroDetector().speech([sound])
+    assert speech(pieces) == speech([sound])
 
 
 def test_no_sound_no_speech() -> None:
-    assert SileroDetector().speech([]) == []
-    assert SileroDetector().speech([np.zeros(100, np.float32)]) == []
+    assert speech([]) == []
+    assert speech([np.zeros(100, np.float32)]) == []
 
 
 def test_spans_by_hand() -> None:
@@ -197,25 +253,36 @@ def test_spans_by_hand() -> None:
     assert found() == []
 
 
-def test_neighbours_share_a_short_pause() -> None:
-    options = VoiceOptions(pad_s=0.2, min_silence_s=FRAME_S, min_speech_s=0.0, sure_frames=1)
-    one, two = spans([0] * 10 + [0.9] * 10 + [0] * 4 + [0.9] * 10 + [0] * 10, 44 * FRAME_S, options)
-    assert one.end_s == two.start_s == pytest.approx(22 * FRAME_S)
-    assert one.start_s == pytest.approx(10 * FRAME_S - 0.2)
-    assert two.end_s == pytest.approx(34 * FRAME_S + 0.2)
+def test_live_it_hears_the_same_as_soon_as_it_is_over(consult: Samples) -> None:
+    """Frames of 0.1 s, as they come from a microphone."""
+    ear = SileroDetector().listen(live=True)
+    found: list[tuple[Span, float]] = []
+    for at in range(0, consult.size, RATE_HZ // 10):
+        assert ear.open_s is None or 0 <= ear.open_s <= at / RATE_HZ
+        found += [(span, (at + RATE_HZ // 10) / RATE_HZ) for span in ear.more(consult[at : at + RATE_HZ // 10])]
+    assert all(heard_s - span.end_s < 0.4 for span, heard_s in found), "a pause of 0.3 s, and the frame it ends in"
+    live = [span for span, _ in found] + ear.end()
+    whole = speech([consult])
+    assert [(s.start_s, s.end_s) for s in live] == [
+        (pytest.approx(s.start_s, abs=0.07), pytest.approx(s.end_s, abs=0.07)) for s in whole
+    ]
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 0.3}, {"sure": 0.4}, {"pad_s": -1.0}])
+def test_what_was_cut_off_is_not_given_again() -> None:
+    options = VoiceOptions(pad_s=0.0, min_silence_s=3 * FRAME_S, min_speech_s=0.0, sure_frames=1)
+    stretches = Stretches(options)
+    assert list(stretches.more([0, 0.9, 0.9, 0.9])) == []
+    assert stretches.open_s == pytest.approx(FRAME_S)
+    stretches.cut(3 * FRAME_S)
+    assert stretches.open_s == pytest.approx(3 * FRAME_S)
+    (rest,) = stretches.more([0.9, 0, 0, 0, 0])
+    assert (rest.start_s, rest.end_s) == (pytest.approx(3 * FRAME_S), pytest.approx(5 * FRAME_S))
+    assert stretches.open_s is None
+    stretches.cut(40 * FRAME_S)
+    assert [*stretches.more([0.9, 0.9, 0, 0, 0, 0]), *stretches.end(1.0)] == []
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": 0.3}, {"sure": 0.4}, {"pad_s": -1.0}, {"pad_s": 0.2}])
 def test_impossible_voice_options(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"thresholds|durations"):
+    with pytest.raises(ValueError, match=r"thresholds|durations|pause"):
         VoiceOptions(**wrong)
-
-
-def test_blocks_are_the_whole_recording() -> None:
-    import io
-
-    from transcribe.audio.pcm import Pcm
-
-    pcm = Pcm(io.BytesIO(np.arange(1000, dtype="<i2").tobytes()), channels=2)
-    assert np.concatenate(list(blocks(pcm, 1, 0.01))).size == 500
-    assert isinstance(Span(start_s=0, end_s=1), Span)

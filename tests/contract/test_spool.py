@@ -99,6 +99,33 @@ def test_one_writer_at_a_time(spool: Spool) -> None:
         recording.sync()
 
 
+def test_one_follows_it_while_another_writes(spool: Spool) -> None:
+    with pytest.raises(NotFound):
+        spool.follow(CONSULT, KEY)
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
+        following = spool.follow(CONSULT, KEY)
+        assert following is not None
+        assert spool.follow(CONSULT, KEY) is None
+        for piece in (b"een", b"twee", b"drie"):
+            put(recording, piece)
+            with following.read() as file:
+                assert file.read() == heard(spool)
+    with closing(spool.open(CONSULT, KEY)) as recording:
+        put(recording, b"vier")
+        with following.read() as file:
+            assert file.read() == b"eentweedrievier"
+        following.close()
+        again = spool.follow(CONSULT, KEY)
+        assert again is not None
+    spool.delete(CONSULT)
+    with pytest.raises(NotFound):
+        again.read()
+    again.close()
+    assert spool.consults() == []
+    with pytest.raises(NotFound):
+        spool.follow(CONSULT, KEY)
+
+
 def test_another_key_does_not_open_it(spool: Spool) -> None:
     with closing(spool.open(CONSULT, KEY, new=True)) as recording:
         put(recording, b"abc")
@@ -357,6 +384,8 @@ def test_every_synced_byte_comes_back_in_order(steps: list[tuple[str, object]]) 
         spool = FileSpool(folder)
         recording = spool.open(CONSULT, KEY, new=True)
         safe, waiting = b"", b""
+        following = spool.follow(CONSULT, KEY)
+        assert following is not None
         for step, value in steps:
             if step == "append":
                 recording.append(value)  # type: ignore[arg-type]
@@ -382,6 +411,9 @@ def test_every_synced_byte_comes_back_in_order(steps: list[tuple[str, object]]) 
                 safe, waiting = (safe + waiting if kept else safe), b""
             assert recording.position == len(safe)
             assert heard(spool) == safe
+            with following.read() as file:
+                assert file.read() == safe, "also for whoever looks on"
+        following.close()
         recording.close()
         assert heard(spool) == safe
         assert nonces.used or not safe

@@ -37,7 +37,7 @@ from transcribe.consult import (
 )
 from transcribe.errors import Conflict, Erased, LeaseLost, NotFound
 from transcribe.policy import part_of
-from transcribe.ports import Kept, Store
+from transcribe.ports import Growing, Kept, Store
 from transcribe.soep.note import Dropped, Line, Missed, Note, Origin, Report, Section
 
 NOW = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
@@ -561,6 +561,33 @@ def test_pieces_go_with_the_key(queue: QueueUnderTest) -> None:
         store.keep(consult.id, window(5.0), lease)
 
 
+def test_while_it_is_recorded_pieces_need_no_lease(store: Store) -> None:
+    consult = applied(store, applied(store, created(store)), Status.CONSENTED)
+    with pytest.raises(Conflict):
+        store.keep(consult.id, window(0.0), None)
+    running = replace(consult, status=Status.RECORDING, version=consult.version + 1, upload="live-1")
+    store.apply(Change(consult=running, audit=audit(consult.id)))
+    assert store.growing(consult.id) is None
+    store.keep(consult.id, window(0.0), None)
+    for text in ("Keelpijn.", "Keelpijn, geen koorts."):
+        note = Note(reports=(Report(id="R1", lines=(Line(id="L1", section=Section.S, text=text, evidence=(0,)),)),))
+        store.keep(consult.id, Growing(note=note, transcript=TRANSCRIPT), None)
+        assert store.growing(consult.id) == Growing(note=note, transcript=TRANSCRIPT)
+    paused = replace(running, status=Status.PAUSED, version=running.version + 1)
+    store.apply(Change(consult=paused, audit=audit(consult.id)))
+    store.keep(consult.id, window(2.5), None)
+    assert store.kept(consult.id) == Kept(windows=(window(0.0), window(2.5)))
+
+    done = replace(paused, status=Status.RECORDED, version=paused.version + 1)
+    store.apply(Change(consult=done, audit=audit(consult.id)))
+    with pytest.raises(Conflict):
+        store.keep(consult.id, window(5.0), None)
+    assert store.kept(consult.id).windows == (window(0.0), window(2.5))
+    ended = replace(done, status=Status.DISCARDED, version=done.version + 1)
+    store.apply(Change(consult=ended, audit=audit(consult.id), destroy=(certificate(done, KeyPurpose.SOURCE),)))
+    assert store.growing(consult.id) is None
+
+
 def test_ending_a_consult_cancels_its_jobs(queue: QueueUnderTest) -> None:
     store = queue.store
     waiting, running = recorded(store), recorded(store)
@@ -610,6 +637,9 @@ def test_vitals_count_and_measure(store: Store) -> None:
     assert found.consults == {Status.RECORDED: 1, Status.WITHDRAWN: 1}
     assert found.stopped == {Reason.NO_SPEECH: 1}
     assert (found.recorded_s, found.lost_s, found.real_time_factor) == (60.0, 0.5, 0.25)
+    missing = replace(new_consult(), status=Status.RECORDED, reason=Reason.SOUND_GONE, audio_s=30.0, lost_s=0.5)
+    store.apply(Change(consult=missing, audit=audit(missing.id)))
+    assert store.vitals().lost_s == 30.5, "all of it"
 
 
 def test_a_quiet_consult_is_noticed_and_expires(store: Store) -> None:
@@ -631,22 +661,6 @@ def test_a_quiet_consult_is_noticed_and_expires(store: Store) -> None:
     store.apply(Change(consult=past, audit=audit(quiet.id)))
     assert store.expired([Status.NEW], now) == [quiet.id]
     assert store.expired([Status.DRAFTED], now) == []
-
-
-def test_warnings_that_nobody_could_see_are_taken_back(store: Store) -> None:
-    """The service was off. Whoever comes by first sees to it, so it does not matter which of its keepers does."""
-    now, day = datetime.now(UTC), timedelta(days=1)
-    soon = replace(new_consult(), changed_at=now - 9 * day, expires_at=now + day)
-    passed = replace(new_consult(), changed_at=now - 9 * day, expires_at=now - day)
-    for one in (soon, passed):
-        store.apply(Change(consult=one, audit=audit(one.id)))
-    store.tended(off=day, warned=3 * day)  # the first time: nobody knows how long it was off
-    assert [store.consult(one.id).expires_at for one in (soon, passed)] == [None, None]
-    assert store.notice([Status.NEW], now, untouched=3 * day, warned=3 * day) == 2
-    store.tended(off=day, warned=4 * day)
-    assert store.consult(soon.id).expires_at is not None  # it was on
-    store.tended(off=timedelta(seconds=-1), warned=4 * day)
-    assert store.consult(soon.id).expires_at is None
 
 
 def test_nothing_expires_while_one_of_the_two_clocks_says_it_is_early(store: Store) -> None:

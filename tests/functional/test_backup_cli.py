@@ -99,10 +99,12 @@ def test_a_backup_without_the_sound_has_an_exit_code(data_dir: Path, tmp_path: P
     made = cli("backup", file, "--data-dir", data_dir)
     assert (made.returncode, file.exists()) == (1, True), made.stderr
     assert "Reservekopie gemaakt: 1 consult, 0 opnamen" in made.stdout
-    assert "Van 1 consult is het geluid niet gevonden" in made.stderr
+    assert "Van 1 consult is het geluid weg" in made.stderr
+    assert str(consult.id) in "".join(made.stderr.split()), "somebody must be able to look it up"
     found = cli("backup", "verify", file, "--data-dir", data_dir)
     assert found.returncode == 1
     assert "Van 1 consult staat het geluid niet in deze reservekopie" in found.stderr
+    assert str(consult.id) in "".join(found.stderr.split())
 
     elsewhere = cli("backup", other, "--data-dir", data_dir, "--blob-store", tmp_path / "leeg")
     assert (elsewhere.returncode, other.exists()) == (1, False), elsewhere.stdout

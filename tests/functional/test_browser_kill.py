@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 def test_nothing_stops_it(tmp_path: Path) -> None:
     """A whole consult on the real service. The web process is killed twice, the browser once, in the middle: every
-    sample that was made arrives in order, and the draft is there.
+    sample that was made arrives in order, the note grew meanwhile, and the draft is there.
     """
     sync_api = pytest.importorskip("playwright.sync_api")
     consult = Path(__file__).parents[2] / "transcribe" / "demo" / "consults" / "keelpijn.ogg"
@@ -88,7 +88,7 @@ def test_nothing_stops_it(tmp_path: Path) -> None:
         second.get_by_label("Toegangssleutel").fill(access_key(data_dir))
         second.keyboard.press("Enter")
         state(second, "Opname loopt")
-        recorded(second, 6)
+        second.locator("#groei .growing-part li").first.wait_for()  # the note grows while they talk
         press(second, "Stop en maak verslag")
         second.locator("#review").wait_for()
         assert second.evaluate(ON_SHELF) == [0, 0]

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,12 @@ from tests.microphone import (
     warned,
     write_wav,
 )
-from transcribe.asr.transcript import Speaker
+from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.consult import Action, Space, Status
+from transcribe.ports import Growing
 from transcribe.recorder import Finishing
-from transcribe.testing import MemorySpool
+from transcribe.testing import CONSULT as SAID
+from transcribe.testing import DRAFT, MemorySpool
 from transcribe.web import ingest
 from transcribe.writer import PCM
 
@@ -350,6 +353,34 @@ def test_a_second_tab_says_where_it_runs(house: LiveHouse, open_page: Opener) ->
     state(second, "Opname loopt")
     safe = heard_more(house, second, 1)
     assert len(finished(house, second, first)) >= safe
+
+
+def test_the_note_grows_while_they_talk(house: LiveHouse, open_page: Opener) -> None:
+    """While the patient talks the draft stands below the recorder. It changes when something was said, says what it is,
+    has nothing to click but what was understood, and shows that only when asked. It is in the access log once.
+    """
+    page = started(open_page())
+    place = page.locator("#groei")
+    place.get_by_text("groeit mee met het gesprek").wait_for()
+    for count in (1, 2):
+        lines = DRAFT.reports[0].lines
+        note = replace(DRAFT, reports=(replace(DRAFT.reports[0], lines=lines[:count]),))
+        transcript = Transcript(utterances=SAID, duration_s=10.0)
+        house.store.keep(CONSULT, Growing(note=note, transcript=transcript), None)
+        place.get_by_text(lines[count - 1].text).wait_for()
+    assert place.get_by_role("listitem").all_text_contents() == [line.text for line in lines[:2]]
+    assert place.get_by_text("AI-concept").is_visible()
+    assert [one.text_content() for one in place.get_by_role("button").all()] == ["Toon wat er is verstaan"]
+    assert not place.get_by_text(SAID[0].text).is_visible()
+    press(page, "Toon wat er is verstaan")
+    place.get_by_text(SAID[0].text).wait_for()
+    page.wait_for_timeout(2500)
+    assert place.get_by_text(SAID[0].text).is_visible(), "until it is hidden"
+    press(page, "Verberg wat er is verstaan")
+    place.get_by_text(SAID[0].text).wait_for(state="detached")
+    events = [event.action for event in house.store.events(CONSULT)]
+    assert events.count(Action.NOTE_VIEWED) == 1
+    finished(house, page)
 
 
 def test_another_screen_takes_over_and_back(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:

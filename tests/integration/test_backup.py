@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,9 +41,11 @@ from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import backup as backup_module
 from transcribe.store.backup import SAVED, Done, back_up, restore, verify
 from transcribe.store.blobs import BlobsUnavailable, FolderBlobs
+from transcribe.store.crypto import Sink
 from transcribe.store.envelope import Kind, members, open_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, read_copy
 from transcribe.store.keys import MasterKey
+from transcribe.store.marked import mark
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
 from transcribe.testing import MemorySpool
@@ -428,15 +430,15 @@ def test_a_backup_without_its_sound_says_so_as_long_as_it_lives(
     for one in (lost, paused, approved, erased):
         here.blobs.delete(one.id)
     made = here.backup(disk / "een.backup")
-    assert (made.sounds, made.soundless) == (1, 2)
+    assert (made.sounds, made.soundless) == (1, tuple(sorted((lost.id, erased.id))))
     assert here.store.events()[-1].detail == "5 consulten, 2 zonder geluid"
     here.erase(erased)
     with here.copies() as copies:
         here.keeper(copies).clear()
     found = verify(disk / "een.backup", disk / NAME, master_key=MASTER)
-    assert (found.sounds, found.soundless) == (1, 1)
+    assert (found.sounds, found.soundless) == (1, (lost.id,))
     done = there.restore(disk / "een.backup")
-    assert (done.sounds, done.soundless) == (1, 1)
+    assert (done.sounds, done.soundless) == (1, (lost.id,))
     assert there.blobs.names(kept.id) == ["upload"]
 
 
@@ -453,9 +455,9 @@ def test_what_is_erased_while_its_sound_is_saved_is_not_missed(
     monkeypatch.setattr(FolderBlobs, "names", names)
     made = here.backup(disk / "een.backup")
     monkeypatch.undo()
-    assert (made.sounds, made.soundless) == (0, 0)
-    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).soundless == 0
-    assert there.restore(disk / "een.backup").soundless == 0
+    assert (made.sounds, made.soundless) == (0, ())
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).soundless == ()
+    assert there.restore(disk / "een.backup").soundless == ()
 
 
 def test_a_place_of_the_sound_that_does_not_answer_ends_the_backup(
@@ -470,6 +472,45 @@ def test_a_place_of_the_sound_that_does_not_answer_ends_the_backup(
     with pytest.raises(BlobsUnavailable):
         here.backup(disk / "een.backup")
     assert list(disk.iterdir()) == []
+
+
+def test_a_trial_restore_never_shares_the_place_of_the_sound(here: Practice, there: Practice, disk: Path) -> None:
+    """With the service's own settings it would: what expires in the trial would be erased in the practice."""
+    here.consult()
+    there.query(f"UPDATE installation SET id = '{uuid4()}'")  # those of the tests come from one template
+    mark(here.blobs, here.store.installation())
+    here.backup(disk / "een.backup")
+    shared = replace(there, blobs=here.blobs)
+    with pytest.raises(BackupProblem, match=rf"{here.store.installation()}/merk.*--blob-store"):
+        shared.restore(disk / "een.backup")
+    assert here.blobs.consults().count(there.store.installation()) == 0
+    assert there.query("SELECT count(*) FROM consult") == [(0,)]
+    here.blobs.delete(here.store.installation())  # the practice is no more: the administrator says so
+    assert shared.restore(disk / "een.backup").sounds == 1
+    assert here.blobs.names(there.store.installation()) == ["merk"]
+
+
+def test_a_restore_that_was_stopped_leaves_no_mark_and_can_be_done_again(
+    here: Practice, there: Practice, disk: Path, postgres_server: Callable[[str], object]
+) -> None:
+    """The second time into another empty database: the number of the first one never comes again."""
+    for number in (1, 2):
+        here.consult(number)
+    here.backup(disk / "een.backup")
+
+    class Stops(FolderBlobs):
+        def write(self, consult_id: UUID, name: str) -> AbstractContextManager[Sink]:
+            if self.consults():
+                raise BlobsUnavailable
+            return super().write(consult_id, name)
+
+    with pytest.raises(BlobsUnavailable):
+        replace(there, blobs=Stops(there.folder / "audio")).restore(disk / "een.backup")
+    assert len(there.blobs.consults()) == 1
+    with postgres_server("").database() as url:  # type: ignore[attr-defined]
+        again = replace(there, url=url)
+        again.query(f"UPDATE installation SET id = '{uuid4()}'")
+        assert again.restore(disk / "een.backup").sounds == 2
 
 
 # -- half, damaged, or not for here --------------------------------------------------------------------------------
@@ -737,12 +778,46 @@ def test_a_copy_that_is_there_and_cannot_be_written_is_not_asked_for(
         (place,) = copies.places()
         trouble = place.trouble()
         assert trouble is not None
-        assert "wat sindsdien is gewist, staat er nog in" in trouble
-        assert "was niet te schrijven" in trouble
+        assert "wat sindsdien is gewist, kan er nog in staan" in trouble
+        assert "Zij is er weer en wordt binnen enkele minuten bijgewerkt" in trouble
         assert "Sluit de schijf aan" not in trouble
         assert f"copy of the keys {place.name} not written ({told})" in caplog.messages
         disk.rename(disk.with_name("weg"))
         assert "Sluit de schijf aan" in (place.trouble() or "")
+
+
+def test_a_disk_that_is_back_is_brought_up_to_date_also_when_nothing_was_erased(here: Practice, disk: Path) -> None:
+    other = disk.with_name("andere")
+    other.mkdir()
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    disk.rename(disk.with_name("kast"))
+    here.backup(other / "een.backup")
+    with here.copies() as copies:
+        keeper = here.keeper(copies)
+        keeper.clear()
+        assert [bool(place.trouble()) for place in copies.places()] == [False, True]
+        disk.with_name("kast").rename(disk)
+        keeper.clear()
+        assert [place.trouble() for place in copies.places()] == [None, None]
+
+
+def test_a_copy_is_not_made_anew_on_the_mount_point_of_a_disk_that_is_away(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transcribe.store.key_copies._on_system_disk", lambda _: True)
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    here.backup(disk / "een.backup")
+    for file in disk.iterdir():
+        file.unlink()
+    with here.copies() as copies:
+        (place,) = copies.places()
+        with pytest.raises(BackupProblem, match=rf"is de schijf wel aangesloten.*forget {place.name}"):
+            here.backup(disk / "twee.backup")
+        assert list(disk.iterdir()) == []
+        copies.remove(place.name)
+    here.backup(disk / "twee.backup")
 
 
 def test_a_copy_that_is_no_more_is_reported_by_the_administrator(here: Practice, disk: Path) -> None:
@@ -760,7 +835,10 @@ def test_a_copy_that_is_no_more_is_reported_by_the_administrator(here: Practice,
         assert copies.places() == []
 
 
-def test_two_disks_by_turns_in_the_same_place_are_two_copies(here: Practice, disk: Path) -> None:
+def test_two_disks_by_turns_in_the_same_place_are_two_copies(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transcribe.store.key_copies._on_system_disk", lambda _: False)
     erased = here.consult(1)
     other = disk.with_name("andere")
     here.backup(disk / "een.backup")

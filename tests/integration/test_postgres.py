@@ -36,13 +36,14 @@ from transcribe.consult import (
     KeyPurpose,
     Lane,
     Lease,
+    LedgerEntry,
     Role,
     Search,
     Stage,
     Status,
 )
 from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable, Unreadable
-from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.soep.note import Checked, Line, Note, Report, Section
 from transcribe.store import tables
 from transcribe.store.database import database_url, translated
 from transcribe.store.keys import MasterKey
@@ -96,7 +97,21 @@ def approved(store: PostgresStore) -> Consult:
     proof = Certificate(id=uuid4(), consult_id=consult.id, purpose=KeyPurpose.SOURCE, why="akkoord", destroyed_at=NOW)
     consult = replace(consult, version=2, status=Status.APPROVED)
     store.apply(
-        Change(consult=consult, audit=event(consult.id), note=NOTE, approval=signed, delivery=copy, destroy=(proof,))
+        Change(
+            consult=consult,
+            audit=event(consult.id),
+            note=NOTE,
+            approval=signed,
+            delivery=copy,
+            destroy=(proof,),
+            ledger=LedgerEntry(
+                day=NOW.date(),
+                practice="De Linde",
+                drafter="d 1",
+                model="m 1",
+                checked=Checked(sections=(), seconds=48),
+            ),
+        )
     )
     store.clear((proof,), NOW)
     return consult
@@ -124,7 +139,7 @@ def half_done(store: PostgresStore, url: str) -> None:
 
 
 #: Machines, browsers, folders, and what a practice sets: nothing of a consult ever comes near them.
-NOT_OF_CONSULTS = {"worker", "session", "key_copy", "style", "icpc_code", "style_rule"}
+NOT_OF_CONSULTS = {"worker", "session", "key_copy", "style", "icpc_code", "style_rule", "own_word"}
 QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 
 

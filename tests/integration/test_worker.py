@@ -155,7 +155,7 @@ def test_a_recording_becomes_a_draft_by_itself(house: House) -> None:
     found = house.store.vitals()
     assert (found.consults, found.workers[0].queues) == (
         {Status.DRAFTED: 1},
-        ("asr.live", "asr.live.paced", "note.live"),
+        ("asr.live", "asr.live.paced", "end.live", "end.live.paced", "note.live"),
     )
     assert found.audio_s == 6.0
 

@@ -92,6 +92,7 @@ class Hub:
 def test_the_real_manifest() -> None:
     known = {one.name: one for one in entries()}
     assert known["demo-nl"].demo_only
+    assert [name for name, one in known.items() if not one.hints] == ["demo-nl"]  # never trained with them
     assert [name for name, one in known.items() if one.demo_only] == ["demo-nl"]
     assert {"large-v3", "large-v3-turbo", "large-v2", "medium", "small"} <= known.keys()
     assert all(0 <= one.pack_s <= 28 and one.licence and one.size_mb > 0 for one in known.values())
@@ -119,6 +120,7 @@ def test_add_and_find(tmp_path: Path, folder: Path, manifest: Path) -> None:
     added = add(source, folder, name="big", manifest=manifest)
     assert installed(folder, manifest.parent)[0] == added
     assert (added.path, added.licence, added.demo_only, added.pack_s) == (folder / "big", "MIT", False, 28.0)
+    assert added.hints
     assert added.sha256["model.bin"] == hashlib.sha256(b"weights").hexdigest()
     assert verify(added) == []
     assert sorted(file.name for file in added.path.iterdir()) == sorted([*CONTENT, "model.toml"])
@@ -163,7 +165,8 @@ def test_wrong_sums_are_refused_and_leave_what_was_there(tmp_path: Path, folder:
 
 
 def test_the_demo_model_stays_a_demo_model_under_any_name(folder: Path, manifest: Path) -> None:
-    assert add(manifest.parent / "demo", folder, name="heel-goed", manifest=manifest).demo_only
+    copied = add(manifest.parent / "demo", folder, name="heel-goed", manifest=manifest)
+    assert (copied.demo_only, copied.hints) == (True, False)
 
 
 def test_verify_sees_change_and_loss(tmp_path: Path, folder: Path, manifest: Path) -> None:

@@ -129,6 +129,20 @@ class Gate(RuleBasedStateMachine):
         if self.try_(lambda: self.workflow.restore_line(actor, self.consult.id, self.version(), f"L{number}")):
             self.approved = None
 
+    @rule(actor=ROLES, number=st.integers(1, 6), how=st.sampled_from(["place", "shift", "split", "join", "undo"]))
+    def rearrange(self, actor, number, how) -> None:
+        at, line_id = (actor, self.consult.id, self.version()), f"L{number}"
+        before = self.text()
+        done = {
+            "place": lambda: self.workflow.place_line(*at, line_id, Section.E),
+            "shift": lambda: self.workflow.shift_line(*at, line_id, 1),
+            "split": lambda: self.workflow.split_line(*at, line_id, "Sinds 3", "dagen keelpijn."),
+            "join": lambda: self.workflow.join_line(*at, line_id),
+            "undo": lambda: self.workflow.undo(*at),
+        }
+        if self.try_(done[how]) and self.text() != before:
+            self.approved = None
+
     @rule(actor=ROLES, number=st.integers(1, 6))
     def confirm(self, actor, number) -> None:
         self.try_(lambda: self.workflow.confirm_line(actor, self.consult.id, self.version(), f"L{number}"))

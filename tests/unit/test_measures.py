@@ -120,4 +120,6 @@ def test_not_said_of_something_else(shown: tuple[str, str], said: str) -> None:
 
 def test_a_range_goes_up() -> None:
     assert upside_down("4-4 weken, 8 tot 6 keer") == ["4-4", "8 tot 6"]
+    assert upside_down("Fysiotherapie 12-9 behandelingen") == ["12-9"]
+    assert upside_down("12-3 gevallen, sinds 12-3 pijn, op 31-12 gezien") == []  # dates
     assert upside_down("2-3 weken, 6 tot 8 keer, 06-12-2026, RR 140/90") == []

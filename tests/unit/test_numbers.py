@@ -86,6 +86,19 @@ WRITTEN = [
     ("tweeënzeventig slagen per minuut", "72/min"),
     ("acht centimeter", "8 cm"),
     ("zeven millimeter", "7 mm"),
+    # a decimal said with "punt", and more decimals than two
+    ("achtendertig punt vijf", "38,5"),
+    ("pols tachtig punt twee", "pols 80 punt 2"),
+    ("vijf punt drie dagen", "5 punt 3 dagen"),
+    ("nul komma één twee vijf milligram", "0,125 mg"),
+    ("nul komma vijf drie dagen", "0,5 3 dagen"),
+    ("één meter vijfenzeventig", "1,75 m"),
+    # years and telephone numbers
+    ("sinds twintig vijfentwintig", "sinds 2025"),
+    ("twintig vijfentwintig", "20 25"),
+    ("van twintig vijfentwintig milligram", "van 20 25 mg"),
+    ("nul zes één twee drie vier vijf zes zeven acht", "06-12345678"),
+    ("nul één twee drie", "0 1 2 3"),
     # the alarm number
     ("belt u honderdtwaalf", "belt u 112"),
     ("een-een-twee", "112"),

@@ -199,7 +199,8 @@ def test_a_later_connection_takes_over_from_an_earlier_one(house: House) -> None
     assert second.sync() == 4
 
 
-def test_a_writer_in_another_process_is_a_conflict(house: House) -> None:
+def test_a_writer_in_another_process_is_a_conflict(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transcribe.recorder.HAND_OVER_S", 0.0)
     consult_id = house.started()
     house.recorder.open(GP, consult_id)
     other = house.restarted()

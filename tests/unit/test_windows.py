@@ -230,7 +230,7 @@ def test_withdrawal_ends_the_work() -> None:
         pass
 
     def stop(done_s: float) -> None:
-        if done_s > 0:
+        if done_s > 3:
             raise Withdrawn
 
     script = ScriptedRecogniser(lambda _: [heard("Goed.")])

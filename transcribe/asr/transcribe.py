@@ -1,7 +1,9 @@
-"""A whole recording to a transcript: speech, windows, words, utterances.
+"""A recording to a transcript, whole or while it is being made: speech, windows, words, utterances.
 
 Each channel on its own: the detector's stretches are packed into windows (``windows``), recognised, marked
 (``guards``) and cut into utterances; then the channels are merged in order of time. Any length costs the same memory.
+There is one way through a recording, from its beginning to its end: that of a live one stops where the sound does, and
+goes on from there.
 
 With two channels a stretch can be the other speaker's voice in this microphone (or a call's echo). It is left out when
 the other channel is ``ECHO_DB`` louder in nearly all of it: the same words are recognised there. Two channels with the
@@ -11,7 +13,8 @@ same sound are one mixed recording, and nobody knows who speaks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -20,9 +23,11 @@ from transcribe.asr.transcript import Heard, HeardSegment, HeardWindow, Speaker,
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
-from transcribe.ports import Recogniser, SpeechDetector
+from transcribe.ports import Ear, Recogniser, SpeechDetector
 
 BLOCK_S = 60.0  # read at once while looking for speech
+WARM_S = 2.0  # of sound before the place where listening goes on
+WAIT_S = 4.0  # while it is recorded: speech does not wait longer than this for more of its window
 FRAME = RATE_HZ // 50  # samples of 20 ms, for levels
 PAUSE_S = 0.6  # between two words: a new utterance
 SNAP_S = 1.5  # from a word's edge to the edge of its stretch: the same edge
@@ -36,16 +41,21 @@ ABBREVIATIONS = frozenset({"bijv.", "bv.", "ca.", "dhr.", "dr.", "drs.", "evt.",
 Reader = Callable[[float, float], Samples]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Line:
-    """A channel to transcribe: who, and how to read it."""
+class InTurn:
+    """A recogniser for several threads: one window at a time, so that nobody waits for longer than that."""
 
-    speaker: Speaker
-    read: Reader
+    def __init__(self, recogniser: Recogniser) -> None:
+        self._recogniser = recogniser
+        self._lock = Lock()
+        self.name = recogniser.name
+
+    def recognise(self, samples: Samples, *, language: str, hints: Sequence[str] = ()) -> list[HeardSegment]:
+        with self._lock:
+            return self._recogniser.recognise(samples, language=language, hints=hints)
 
 
 class SpeechTranscriber:
-    """``ports.Transcriber``. As thread-safe as its recogniser: not. Deterministic as far as that is.
+    """``ports.Transcriber``. As thread-safe as its recogniser. Deterministic as far as that is.
 
     ``pack_s``: stretches of speech are put together up to so many seconds (0: each alone); which is best differs by
     model and stands in its manifest.
@@ -64,11 +74,11 @@ class SpeechTranscriber:
         if not 0 <= pack_s <= MOST_S:
             raise ValueError(f"a window is at most {MOST_S} s")
         self._detector = detector
-        self._recogniser = recogniser
-        self._language = language
-        self._limits = limits or guards.Limits()
-        self._pack_s = pack_s
-        self._gap_s = gap_s
+        self.recogniser = recogniser
+        self.language = language
+        self.limits = limits or guards.Limits()
+        self.pack_s = pack_s
+        self.gap_s = gap_s
 
     def transcribe(
         self,
@@ -77,79 +87,187 @@ class SpeechTranscriber:
         *,
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
+        hints: Sequence[str] = (),
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         """See the port. Raises ``NoSpeech`` also when nothing that was heard is credible."""
-        lines = _lines(pcm, speakers)
-        work: list[tuple[Window, int]] = []
-        for index in range(len(lines)):
-            work += [(window, index) for window in self._windows(lines, index, pcm.duration_s, progress)]
-        if not work:
-            raise NoSpeech()
-        known = {_place(one): one.segments for one in heard if one.model == self._recogniser.name}
-        found: list[list[tuple[HeardSegment, Window]]] = [[] for _ in lines]
-        for window, index in sorted(work, key=lambda item: (item[0].pieces[0].span.start_s, item[1])):
-            start_s, end_s = window.pieces[0].span.start_s, window.pieces[-1].span.end_s
-            new = HeardWindow(model=self._recogniser.name, channel=index, start_s=start_s, end_s=end_s, segments=())
-            segments = known.get(_place(new))
-            if segments is None:
-                samples = _sound(window, lines[index].read)
-                segments = tuple(self._recogniser.recognise(samples, language=self._language))
-                keep(replace(new, segments=segments))
-            # a lone full stop, as some models leave at the end of a window, is nothing that was said
-            found[index] += [(segment, window) for segment in segments if guards.plain(segment.text)]
-            progress(end_s)
-        utterances = [
-            utterance
-            for line, segments in zip(lines, found, strict=True)
-            for utterance in _utterances(segments, line.speaker, self._limits)
-        ]
-        if all(utterance.suspicion is not None for utterance in utterances):
+        listening = self._listening(_speakers(pcm, speakers), heard, hints, live=False)
+        while listening.advance(pcm, keep=keep):
+            progress(listening.done_s)
+        transcript = listening.so_far()
+        if all(utterance.suspicion is not None for utterance in transcript.utterances):
             raise NoSpeech()
         progress(pcm.duration_s)
+        return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing))
+
+    def listen(
+        self, speakers: Sequence[Speaker], *, heard: Sequence[HeardWindow] = (), hints: Sequence[str] = ()
+    ) -> Listening:
+        """See the port."""
+        return self._listening(speakers, heard, hints, live=True)
+
+    def _listening(
+        self, speakers: Sequence[Speaker], heard: Sequence[HeardWindow], hints: Sequence[str], *, live: bool
+    ) -> Listening:
+        channels = []
+        for index, speaker in enumerate(speakers):
+            windows = _dealt_with([one for one in heard if one.channel == index], self.recogniser.name)
+            channels.append(
+                _Channel(index=index, speaker=speaker, ear=self._detector.listen(live=live), windows=windows)
+            )
+        return Listening(self, channels, hints=tuple(hints), live=live)
+
+
+class _Channel:
+    """How far one voice was heard."""
+
+    def __init__(self, *, index: int, speaker: Speaker, ear: Ear, windows: list[HeardWindow]) -> None:
+        self.index = index
+        self.speaker = speaker
+        self.windows = windows
+        self.spans: list[Span] = []  # speech that waits for its window
+        self.ended = False
+        self._ear = ear
+        settled_s = windows[-1].end_s if windows else 0.0
+        # the detector needs a moment to get used to the sound
+        self._from_s = self.fed_s = max(0.0, settled_s - WARM_S)
+        self._ear.cut(settled_s - self._from_s)
+
+    @property
+    def settled_s(self) -> float:
+        """There is nothing left to recognise before this moment."""
+        if self.spans:
+            return self.spans[0].start_s
+        return self.fed_s if self._ear.open_s is None else self._from_s + self._ear.open_s
+
+    def feed(self, read: Reader) -> list[Span]:
+        """The speech that ended in the next stretch of sound."""
+        samples = read(self.fed_s, self.fed_s + BLOCK_S)
+        self.fed_s += samples.size / RATE_HZ
+        return self._shifted(self._ear.more(samples)) + list(self._cut(read))
+
+    def end(self) -> list[Span]:
+        self.ended = True
+        return self._shifted(self._ear.end())
+
+    def _cut(self, read: Reader) -> Iterator[Span]:
+        """Of a stretch that goes on for longer than a window can hold."""
+        while self._ear.open_s is not None and self.fed_s - (start_s := self._from_s + self._ear.open_s) > MOST_S:
+            part = next(split(Span(start_s=start_s, end_s=self.fed_s), lambda span: _quietest(span, read)))
+            self._ear.cut(part.end_s - self._from_s)
+            yield part
+
+    def _shifted(self, spans: Iterable[Span]) -> list[Span]:
+        return [Span(start_s=self._from_s + s.start_s, end_s=self._from_s + s.end_s) for s in spans]
+
+
+class Listening:
+    """``ports.Listening``; of a whole recording too: that is one of which no more will come.
+
+    Each voice is heard from its beginning to its end, and no stretch twice: what is known of it is how far it got.
+    """
+
+    def __init__(
+        self, of: SpeechTranscriber, channels: Sequence[_Channel], *, hints: tuple[str, ...], live: bool
+    ) -> None:
+        self._of = of
+        self._channels = channels
+        self._hints = hints
+        self._live = live
+
+    @property
+    def done_s(self) -> float:
+        """Seconds of the recording that are done, in all voices."""
+        return min(channel.settled_s for channel in self._channels)
+
+    def advance(self, pcm: Pcm, *, keep: Callable[[HeardWindow], None]) -> bool:
+        """See the port. Length costs no memory: a minute is read at most."""
+        channels = sorted(self._channels, key=lambda one: one.settled_s)
+        for channel in channels:
+            windows = list(pack(channel.spans, pack_s=self._of.pack_s, gap_s=self._of.gap_s))
+            if windows and (len(windows) > 1 or channel.ended or not self._of.pack_s):
+                self._hear(channel, windows[0], pcm, keep)
+                return True
+        for channel in channels:
+            if pcm.frames > round(channel.fed_s * RATE_HZ):
+                self._feed(channel, pcm)
+                return True
+        for channel in channels:
+            if not self._live and not channel.ended:
+                self._take(channel, channel.end(), pcm)
+                return True
+            if self._live and channel.spans and channel.fed_s - channel.spans[0].end_s >= WAIT_S:
+                window = next(pack(channel.spans, pack_s=self._of.pack_s, gap_s=self._of.gap_s))
+                self._hear(channel, window, pcm, keep)
+                return True
+        return False
+
+    def so_far(self) -> Transcript:
+        """See the port."""
+        utterances = [
+            utterance
+            for channel in self._channels
+            for utterance in _utterances(
+                _segments(channel.windows), channel.speaker, self._of.language, self._of.limits
+            )
+        ]
         return Transcript(
             utterances=tuple(sorted(utterances, key=lambda u: (u.start_s, u.end_s))),
-            language=self._language,
-            model=self._recogniser.name,
-            duration_s=pcm.duration_s,
-            missing=tuple(missing),
+            language=self._of.language,
+            model=self._of.recogniser.name,
+            duration_s=max(channel.fed_s for channel in self._channels),
         )
 
-    def _windows(
-        self, lines: Sequence[_Line], index: int, duration_s: float, progress: Callable[[float], None]
-    ) -> Iterator[Window]:
-        read = lines[index].read
-        others = [line.read for i, line in enumerate(lines) if i != index]
+    def _feed(self, channel: _Channel, pcm: Pcm) -> None:
+        self._take(channel, channel.feed(_reader(pcm, channel.index)), pcm)
 
-        def blocks() -> Iterator[Samples]:
-            start = 0.0
-            while (samples := read(start, start + BLOCK_S)).size:
-                progress(0.0)  # nothing is recognised yet, but the work can be ended here
-                yield samples
-                start += BLOCK_S
+    def _take(self, channel: _Channel, found: Sequence[Span], pcm: Pcm) -> None:
+        read = _reader(pcm, channel.index)
+        others = [_reader(pcm, other.index) for other in self._channels if other is not channel]
+        for span in found:
+            if not any(_is_echo(read(span.start_s, span.end_s), o(span.start_s, span.end_s)) for o in others):
+                channel.spans += split(span, lambda part: _quietest(part, read))
 
-        found = self._detector.speech(blocks())
-        spans = [Span(start_s=s.start_s, end_s=min(s.end_s, duration_s)) for s in found if s.start_s < duration_s]
-        spans = [s for s in spans if not any(_is_echo(read(s.start_s, s.end_s), o(s.start_s, s.end_s)) for o in others)]
-        parts = (part for span in spans for part in split(span, lambda s: _quietest(s, read)))
-        return pack(parts, pack_s=self._pack_s, gap_s=self._gap_s)
+    def _hear(self, channel: _Channel, window: Window, pcm: Pcm, keep: Callable[[HeardWindow], None]) -> None:
+        samples = _sound(window, _reader(pcm, channel.index))
+        heard = HeardWindow(
+            model=self._of.recogniser.name,
+            channel=channel.index,
+            start_s=window.pieces[0].span.start_s,
+            end_s=window.pieces[-1].span.end_s,
+            segments=tuple(self._of.recogniser.recognise(samples, language=self._of.language, hints=self._hints)),
+            pieces=window.pieces if len(window.pieces) > 1 else (),
+        )
+        keep(heard)
+        channel.windows.append(heard)
+        del channel.spans[: len(window.pieces)]
 
 
-def _place(window: HeardWindow) -> tuple[int, int, int]:
-    """Channel, and start and end in milliseconds: the voice detector cuts the same sound in the same places."""
-    return window.channel, round(window.start_s * 1000), round(window.end_s * 1000)
+def _dealt_with(windows: Sequence[HeardWindow], model: str) -> list[HeardWindow]:
+    """Those of one channel that this model made, in order, up to the first that does not fit."""
+    fitting: list[HeardWindow] = []
+    for one in sorted(windows, key=lambda one: one.start_s):
+        if one.model != model or (fitting and one.start_s < fitting[-1].end_s - 1e-6):
+            break
+        fitting.append(one)
+    return fitting
 
 
-def _lines(pcm: Pcm, speakers: Sequence[Speaker]) -> list[_Line]:
-    def channel(index: int) -> Reader:
-        return lambda start_s, end_s: pcm.read(start_s, end_s, index)
+def _segments(windows: Sequence[HeardWindow]) -> list[tuple[HeardSegment, Window]]:
+    # a lone full stop, as some models leave at the end of a window, is nothing that was said
+    return [(segment, one.window) for one in windows for segment in one.segments if guards.plain(segment.text)]
 
+
+def _reader(pcm: Pcm, index: int) -> Reader:
+    return lambda start_s, end_s: pcm.read(start_s, end_s, index)
+
+
+def _speakers(pcm: Pcm, speakers: Sequence[Speaker]) -> Sequence[Speaker]:
+    """Who is on which channel; one when both channels hold the same sound."""
     if len(speakers) != pcm.channels:
         raise ValueError(f"{len(speakers)} speakers for {pcm.channels} channels")
-    if pcm.channels == 2 and _same_sound(pcm):
-        return [_Line(speaker=Speaker.ONBEKEND, read=channel(0))]
-    return [_Line(speaker=speaker, read=channel(index)) for index, speaker in enumerate(speakers)]
+    return [Speaker.ONBEKEND] if pcm.channels == 2 and _same_sound(pcm) else speakers
 
 
 def _same_sound(pcm: Pcm) -> bool:
@@ -201,17 +319,17 @@ def _sound(window: Window, read: Reader) -> Samples:
 
 
 def _utterances(
-    heard: Sequence[tuple[HeardSegment, Window]], speaker: Speaker, limits: guards.Limits
+    heard: Sequence[tuple[HeardSegment, Window]], speaker: Speaker, language: str, limits: guards.Limits
 ) -> Iterator[Utterance]:
     """One channel's segments, in order, to utterances: cut at the end of a sentence, at a pause, at a mark."""
-    speech_s = [window.speech_s(segment.start_s, segment.end_s) for segment, window in heard]
-    marks = guards.suspicions([segment for segment, _ in heard], speech_s, limits=limits)
+    segments, windows = [segment for segment, _ in heard], [window for _, window in heard]
+    marks = guards.marks(segments, [window.speech_s for window in windows], language=language, limits=limits)
     timed: list[tuple[Word, Span]] = []
     of: list[Suspicion | None] = []
-    for (segment, window), suspicion in zip(heard, marks, strict=True):
+    for (segment, window), suspicions in zip(heard, marks, strict=True):
         found = list(_timed(segment, window, timed[-1][0].end_s if timed else 0.0))
         timed += found
-        of += [suspicion] * len(found)
+        of += suspicions
     snapped = list(_snapped(timed))
     words: list[Word] = []
     mark: Suspicion | None = None

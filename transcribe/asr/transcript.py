@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from transcribe.asr.windows import Piece, Window
 from transcribe.audio.pcm import Span
 
 
@@ -24,6 +25,7 @@ class Suspicion(StrEnum):
     REPEAT_LOOP = "herhaling"  # the recogniser repeats itself
     PHANTOM = "fantoom"  # subtitle phrases that Whisper invents ("Ondertiteld door ...")
     OVER_SILENCE = "stilte"  # text where the voice detector heard none
+    OTHER_LANGUAGE = "taal"  # not the language of the talk
     UNLIKELY = "onzeker"  # very low probability
 
 
@@ -50,13 +52,22 @@ class HeardSegment:
 
 @dataclass(frozen=True, kw_only=True)
 class HeardWindow:
-    """What one model made of one stretch of one channel: the piece of work that a crash never makes us do again."""
+    """What one model made of one stretch of one channel: the piece of work that a crash never makes us do again.
+
+    Sound of that channel before ``end_s`` is dealt with.
+    """
 
     model: str
     channel: int
     start_s: float  # of the recording
     end_s: float
     segments: tuple[HeardSegment, ...]
+    pieces: tuple[Piece, ...] = ()  # of a window of several stretches; else it is one, from start to end
+
+    @property
+    def window(self) -> Window:
+        alone = Piece(span=Span(start_s=self.start_s, end_s=self.end_s), at_s=0.0)
+        return Window(pieces=self.pieces or (alone,))
 
 
 @dataclass(frozen=True, kw_only=True)

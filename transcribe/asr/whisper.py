@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from transcribe.errors import SetupProblem
 log = logging.getLogger(__name__)
 
 MOST_S = 30.0  # what Whisper's encoder sees at once
+#: Words that may occur are put before the text, in the same 448 tokens: more of them leave too little room for quick
+#: speech (28 s of it is about 150 tokens), and the library cuts at 223, in the middle of a word.
+HINT_TOKENS = 200
 NEEDED = ("config.json", "model.bin", "tokenizer.json")  # the library would fetch a missing tokenizer from the internet
 
 
@@ -78,7 +82,8 @@ class WhisperRecogniser:
     """``ports.Recogniser``. Loads the model when it is made (seconds); not thread-safe.
 
     ``device``: "cpu", "cuda" or "auto". ``compute_type``: as CTranslate2 names it ("int8", "float16", "auto").
-    ``cpu_threads``: 0 leaves it to the library (all cores, four at most). Raises ``SetupProblem``.
+    ``cpu_threads``: 0 leaves it to the library (all cores, four at most). ``hints``: does this model take words
+    that may occur? One that was never trained with them hears worse. Raises ``SetupProblem``.
     """
 
     def __init__(
@@ -89,12 +94,14 @@ class WhisperRecogniser:
         compute_type: str = "auto",
         cpu_threads: int = 0,
         name: str = "",
+        hints: bool = True,
         options: WhisperOptions | None = None,
     ) -> None:
         missing = [file for file in NEEDED if not (model_dir / file).is_file()]
         if missing:
             raise SetupProblem(problem=f"spraakmodel {model_dir} mist {', '.join(missing)}")
         self.name = name or model_dir.name
+        self.takes_hints = hints
         self.options = options or WhisperOptions()
         os.environ["HF_HUB_OFFLINE"] = "1"  # belt and braces: also a bug can't make the library go out
         from faster_whisper import WhisperModel
@@ -116,13 +123,18 @@ class WhisperRecogniser:
         except (RuntimeError, ValueError) as error:  # how CTranslate2 says "no such device", "not a model"
             raise SetupProblem(problem=f"spraakmodel {model_dir} kan niet worden geladen ({error})") from error
 
-    def recognise(self, samples: Samples, *, language: str) -> list[HeardSegment]:
-        """At most 30 s of sound. Times may lie a little past the end; the caller knows where the sound ends."""
+    def recognise(self, samples: Samples, *, language: str, hints: Sequence[str] = ()) -> list[HeardSegment]:
+        """At most 30 s of sound. Times may lie a little past the end; the caller knows where the sound ends.
+
+        ``hints``: words that may occur, the most important first; those that do not fit are left out.
+        """
         if samples.size > MOST_S * RATE_HZ:
             raise ValueError(f"{samples.size / RATE_HZ:.1f} s of sound; {MOST_S} is the most")
         if not samples.size:
             return []
         options = asdict(self.options) | {"suppress_tokens": list(self.options.suppress_tokens)}
+        if self.takes_hints:
+            options["hotwords"] = self.hotwords(hints)
         segments, _ = self._model.transcribe(np.ascontiguousarray(samples, np.float32), language=language, **options)
         heard = [
             HeardSegment(
@@ -138,6 +150,21 @@ class WhisperRecogniser:
         ]
         log.debug("recognised %.1f s of sound: %d segments", samples.size / RATE_HZ, len(heard))
         return heard
+
+    def hotwords(self, hints: Sequence[str]) -> str | None:
+        """The hints as the library takes them: whole ones, as many as fit. None without any."""
+        room = min(HINT_TOKENS, self._model.max_length // 2 - 1)
+        taken = ""
+        for hint in dict.fromkeys(" ".join(_SPECIAL.sub(" ", hint).split()) for hint in hints):
+            longer = f"{taken}, {hint}" if taken else hint
+            if len(self._model.hf_tokenizer.encode(f" {longer}", add_special_tokens=False).ids) > room:
+                break
+            taken = longer if hint else taken
+        return taken or None
+
+
+#: What tokens with a meaning of their own are written with ("<|nl|>").
+_SPECIAL = re.compile(r"[<|>]")
 
 
 def _words(parts: Iterable[Any]) -> tuple[Heard, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.soep import drugs, measures
+from transcribe.soep import drugs, hearing, measures
 from transcribe.soep.concepts import concepts_of
 from transcribe.soep.denials import bare_of_denial, denied_between
 from transcribe.soep.language import DUTCH, by_language, comparing, speaking
@@ -34,6 +34,7 @@ class Kind(StrEnum):
     DOSE = "hoeveelheid"
     SPEAKER = "wie het zei"
     TIME = "tijd"
+    HEARING = "slecht verstaan"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,7 @@ def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
         *_sides(line.text, source, talk),
         *_times(line.text, source),
         *_drugs(line.text),
+        *_hearing(line, talk.transcript),
     ]
     return tuple(dict.fromkeys(result))
 
@@ -356,6 +358,17 @@ def _times(text: str, source: Source) -> Iterator[Finding]:
             instead = f", in het gesprek “{there}”" if there else " en komt in het gesprek bij deze regel niet voor"
             yield Finding(kind=Kind.TIME, text=f"“{word}” staat in deze regel{instead}.", here=word, there=there)
             return
+
+
+# --- poorly heard -----------------------------------------------------------------------------------------------------
+
+
+def _hearing(line: Line, transcript: Transcript) -> Iterator[Finding]:
+    """Doubt of the recogniser in a line that must not be wrong; elsewhere the screen says so without asking."""
+    if hearing.weighty(line.text):
+        for word in hearing.poorly_heard(line, transcript):
+            why = f"“{word}” is slecht verstaan. Luister na of deze regel klopt."
+            yield Finding(kind=Kind.HEARING, text=why, here=word)
 
 
 # --- drugs ------------------------------------------------------------------------------------------------------------

@@ -1,17 +1,40 @@
-"""A dictation: a monologue of the huisarts, put in sections and written form, not summarised."""
+"""A dictation: a monologue of the huisarts, put in sections and written form, not summarised.
+
+Two ways. Who speaks freely gets a draft in sections, without what was taken back or said to nobody (``dictated``). Who
+dictates marks and lines ("punt", "nieuwe regel", "wis laatste zin") gets what he dictates, word for word (``literal``).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.soep import telegram
 from transcribe.soep.claims import Claim, claim
+from transcribe.soep.language import DUTCH, language
+from transcribe.soep.leaving_out import Left
 from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, words
-from transcribe.soep.note import Section
-from transcribe.soep.problems import announced, begins, without_announcement
+from transcribe.soep.lines import MAX_WORDS
+from transcribe.soep.note import Line, Report, Section
+from transcribe.soep.problems import announced, begins, titles_of, without_announcement
 from transcribe.soep.sections import Phase, section_of
 from transcribe.soep.sentences import Sentence
+from transcribe.soep.spoken import Said, Spoken, dictated_by, text_of
+from transcribe.soep.spoken_forms import written_form
 from transcribe.soep.telegram import capital, written_down
+
+WIPED = "gewist in het dictaat: “{}”"
+ASIDE = "geen deel van het dictaat: “{}”"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Literal:
+    """A dictation word for word. ``left``: what the huisarts wiped, and talk to nobody at the end."""
+
+    reports: tuple[Report, ...]
+    left: list[Left]
 
 
 def is_dictation(transcript: Transcript) -> bool:
@@ -54,7 +77,7 @@ def dictated(said: list[Sentence]) -> list[Claim]:
             text = _taken_back(said[n - 1].text, text)
             if not words(text):
                 continue
-        current = current if named else _moved(text, current) if headed else _onward(text, current)
+        current = current if named else _moved(text, current) if headed else _onward(text, current, _phase(current))
         line = capital(written_down(text))
         if (
             result
@@ -66,6 +89,93 @@ def dictated(said: list[Sentence]) -> list[Claim]:
         if words(line):
             result.append(claim(current, line, sentence.evidence, problem=problem))
     return result
+
+
+def literal(transcript: Transcript) -> Literal | None:
+    """What the huisarts alone dictates, marks and lines and all; None for who speaks freely (or in English)."""
+    heard = [(n, u) for n, u in enumerate(transcript.utterances) if u.suspicion is None]
+    if language() != DUTCH or {u.speaker for _, u in heard} != {Speaker.HUISARTS}:
+        return None
+    found = dictated_by((n, u.text) for n, u in heard)
+    if not found.literal:
+        return None
+    written = list(_sectioned(found.lines))
+    left = [(utterance, WIPED.format(text)) for utterance, text in found.wiped]
+    while len(written) > 1 and _aside(written[-1].text):
+        spoken = written.pop()
+        left += [(n, ASIDE.format(text_of(w for w in spoken.said if w.utterance == n))) for n in spoken.utterances]
+    claims = [
+        claim(
+            group[0].section, " ".join(w.text for w in group), *(w.utterances for w in group), problem=group[0].problem
+        )
+        for group in _grouped(written)
+    ]
+    reasons: dict[int, list[str]] = {}
+    for utterance, reason in left:
+        reasons.setdefault(utterance, []).append(reason)
+    return Literal(
+        reports=_reports(claims),
+        left=[Left(evidence=(n,), reason="; ".join(given), always=True) for n, given in sorted(reasons.items())],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """One dictated sentence in its written form. ``line``: of the dictation, which nothing crosses."""
+
+    section: Section
+    problem: int
+    line: int
+    text: str
+    said: tuple[Said, ...]
+
+    @property
+    def utterances(self) -> tuple[int, ...]:
+        return tuple(sorted({word.utterance for word in self.said}))
+
+
+def _sectioned(lines: Sequence[Spoken]) -> Iterator[_Written]:
+    """Sentences with their section: the one that was named, or what the words ask for when none ever was."""
+    named = any(line.section for line in lines)
+    current = Section.S
+    for n, line in enumerate(lines):
+        for said in line.sentences:
+            text = telegram.sentence(written_form(text_of(said)).rstrip(" ,;:"))
+            phase = Phase.ANAMNESE if current is Section.S else _phase(current)
+            current = line.section or (current if named else _onward(text, current, phase))
+            yield _Written(section=current, problem=line.problem, line=n, text=text, said=said)
+
+
+def _grouped(written: Sequence[_Written]) -> list[list[_Written]]:
+    """Sentences of one dictated line on one line of the note, as far as a huisarts takes it in at a glance."""
+    result: list[list[_Written]] = []
+    for one in written:
+        group = result[-1] if result else []
+        size = sum(len(words(other.text)) for other in group)
+        if (
+            group
+            and (group[-1].line, group[-1].section) == (one.line, one.section)
+            and size + len(words(one.text)) <= MAX_WORDS
+        ):
+            group.append(one)
+        else:
+            result.append([one])
+    return result
+
+
+def _reports(claims: list[Claim]) -> tuple[Report, ...]:
+    """A report for each problem the huisarts began, every line of it as it is."""
+    problems = sorted({item.problem for item in claims}) or [0]
+    titles = titles_of(claims) if len(problems) > 1 else {}
+    reports: list[Report] = []
+    count = 0
+    for problem in problems:
+        lines = []
+        for item in sorted((c for c in claims if c.problem == problem), key=lambda c: list(Section).index(c.section)):
+            count += 1
+            lines.append(Line(id=f"L{count}", section=item.section, text=item.text, evidence=item.evidence))
+        reports.append(Report(id=f"R{len(reports) + 1}", lines=tuple(lines), title=titles.get(problem, "")))
+    return tuple(reports)
 
 
 def _aside(text: str) -> bool:
@@ -85,10 +195,14 @@ def _taken_back(question: str, answer: str) -> str:
     return f"{drugs[0].text}: {rest}"
 
 
-def _onward(text: str, current: Section) -> Section:
+def _phase(current: Section) -> Phase:
+    return Phase.ONDERZOEK if current in (Section.S, Section.O) else Phase.BELEID
+
+
+def _onward(text: str, current: Section, phase: Phase) -> Section:
     """Without headings: the section the words ask for, never back to an earlier one."""
     order = list(Section)
-    found = section_of(text, Phase.ONDERZOEK if current in (Section.S, Section.O) else Phase.BELEID)
+    found = section_of(text, phase)
     return found if found is not None and order.index(found) > order.index(current) else current
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.soep import asking, conclusions, planning
 from transcribe.soep.claims import Claim, claim
-from transcribe.soep.dictation import dictated, is_dictation
+from transcribe.soep.dictation import dictated, is_dictation, literal
 from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import Left, is_instruction, leave_out
 from transcribe.soep.lexicon import any_of, cue, has, mentions, words
@@ -30,6 +30,7 @@ SUSPICIONS = {
     Suspicion.REPEAT_LOOP: "herkenner herhaalt zichzelf",
     Suspicion.PHANTOM: "waarschijnlijk niet gezegd (fantoomtekst)",
     Suspicion.OVER_SILENCE: "tekst waar geen spraak was",
+    Suspicion.OTHER_LANGUAGE: "in een andere taal",
     Suspicion.UNLIKELY: "te onzeker verstaan",
 }
 
@@ -48,6 +49,13 @@ class ExtractiveDrafter:
             forget()
 
     def _draft(self, transcript: Transcript) -> Note:
+        if as_said := literal(transcript):
+            return Note(  # every word is in it, or named as left out: nothing can be missed
+                reports=as_said.reports,
+                dropped=_dropped(transcript, as_said.left, set()),
+                drafter=self.name,
+                next_line=sum(len(report.lines) for report in as_said.reports) + 1,
+            )
         dictation = is_dictation(transcript)
         divided = Divided(said=sentences(transcript)) if dictation else divide(sentences(transcript))
         kept, left = leave_out(divided.said, dictated=dictation)

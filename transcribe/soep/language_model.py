@@ -15,6 +15,7 @@ from typing import Protocol
 
 from transcribe.asr.transcript import Transcript
 from transcribe.soep.check import Kind, open_findings
+from transcribe.soep.dictation import literal
 from transcribe.soep.extractive import SUSPICIONS, ExtractiveDrafter
 from transcribe.soep.language import speaking
 from transcribe.soep.lines import reports_by_talk
@@ -100,6 +101,8 @@ class ModelDrafter:
             forget()
 
     def _draft(self, transcript: Transcript) -> Note:
+        if literal(transcript):
+            return self.instead.draft(transcript)  # the huisarts's own text is nobody's to write anew
         said, left = told(transcript)
         if not said:
             return self.instead.draft(transcript)

@@ -38,7 +38,21 @@ _MEASURE = re.compile(
 _ONE = re.compile(
     rf"\b(?:een|elke|iedere|per|one|a|an|eerste|laatste|afgelopen|hele|halve) (?=(?:{_SPELLED})(?![a-z]))"
 )
-_ORDINAL = re.compile(r"\b([^\W\d_]+?)(?:de|ste)\b")
+ORDINAL = re.compile(r"\b([^\W\d_]+?)(?:de|ste)\b", re.IGNORECASE)
+MONTHS = {
+    name: n
+    for n, name in enumerate(
+        ("januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november",
+         "december"), 1,
+    )
+}  # fmt: skip
+_DAY_OF = re.compile(rf"\d ({'|'.join(MONTHS)})\b")
+#: "6-2 dagen", "12-9 behandelingen", but not "sinds 12-3 pijn", "12-3 gevallen".
+_RANGE = re.compile(
+    rf"(?<![\w,/-])(\d+)(?:-| tot )(\d+) ?(?=%|(?:{_SPELLED}|dd)(?![a-z]))"
+    r"|(?<![\w,/-])(?<!sinds )(?<!\bop )(?<!\bper )(?<!vanaf )(?<!\bvan )(?<!\btot )(?<!^)(\d+)(?:-| tot )(\d+) ?"
+    r"(?=[a-z])(?!over|om)"
+)
 _ONCE_A_DAY = re.compile(
     r"\b(?:daags|dagelijks|per dag|elke (?:dag|avond|ochtend)|iedere (?:dag|avond|ochtend)|"
     r"s (?:avonds|ochtends|morgens)|voor de nacht|a day|once|slapengaan|eenmaal|innemen|op een dag)\b"
@@ -78,10 +92,10 @@ def measures(text: str, *, spoken: bool = False) -> set[tuple[str, str]]:
 
 
 def spoken_numbers(text: str) -> set[str]:
-    """Numbers that were said as something else: "de vijfde", "beide", "dagelijks" (1dd), "een" (1)."""
+    """Numbers that were said as something else: "de vijfde", "beide", "dagelijks" (1dd), "een" (1), "12 maart" (3)."""
     flat = plain_same_length(text)
     found = {"3"} if re.search(r"\bderde\b", flat) else set()
-    found |= {str(value) for word in _ORDINAL.findall(flat) if (value := number_word(word)) is not None}
+    found |= {str(value) for word in ORDINAL.findall(flat) if (value := number_word(word)) is not None}
     if re.search(r"\b(?:een|eerste|eenmaal|enkele?|one|once|a|an|per|elke|iedere|dagelijks|daags)\b", flat):
         found.add("1")
     if re.search(r"\b(?:beide|allebei|tweede|paar|dubbele?|both|twice|couple)\b", flat):
@@ -90,7 +104,7 @@ def spoken_numbers(text: str) -> set[str]:
         found.add("0,5")
     if "kwartier" in flat:
         found |= {"15", "45"}
-    return found
+    return found | {str(MONTHS[name]) for name in _DAY_OF.findall(flat)}
 
 
 #: What must have been said for a unit. Units that are often left unsaid ("losartan vijftig") are not here.
@@ -116,9 +130,9 @@ def unsaid_unit(unit: str, text: str) -> bool:
 
 
 def upside_down(text: str) -> list[str]:
-    """Ranges that are none: "4-4 weken", "6-2 dagen"."""
-    found = re.finditer(r"(?<![\w,/-])(\d+)(?:-| tot )(\d+) ?(?=[a-z%])(?!over|om)", _spaced(text))
-    return [match.group().strip() for match in found if int(match[1]) >= int(match[2])]
+    """Ranges that are none: "4-4 weken", "6-2 dagen". A date ("sinds 12-3 pijn") is no range."""
+    found = _RANGE.finditer(_spaced(text))
+    return [m.group().strip() for m in found if int(m[1] or m[3]) >= int(m[2] or m[4])]
 
 
 def _value(number: str, unit: str) -> tuple[str, float]:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+#: How a line may end before another one goes on in it.
+_CLOSED = (".", "!", "?", ":", ";", ",")
+
 
 class Section(StrEnum):
     S = "S"
@@ -79,6 +82,25 @@ class Missed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edits:
+    """What became of the lines that the draft had in one section, and how many came there."""
+
+    section: Section
+    kept: int  # as they were drafted
+    changed: int  # other words, or another section
+    removed: int
+    added: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """How a draft was checked, as counts."""
+
+    sections: tuple[Edits, ...]
+    seconds: int | None  # from the first look to the approval; None: signed without a look
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """A note at one moment. Frozen: every edit makes the next version."""
 
@@ -88,6 +110,8 @@ class Note:
     removed: tuple[tuple[str, Line], ...] = ()  # (report id, line) that a person took out; can be put back
     drafter: str = ""  # name and version of what wrote the draft
     next_line: int = 1  # number for the next line id
+    before: int = 0  # version of the note that undoing goes back to; 0: there is none
+    checked: Checked | None = None  # of an approved note; stays when it is edited after that
 
     def lines(self) -> Iterator[Line]:
         for report in self.reports:
@@ -155,6 +179,72 @@ class Note:
             )
         )
         return replace(note, reports=tuple(report for report in note.reports if report.lines or report.id != home.id))
+
+    def placing(self, line_id: str, section: Section) -> Note:
+        """The same note with that line last in another section of its report.
+
+        It is unconfirmed again: whose words they are matters more in one section than in another.
+        """
+        line = self.line(line_id)
+        if line.section is section:
+            return self
+        placed = replace(line, section=section, confirmed=False)
+        return self._map(
+            lambda report: (
+                (*(old for old in report.lines if old.id != line_id), placed) if line in report.lines else report.lines
+            )
+        )
+
+    def shifting(self, line_id: str, by: int) -> Note:
+        """The same note with that line one place up (-1) or down (1) in its section; at the edge it stays."""
+        other = self._beside(line_id, by)
+        if other is None:
+            return self
+        line = self.line(line_id)
+        turned = {line.id: other, other.id: line}
+        return self._map(lambda report: tuple(turned.get(old.id, old) for old in report.lines))
+
+    def splitting(self, line_id: str, first: str, second: str) -> Note:
+        """The same note with that line as two, each with all its evidence and unconfirmed.
+
+        With other words than the line had, both are a person's own.
+        """
+        line = self.line(line_id)
+        same = f"{first} {second}".split() == line.text.split()
+        line_1 = replace(line, text=first, confirmed=False, origin=line.origin if same else Origin.HUISARTS)
+        line_2 = replace(line_1, id=f"L{self.next_line}", text=second)
+        note = self._map(
+            lambda report: tuple(
+                new for old in report.lines for new in ((line_1, line_2) if old.id == line_id else (old,))
+            )
+        )
+        return replace(note, next_line=self.next_line + 1)
+
+    def joining(self, line_id: str) -> Note:
+        """The same note with that line and the next of its section as one: unconfirmed, with the evidence of both.
+
+        Raises KeyError for the last line of a section.
+        """
+        line, after = self.line(line_id), self._beside(line_id, 1)
+        if after is None:
+            raise KeyError(line_id)
+        joined = replace(
+            line,
+            text=line.text + (" " if line.text.endswith(_CLOSED) else ". ") + after.text,
+            evidence=tuple(sorted({*line.evidence, *after.evidence})),
+            origin=line.origin if line.origin is after.origin else Origin.HUISARTS,
+            confirmed=False,
+        )
+        return self._map(
+            lambda report: tuple(joined if old.id == line_id else old for old in report.lines if old.id != after.id)
+        )
+
+    def _beside(self, line_id: str, by: int) -> Line | None:
+        """The line so many places further in the same section of the same report."""
+        line = self.line(line_id)
+        home = next(report for report in self.reports if line in report.lines).section(line.section)
+        at = home.index(line) + by
+        return home[at] if 0 <= at < len(home) else None
 
     def merging(self, report_id: str) -> Note:
         """The same note with that report joined to the one before it. KeyError for the first or an unknown one."""

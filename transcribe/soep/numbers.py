@@ -34,6 +34,9 @@ UNITS = {
 DOSE_FORMS = r"(?:tablet|capsule|zakje|puf|pufje|druppel|ampul|zetpil|ovule|spray|pleister)"
 TIME_UNITS = r"(?:seconden?|minuten|minuut|uur|uren|dag|dagen|week|weken|maand|maanden|jaar|jaren)"
 
+#: Up to here "punt" between two numbers is a decimal: temperatures and most results.
+MOST_BEFORE_POINT = 42
+
 _WORD = re.compile(r"[^\W\d_]+(?:-en-[^\W\d_]+)?")
 
 
@@ -127,15 +130,35 @@ def _about(match: re.Match[str]) -> str:
     return f"ca {match['n']} {(plural | minutes)[unit]}"
 
 
+def _telephone(match: re.Match[str]) -> str:
+    digits = match[0].replace(" ", "")
+    return match[0] if len(digits) != 10 else f"06-{digits[2:]}" if digits.startswith("06") else digits
+
+
+def _point(match: re.Match[str]) -> str:
+    """ "38 punt 5": a decimal of what is measured so; behind larger numbers "punt" ends a sentence."""
+    return f"{match[1]},{match[2]}" if int(match[1]) <= MOST_BEFORE_POINT else match[0]
+
+
 _TIMES = r"(?:x|keer|maal)"
+_COUNTED = r"(?:procent|(?:milli|micro|kilo)?gram|mg|mcg|kg|kilo|milliliters?|ml|centimeters?|cm)"
 _Written = str | Callable[[re.Match[str]], str]
 _SPOKEN: tuple[tuple[str, _Written], ...] = (
+    (r"\b0\d{0,3}(?: \d{1,3}){3,9}\b", _telephone),
+    # a year in two parts
+    (
+        rf"\b(in|sinds|uit|van|anno|vanaf|tot) (19|20) (\d\d)\b(?![,/]?\d| ?%| ?(?:{_COUNTED}|{TIME_UNITS})\b)",
+        r"\1 \2\3",
+    ),
     # halves and decimals
     (r"\banderhal(?:f|ve)\b", "1,5"),
     (r"\b(\d+) en een hal(?:f|ve)\b", r"\1,5"),
     (r"\b(\d+) komma (?:een|één|1)\b", r"\1,1"),
     (r"\b(\d+) komma (\d{1,2})\b", r"\1,\2"),
+    (rf"\b(\d+) punt (\d{{1,2}})\b(?! (?:{TIME_UNITS}|{_TIMES})\b)", _point),
+    (rf"\b0,(\d) (\d)(?: (\d))?\b(?![,/]?\d| (?:{TIME_UNITS}|{_TIMES})\b)", r"0,\1\2\3"),
     (r"(?<=\d)\.(?=\d{1,2}\b(?!\.\d))", ","),
+    (r"\b1 meter (\d\d)\b", r"1,\1 m"),
     # a hormone, no temperature
     (r"\b(vrije?|totaal) T ?([34])\b", r"\1 T\2"),
     # a temperature is often said without "komma": "achtendertig vier"
@@ -155,6 +178,7 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
     (rf"\b(?:één|een|1) ?{_TIMES} ?(?:per|op een|in de|op de|op 1) dag\b|\beenmaal daags\b|\b1maal daags\b", "1dd"),
     (rf"\b(\d+(?:-\d+)?) ?{_TIMES} ?(?:per|op een|in de|op de|op 1) dag\b", r"\1dd"),
     (rf"\b(\d+) ?{_TIMES}? ?daags\b", r"\1dd"),
+    (r"\b(\d+) (?:d d|dd)\b", r"\1dd"),
     (r"\b(?:één|een) keer (?=per\b|in de\b|op een\b)", "1x "),
     (r"\b(\d+(?:-\d+)?) ?(?:keer|maal)\b", r"\1x"),
     (r"(?<=\dx) (?:in de|op een|in een) (?=week|maand|jaar)", " per "),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Table, create_engine, func, insert, select, text, update
+from sqlalchemy import Connection, Table, func, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
 from transcribe import policy
@@ -29,11 +29,12 @@ from transcribe.store import codec, tables
 from transcribe.store.blobs import Blobs
 from transcribe.store.copying import copy_in, copy_out, rows_in
 from transcribe.store.crypto import SealingWriter
-from transcribe.store.database import database_url, translated
+from transcribe.store.database import translated
 from transcribe.store.envelope import Kind, end, members, open_envelope, put, torn, write_envelope
+from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, read_copy
 from transcribe.store.keys import MasterKey
-from transcribe.store.marked import mark
+from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
 from transcribe.store.postgres import PostgresStore, append_log, verify_chain
 
@@ -81,7 +82,7 @@ class Done:
     contents: Contents
     sounds: int
     sound_bytes: int
-    soundless: int  # consults whose sound should be in the back-up and is not
+    soundless: tuple[UUID, ...]  # consults whose sound should be in the back-up and is not
     erased: int = 0  # consults that were erased after the back-up, and so came back as erased
     unfinished: int = 0  # recordings that were going on, of which no sound is in a back-up
     keys_at: datetime | None = None  # when the copy of the keys was written; None: an old one, which does not say so
@@ -108,7 +109,7 @@ def back_up(
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
-    is a recording that is going on. Sound that is gone from its place is counted (``soundless``): the rest is saved.
+    is a recording that is going on. Sound that is gone from its place is named (``soundless``): the rest is saved.
     Raises ``BackupProblem``, ``DiskFull``, ``StoreUnavailable``, ``OSError``.
     """
     path = path.resolve()
@@ -146,8 +147,8 @@ def back_up(
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
                 copies.keep(path.parent)
-            soundless = sum(not _source_destroyed(store, consult_id) for consult_id in silent)
-            detail = _counted(contents.consults) + (f", {soundless} zonder geluid" if soundless else "")
+            soundless = tuple(sorted(one for one in silent if not _source_destroyed(store, one)))
+            detail = _counted(contents.consults) + (f", {len(soundless)} zonder geluid" if soundless else "")
             store.log(system_event(actor, Action.BACKED_UP, detail=detail))
             copies.refresh()
     finally:
@@ -158,7 +159,7 @@ def back_up(
 @contextmanager
 def _snapshot(url: str) -> Iterator[Connection]:
     """One moment of all tables; nobody waits for us but a migration."""
-    engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+    engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     moment = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with translated(), moment.connect() as tx:
         names = ", ".join(table.name for table in (*SAVED, tables.data_key))
@@ -273,7 +274,7 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
         contents=contents,
         sounds=len(sizes),
         sound_bytes=sum(sizes.values()),
-        soundless=len(stored - {consult_id for consult_id, _ in sizes}),
+        soundless=tuple(sorted(stored - {consult_id for consult_id, _ in sizes})),
     )
 
 
@@ -290,11 +291,12 @@ def restore(
 ) -> Done:
     """Bring a back-up into an empty database and its sound into ``blobs``, with the keys that are left today.
 
-    All or nothing for the database: sound first, and what was stopped half-way can be done again. ``demo`` says what
-    the target is. Raises ``BackupProblem`` (the target holds data or is of the other kind, the file is damaged, the
-    copy of the keys does not belong to it), ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    All or nothing for the database: sound first, its mark last, and what was stopped half-way can be done again.
+    ``demo`` says what the target is. Raises ``BackupProblem`` (the target holds data, or sound of somebody else; it is
+    of the other kind, the file is damaged, the copy of the keys does not belong to it), ``DiskFull``,
+    ``StoreUnavailable``, ``OSError``.
     """
-    engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+    engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     copy = read_copy(keys_path, master_key)
     with _opened(path, master_key) as entries, translated(), engine.begin() as tx:
         contents = _read_contents(entries)
@@ -306,6 +308,8 @@ def restore(
             )
         _check_age(copy, keys_path, contents)
         _prepare(tx, contents)
+        ours = tx.execute(select(tables.installation.c.id)).scalar_one()
+        _check_place(blobs, ours)
         for number, table in enumerate(contents.tables):
             progress(DOING_TABLES, number, len(contents.tables))
             if copy_in(tx, table.name, table.columns, _table(entries, table)) != table.rows:
@@ -323,8 +327,6 @@ def restore(
             # from before: it holds keys of this database, but it is not for us to write until we are told
             row = {"id": place_id, "path": place, "log_seq": contents.log_seq, "certificates": -1, "ours": False}
             tx.execute(insert(tables.key_copy).values(**row, updated_at=func.now()))
-        mark(blobs, tx.execute(select(tables.installation.c.id)).scalar_one())
-        tx.execute(update(tables.installation).values(marked_at=func.now()))
         sounding = _sounding(tx)
         sizes = _bring_sound(entries, blobs, set(sounding), progress)
         stored = {consult_id for consult_id, status in sounding.items() if status in policy.STORED}
@@ -336,11 +338,14 @@ def restore(
             append_log(tx, system_event(actor, Action.STEP_FAILED, consult_id, "opname niet in de reservekopie"))
         detail = f"{_counted(contents.consults)}, {len(erased)} gewist"
         append_log(tx, system_event(actor, Action.RESTORED, detail=detail))
+        tx.execute(update(tables.installation).values(marked_at=func.now()))
+        # last: what was stopped before leaves no mark of an installation that there never was
+        mark(blobs, ours)
     return Done(
         contents=contents,
         sounds=len(sizes),
         sound_bytes=sum(sizes.values()),
-        soundless=len(stored - {consult_id for consult_id, _ in sizes}),
+        soundless=tuple(sorted(stored - {consult_id for consult_id, _ in sizes})),
         erased=len(erased),
         unfinished=len(unfinished),
         keys_at=copy.written_at,
@@ -383,6 +388,17 @@ def _check_age(copy: Copy, keys_path: Path, contents: Contents) -> None:
         raise BackupProblem(
             problem=f"De sleutelkopie {keys_path} is ouder dan de reservekopie en hoort er niet bij. Neem de "
             f"{NAME} uit de map waarin de reservekopie is gemaakt (--keys)."
+        )
+
+
+def _check_place(blobs: Blobs, ours: UUID) -> None:
+    """Two installations with the same consults in one place would erase each other's sound."""
+    other = next((found for found in installations(blobs) if found != ours), None)
+    if other is not None:
+        raise BackupProblem(
+            problem=f"Op de plaats voor het geluid staat het merk van een andere installatie ({other}/{MARK}). Loopt "
+            "die nog, kies dan een andere, lege plaats (--blob-store): anders wist de een het geluid van de ander. Is "
+            "zij er niet meer, verwijder dan eerst dat merk."
         )
 
 

@@ -5,6 +5,8 @@ Back-up and the sweep for left-overs work on this layer; what is in an object is
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 import secrets
@@ -17,6 +19,8 @@ from uuid import UUID
 from transcribe.errors import N_, NO_ROOM, DiskFull, NotFound, SetupProblem, StoreUnavailable
 from transcribe.store.crypto import Sink
 from transcribe.store.folders import make_private, sync_folder
+
+log = logging.getLogger(__name__)
 
 _OURS = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _HALF = ".part"
@@ -61,11 +65,12 @@ class Blobs(Protocol):
         ...
 
 
-def open_blobs(location: str, default: Path, *, check: bool = False) -> Blobs:
+def open_blobs(location: str, default: Path, *, check: bool = False, known: bool = False) -> Blobs:
     """The place an administrator names: empty for ``default``, a folder, or ``s3://bucket/prefix``.
 
     Raises ``SetupProblem`` for an address that can't be one and for a folder that can't be used; with ``check`` also
-    for a store that does not answer or refuses us.
+    for a store that does not answer or refuses us. ``known``: it was used before, so a folder that is not there is one
+    that is away for a while, like a store that does not answer.
     """
     if location.startswith("s3:"):
         from transcribe.store.objects import ObjectBlobs
@@ -81,6 +86,8 @@ def open_blobs(location: str, default: Path, *, check: bool = False) -> Blobs:
     try:
         return FolderBlobs(folder)
     except OSError as problem:
+        if known:
+            return FolderBlobs(folder, away=True)
         raise SetupProblem(
             problem=f"de map {folder} voor het geluid is niet te maken of te lezen ({problem.strerror}). Controleer of "
             "de map erboven bestaat en van u is (--blob-store)."
@@ -120,9 +127,12 @@ def as_consult(name: str) -> UUID | None:
 class FolderBlobs:
     """Files on a local disk or a share, one for each name under ``folder/<consult id>/``."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder (not its parents) and clears away what crashed writers left."""
-        self._folder = make_private(folder)
+    def __init__(self, folder: Path, *, away: bool = False) -> None:
+        """Makes the folder (not its parents) and clears away what crashed writers left, unless it is ``away`` now."""
+        self._folder = folder
+        if away:
+            return
+        make_private(folder)
         for half in self._folder.glob(f"*/*{_HALF}"):
             _remove_abandoned(half)
 
@@ -182,6 +192,9 @@ class FolderBlobs:
             paths = list((self._folder / str(checked(consult_id))).iterdir())
         except FileNotFoundError:
             return []
+        except OSError as problem:  # a mount point that is not for us, a share that went away
+            log.warning("folder of the sound: %s", errno.errorcode.get(problem.errno or 0))
+            raise BlobsUnavailable from problem
         return sorted(path.name for path in paths if is_ours(path.name))
 
 

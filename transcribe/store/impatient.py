@@ -18,13 +18,17 @@ from transcribe.store.database import database_url
 Found = TypeVar("Found")
 
 #: A machine that lost its power or its network is noticed in half a minute, a server that takes no visitors in 5 s.
-_CONNECT: dict[str, object] = {
+CONNECT: dict[str, object] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+
+#: For work that takes long, like a back-up: what gives no sign at all for so long is a server that hangs. One that
+#: hangs from the start is found when the connection is made.
+LONG_WORK_S = 600.0
 
 
 class Impatient(psycopg.Connection[Any]):
@@ -47,7 +51,7 @@ def impatient_engine(url: str, *, silence_s: float, connect: dict[str, object] |
     the engine.
     """
     engine = create_engine(
-        database_url(url), hide_parameters=True, connect_args={**_CONNECT, **(connect or {})}, **options
+        database_url(url), hide_parameters=True, connect_args={**CONNECT, **(connect or {})}, **options
     )
 
     def do_connect(_dialect: object, _record: object, args: list[Any], given: dict[str, Any]) -> Impatient:

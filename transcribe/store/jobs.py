@@ -2,6 +2,8 @@
 
 Names of queues say what a worker must have: ``asr.live`` any worker of the lane live, ``asr.live.gpu`` one with a GPU,
 ``asr.batch.large-v3`` one with that model, ``note.live`` drafting, for which every worker of the lane is good.
+``end.live`` is transcribing as ``asr.live`` is, of recordings that were followed while they were made: who waits for
+the last seconds of a consult does not wait for somebody's recording of half an hour.
 """
 
 from __future__ import annotations
@@ -20,16 +22,20 @@ _STARTED = "*"
 
 
 def queue_of(job: Job) -> str:
-    kind = "asr" if job.stage is Stage.TRANSCRIBE else "note"
+    kind = "note" if job.stage is Stage.DRAFT else "end" if job.followed else "asr"
     return ".".join(part for part in (kind, job.lane.value, job.need) if part)
 
 
-def asr_queues(lane: Lane, *, device: str, model: str) -> list[str]:
-    """What a worker with this device and this model can transcribe from; none without a model."""
+def asr_queues(lane: Lane, *, device: str, model: str, kind: str = "asr") -> list[str]:
+    """What a worker with this device and this model can transcribe from."""
     if not model:
-        return [f"asr.{lane.value}"]  # it says why it can't
-    extra = [f"asr.{lane.value}.gpu"] if device == "cuda" else []
-    return [f"asr.{lane.value}", f"asr.{lane.value}.{model}", *extra]
+        return [f"{kind}.{lane.value}"]  # it says why it can't
+    extra = [f"{kind}.{lane.value}.gpu"] if device == "cuda" else []
+    return [f"{kind}.{lane.value}", f"{kind}.{lane.value}.{model}", *extra]
+
+
+def end_queues(lane: Lane, *, device: str, model: str) -> list[str]:
+    return asr_queues(lane, device=device, model=model, kind="end")
 
 
 def note_queues(lane: Lane) -> list[str]:

@@ -25,13 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from transcribe.consult import Certificate
 from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
 from transcribe.store.copying import copy_out, rows_in
-from transcribe.store.database import database_url, translated
+from transcribe.store.database import translated
 from transcribe.store.envelope import (
     Kind,
     Torn,
@@ -43,6 +43,7 @@ from transcribe.store.envelope import (
     torn,
     write_envelope,
 )
+from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.tables import access_log, certificate, consult, key_copy
@@ -89,12 +90,13 @@ class Place:
         if self.missed_at is not None:
             behind = (
                 f"De sleutelkopie {self.path} ({self.name}) loopt achter sinds {self.missed_at:%d-%m-%Y %H:%M} (UTC): "
-                "wat sindsdien is gewist, staat er nog in."
+                "wat sindsdien is gewist, kan er nog in staan."
             )
             if self.there():
                 return (
-                    f"{behind} Zij is er wel, maar was niet te schrijven: de schijf is vol of alleen-lezen, of de "
-                    "dienst mag er niet schrijven (docs/backup.md). Het logboek van de dienst noemt de fout."
+                    f"{behind} Zij is er weer en wordt binnen enkele minuten bijgewerkt als de dienst loopt. Blijft "
+                    "dit staan, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
+                    "(docs/backup.md). Het logboek van de dienst noemt de fout."
                 )
             return f"{behind} Sluit de schijf aan. {gone}"
         return None
@@ -115,8 +117,9 @@ class KeyCopies:
         self._store = store
         self._master_key = master_key
         self._patience_s = patience_s
+        self._told: dict[UUID, str] = {}  # why a place could not be written, in the log: once, not at every round
         # of its own: the store's statements are cut off after a time that a slow disk may need
-        self._engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+        self._engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -146,7 +149,14 @@ class KeyCopies:
             place_id = label.id
         else:
             # one that was never finished, else a new one
-            begun = [one.id for one in known.values() if one.path == path and one.certificates == _NO_PROOF]
+            here = [one for one in known.values() if one.path == path and one.ours]
+            begun = [one.id for one in here if one.certificates == _NO_PROOF]
+            if here and not begun and _on_system_disk(folder):
+                raise BackupProblem(
+                    problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
+                    "de schijf wel aangesloten? Bestaat die sleutelkopie niet meer, meld dat dan (transcribe "
+                    f"key-copies forget {here[0].name}) en probeer het opnieuw."
+                )
             place_id = begun[0] if begun else uuid4()
         if place_id not in known:
             # known before it is there: a copy that nobody knows of can't be reached by an erasure
@@ -168,8 +178,14 @@ class KeyCopies:
     def forget(self, certificates: Sequence[Certificate]) -> list[Certificate]:
         """Take destroyed keys out of every copy. Returns those that no copy holds any more.
 
-        A place that can't be reached keeps only the certificates of keys that it may hold waiting.
+        A place that can't be reached keeps only the certificates of keys that it may hold waiting. One that is back is
+        written anew, also when there is nothing to take out.
         """
+        for place in self.places():
+            if place.ours and place.missed_at is not None and place.there():
+                self._rewrite(place)
+        if not certificates:
+            return []
         with self._begin() as tx:
             proofs = tx.scalar(select(func.count()).select_from(certificate)) or 0
             made = _made(tx, {proof.consult_id for proof in certificates})
@@ -219,7 +235,8 @@ class KeyCopies:
             if read_label(place.path, Kind.KEYS).id == place.id:
                 return self._write(place.id, place.path)  # False: another process is doing it
         except (OSError, TranscribeError) as problem:
-            if place.missed_at is None:  # once, not at every round until somebody plugs it in
+            if self._told.get(place.id) != _code(problem):
+                self._told[place.id] = _code(problem)
                 log.warning("copy of the keys %s not written (%s)", place.name, _code(problem))
         with self._begin() as tx:
             missed = func.coalesce(key_copy.c.missed_at, func.now())
@@ -310,6 +327,11 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         proofs=found[_PROOFS],
         written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
     )
+
+
+def _on_system_disk(folder: Path) -> bool:
+    """Then it is no disk that is plugged in by turns: it may be the mount point of one that is away."""
+    return folder.stat().st_dev == Path("/").stat().st_dev
 
 
 def _code(problem: BaseException) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
 
 from transcribe.errors import SetupProblem
-from transcribe.store.database import database_url, translated
+from transcribe.store.database import translated
+from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 
 OLDEST_SERVER = 15
 
@@ -22,10 +23,16 @@ def migrate(url: str) -> bool:
 
     Raises ``SetupProblem`` for a server that is too old, ``StoreUnavailable`` when it does not answer.
     """
-    engine = create_engine(database_url(url), poolclass=NullPool, hide_parameters=True)
+    engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     with translated(), engine.begin() as connection:
         upgrade(connection)
         return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM consult)")))
+
+
+def is_current(url: str) -> bool:
+    """Has this database the tables of this version? Raises ``SetupProblem``, ``StoreUnavailable``."""
+    with translated(), impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool).connect() as connection:
+        return revision_of(connection) == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Table,
+    and_,
     delete,
     event,
     func,
@@ -52,6 +54,7 @@ from transcribe.consult import (
     KeyPurpose,
     Lane,
     Lease,
+    LedgerEntry,
     Part,
     PartSize,
     Reason,
@@ -59,10 +62,12 @@ from transcribe.consult import (
     Search,
     Stage,
     Status,
+    Typed,
+    Typing,
 )
-from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError
-from transcribe.ports import MOST_COUNTED, Kept
-from transcribe.soep.note import Note
+from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError, Unreadable
+from transcribe.ports import MOST_COUNTED, Growing, Kept
+from transcribe.soep.note import Checked, Note
 from transcribe.store import codec, jobs, tables, vitals
 from transcribe.store.crypto import context, new_key, open_sealed, seal
 from transcribe.store.database import SESSION_NAME, translated
@@ -80,7 +85,7 @@ Value = TypeVar("Value")
 # Advisory locks by pairs of numbers: (23553, 1) the log, (23553, 2) migrations, (23554, task) ``alone``. Leases of jobs
 # are of one number, a space of its own (lease.py).
 _LOCKS, _LOG_LOCK = 23553, 1
-_TRANSCRIPT, _NOTE, _DECODED = "transcript", "note", "decoded"
+_TRANSCRIPT, _NOTE, _TYPING, _DECODED, _GROWING = "transcript", "note", "typing", "decoded", "growing"
 _LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
 _GENESIS = bytes(32)  # "the hash before" of the first row of the access log
 
@@ -161,6 +166,10 @@ class PostgresStore:
                 tx.execute(insert(tables.approval).values(_fields(change.approval)))
             if change.delivery is not None:
                 tx.execute(insert(tables.delivery).values(_fields(change.delivery)))
+            if change.ledger is not None:
+                document = json.loads(codec.encode(change.ledger.checked))
+                row = {name: getattr(change.ledger, name) for name in ("day", "practice", "drafter", "model")}
+                tx.execute(insert(tables.ledger).values(row | {"document": document}))
             for certificate in change.destroy:
                 row = _fields(certificate)
                 del row["cleared_at"]
@@ -184,13 +193,40 @@ class PostgresStore:
             if tx.scalar(this.returning(tables.consult.c.id)) is None:
                 raise NotFound
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow, lease: Lease) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
+        consult = tables.consult.c
         with self._begin() as tx:
-            jobs.fence(tx, lease)
-            upload = tx.scalar(select(tables.consult.c.upload).where(tables.consult.c.id == consult_id))
-            if upload is None:
+            if lease is not None:
+                jobs.fence(tx, lease)
+            # held until we are done: a recording that ends meanwhile ends behind this piece
+            found = tx.execute(
+                select(consult.upload, consult.status).where(consult.id == consult_id).with_for_update(read=True)
+            ).one_or_none()
+            if found is None:
                 raise NotFound
-            self._put_piece(tx, consult_id, upload, piece, self._keys(tx, consult_id))
+            if lease is None and Status(found.status) not in policy.RUNNING:
+                raise Conflict
+            self._put_piece(tx, consult_id, found.upload, piece, self._keys(tx, consult_id))
+
+    def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
+        content, row_of_it = tables.content, {"consult_id": consult_id, "kind": _TYPING, "version": 1}
+        with self._begin() as tx:
+            # the consult's row is locked: two tabs write one after the other, and no key is destroyed meanwhile
+            this = select(tables.consult.c.id).where(tables.consult.c.id == consult_id).with_for_update()
+            if tx.scalar(this) is None:
+                raise NotFound
+            keys = self._keys(tx, consult_id)
+            if not keys:
+                raise Erased
+            purpose = KeyPurpose.SOURCE if KeyPurpose.SOURCE in keys else KeyPurpose.RECORD
+            place = _content_place(consult_id, _TYPING, 1)
+            same = and_(*(content.c[name] == value for name, value in row_of_it.items()))
+            old = tx.scalar(select(content.c.blob).where(same, content.c.purpose == purpose.value))
+            typing = Typing() if old is None else codec.decode(Typing, open_sealed(keys[purpose], old, place))
+            sealed = seal(keys[purpose], codec.encode(typing.typed(typed)), place)
+            values = {"purpose": purpose.value, "blob": sealed}
+            new = insert_or_skip(content).values(row_of_it | values)
+            tx.execute(new.on_conflict_do_update(index_elements=list(row_of_it), set_=values))
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         rows = [{"certificate_id": certificate.id, "cleared_at": at} for certificate in certificates]
@@ -284,8 +320,8 @@ class PostgresStore:
         found = self._content(consult_id, _TRANSCRIPT, Transcript)
         return None if found is None else found[1]
 
-    def note(self, consult_id: UUID) -> tuple[int, Note] | None:
-        return self._content(consult_id, _NOTE, Note)
+    def note(self, consult_id: UUID, version: int | None = None) -> tuple[int, Note] | None:
+        return self._content(consult_id, _NOTE, Note, version)
 
     def approval(self, consult_id: UUID) -> Approval | None:
         row = self._newest(tables.approval, consult_id)
@@ -314,6 +350,28 @@ class PostgresStore:
             for row in self._all(tables.delivery, consult_id)
         ]
 
+    def typing(self, consult_id: UUID) -> Typing:
+        try:
+            found = self._content(consult_id, _TYPING, Typing)
+        except Erased:
+            return Typing()
+        return Typing() if found is None else found[1]
+
+    def ledger(self, since: date) -> list[LedgerEntry]:
+        ledger = tables.ledger
+        with self._begin() as tx:
+            rows = tx.execute(select(ledger).where(ledger.c.day >= since).order_by(ledger.c.seq)).all()
+        return [
+            LedgerEntry(
+                day=row.day,
+                practice=row.practice,
+                drafter=row.drafter,
+                model=row.model,
+                checked=codec.decode(Checked, json.dumps(row.document)),
+            )
+            for row in rows
+        ]
+
     def certificates(self, consult_id: UUID) -> list[Certificate]:
         query = _CERTIFICATES.where(tables.certificate.c.consult_id == consult_id)
         with self._begin() as tx:
@@ -328,6 +386,22 @@ class PostgresStore:
             ]
 
     def kept(self, consult_id: UUID) -> Kept:
+        decoded: Decoded | None = None
+        windows: list[HeardWindow] = []
+        for name, plain in self._pieces(consult_id, tables.piece.c.name != _GROWING):
+            if name == _DECODED:
+                decoded = codec.decode(Decoded, plain)
+            else:
+                windows.append(codec.decode(HeardWindow, plain))
+        return Kept(decoded=decoded, windows=tuple(windows))
+
+    def growing(self, consult_id: UUID) -> Growing | None:
+        for _, plain in self._pieces(consult_id, tables.piece.c.name == _GROWING):
+            return codec.decode(Growing, plain)
+        return None
+
+    def _pieces(self, consult_id: UUID, which: ColumnElement[bool]) -> Iterator[tuple[str, bytes]]:
+        """Name and plain bytes, in order of names: windows in order of channel and time."""
         piece, keys = tables.piece, tables.data_key
         of_it = (piece.c.consult_id == tables.consult.c.id) & (piece.c.upload == tables.consult.c.upload)
         source = (keys.c.consult_id == tables.consult.c.id) & (keys.c.purpose == KeyPurpose.SOURCE.value)
@@ -335,19 +409,12 @@ class PostgresStore:
             rows = tx.execute(
                 select(piece.c.name, piece.c.upload, piece.c.blob, keys.c.wrapped)
                 .select_from(tables.consult.join(piece, of_it).join(keys, source))
-                .where(tables.consult.c.id == consult_id)
+                .where(tables.consult.c.id == consult_id, which)
                 .order_by(piece.c.name)
             ).all()
-        decoded: Decoded | None = None
-        windows: list[HeardWindow] = []
+        key = self._master_key.unwrap(rows[0].wrapped, _key_id(consult_id, KeyPurpose.SOURCE)) if rows else b""
         for row in rows:
-            key = self._master_key.unwrap(row.wrapped, _key_id(consult_id, KeyPurpose.SOURCE))
-            plain = open_sealed(key, row.blob, _piece_place(consult_id, row.upload, row.name))
-            if row.name == _DECODED:
-                decoded = codec.decode(Decoded, plain)
-            else:
-                windows.append(codec.decode(HeardWindow, plain))
-        return Kept(decoded=decoded, windows=tuple(windows))
+            yield row.name, open_sealed(key, row.blob, _piece_place(consult_id, row.upload, row.name))
 
     def idle(self) -> list[UUID]:
         consult = tables.consult
@@ -383,13 +450,19 @@ class PostgresStore:
         with self._begin() as tx:
             return tx.execute(update(consult).where(these, unset).values(expires_at=until)).rowcount
 
-    def tended(self, *, off: timedelta, warned: timedelta) -> None:
+    def tended(self, *, off: timedelta) -> None:
         consult, installation = tables.consult, tables.installation
         with self._begin() as tx:
             last = tx.execute(select(installation.c.tended_at).with_for_update()).scalar_one()
             now: datetime = tx.execute(select(func.now())).scalar_one()
-            if last is None or now - last > off:
-                tx.execute(update(consult).where(consult.c.expires_at < now + warned).values(expires_at=None))
+            expiring = update(consult).where(consult.c.expires_at.is_not(None))
+            if last is None:
+                tx.execute(expiring.values(expires_at=None))
+            elif now - last > off:
+                tx.execute(expiring.values(expires_at=func.greatest(consult.c.expires_at, last) + (now - last)))
+            else:
+                passed = (consult.c.expires_at > last) & (consult.c.expires_at < now)
+                tx.execute(expiring.where(passed).values(expires_at=now))
             tx.execute(update(installation).values(tended_at=now))
 
     def expired(self, statuses: Sequence[Status], now: datetime, *, limit: int = 1000) -> list[UUID]:
@@ -415,9 +488,14 @@ class PostgresStore:
         with self._begin() as tx:
             return tx.execute(select(tables.installation.c.marked_at)).scalar_one() is not None
 
-    def place_marked(self) -> None:
+    def first_place(self, mark: Callable[[], None]) -> bool:
+        """See ``marked.Installation``. Others wait for it, and it is not so when ``mark`` raises."""
+        this = update(tables.installation).where(tables.installation.c.marked_at.is_(None))
         with self._begin() as tx:
-            tx.execute(update(tables.installation).values(marked_at=func.now()))
+            first = tx.execute(this.values(marked_at=func.now())).rowcount == 1
+            if first:
+                mark()
+        return first
 
     def expected_sound(self) -> list[UUID]:
         """Some consults whose sound must be in its store, newest first."""
@@ -539,7 +617,7 @@ class PostgresStore:
         values = _consult_values(consult)
         if KeyPurpose.RECORD in destroyed or KeyPurpose.RECORD not in keys:
             values["patient_sealed"] = None  # the pseudonym stays, see tables.py
-        else:
+        elif consult.patient_ref:  # else there was none, or it could not be read: what is there stays
             values |= self._patient_values(consult, keys)
         seen = (tables.consult.c.id == consult.id) & (tables.consult.c.version == consult.version - 1)
         if tx.scalar(update(tables.consult).where(seen).values(values).returning(tables.consult.c.id)) is None:
@@ -609,16 +687,21 @@ class PostgresStore:
         blob = seal(keys[KeyPurpose.RECORD], open_sealed(keys[KeyPurpose.SOURCE], row.blob, place), place)
         tx.execute(update(content).where(this).values(purpose=KeyPurpose.RECORD.value, blob=blob))
 
-    def _content(self, consult_id: UUID, kind: str, of: type[Value]) -> tuple[int, Value] | None:
-        """The newest version and its number. Also raises ``NotFound`` for an unknown consult."""
+    def _content(
+        self, consult_id: UUID, kind: str, of: type[Value], version: int | None = None
+    ) -> tuple[int, Value] | None:
+        """The newest version, or the one named, and its number. Also raises ``NotFound`` for an unknown consult."""
         content, keys = tables.content, tables.data_key
+        this = (content.c.consult_id == consult_id) & (content.c.kind == kind)
+        if version is not None:
+            this &= content.c.version == version
         key_of_it = (keys.c.consult_id == content.c.consult_id) & (keys.c.purpose == content.c.purpose)
         with self._begin() as tx:
             # one statement, so that row and key are of one moment
             row = tx.execute(
                 select(content.c.version, content.c.purpose, content.c.blob, keys.c.wrapped)
                 .select_from(content.outerjoin(keys, key_of_it))
-                .where(content.c.consult_id == consult_id, content.c.kind == kind)
+                .where(this)
                 .order_by(content.c.version.desc())
                 .limit(1)
             ).one_or_none()
@@ -636,12 +719,12 @@ class PostgresStore:
         tx: Connection,
         consult_id: UUID,
         upload: str,
-        piece: Decoded | HeardWindow,
+        piece: Decoded | HeardWindow | Growing,
         keys: Mapping[KeyPurpose, bytes],
     ) -> None:
         if KeyPurpose.SOURCE not in keys:
             raise Erased
-        name = _DECODED if isinstance(piece, Decoded) else f"{piece.channel}-{round(piece.start_s * 1000):010}"
+        name = _piece_name(piece)
         blob = seal(keys[KeyPurpose.SOURCE], codec.encode(piece), _piece_place(consult_id, upload, name))
         new = insert_or_skip(tables.piece).values(consult_id=consult_id, upload=upload, name=name, blob=blob)
         same = [tables.piece.c.consult_id, tables.piece.c.upload, tables.piece.c.name]
@@ -676,8 +759,11 @@ class PostgresStore:
     def _consult(self, row: Row[Any]) -> Consult:
         reference = ""
         if row.patient_sealed is not None and row.wrapped is not None:
-            key = self._master_key.unwrap(row.wrapped, _key_id(row.id, KeyPurpose.RECORD))
-            reference = open_sealed(key, row.patient_sealed, _patient_place(row.id)).decode()
+            try:
+                key = self._master_key.unwrap(row.wrapped, _key_id(row.id, KeyPurpose.RECORD))
+                reference = open_sealed(key, row.patient_sealed, _patient_place(row.id)).decode()
+            except Unreadable:  # one that is damaged must not hide all others, nor itself
+                logger.error("consult %s: the patient's reference can't be read", row.id)
         return Consult(
             id=row.id,
             patient_ref=reference,
@@ -737,6 +823,12 @@ def _key_id(consult_id: UUID, purpose: str) -> str:
 
 def _patient_place(consult_id: UUID) -> bytes:
     return context("patient", consult_id)
+
+
+def _piece_name(piece: Decoded | HeardWindow | Growing) -> str:
+    if isinstance(piece, HeardWindow):
+        return f"{piece.channel}-{round(piece.start_s * 1000):010}"
+    return _DECODED if isinstance(piece, Decoded) else _GROWING
 
 
 def _piece_place(consult_id: UUID, upload: str, name: str) -> bytes:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from transcribe.soep.own_words import alphabetical
 from transcribe.soep.style import Order, Rule, Style
 from transcribe.store import tables
 from transcribe.store.database import translated
@@ -121,6 +122,24 @@ class PostgresPreferences:
                 .on_conflict_do_update(index_elements=list(values), set_={"seen": rule.c.seen + 1})
             )
 
+    def own_words(self, owner: str) -> list[str]:
+        return self._words(owner)[owner]
+
+    def words(self, owner: str) -> list[str]:
+        found = self._words(owner, "")
+        return list(dict.fromkeys(found[owner] + found[""]))
+
+    def add_word(self, owner: str, word: str) -> None:
+        values = {"practice": self._practice, "owner": owner, "word": word}
+        with self._begin() as tx:
+            tx.execute(upsert(tables.own_word).values(**values).on_conflict_do_nothing())
+
+    def remove_word(self, owner: str, word: str) -> None:
+        table = tables.own_word
+        chosen = and_(table.c.practice == self._practice, table.c.owner == owner, table.c.word == word)
+        with self._begin() as tx:
+            tx.execute(delete(table).where(chosen))
+
     def codes(self) -> dict[str, str]:
         table = tables.icpc_code
         with self._begin() as tx:
@@ -134,6 +153,14 @@ class PostgresPreferences:
             tx.execute(delete(table).where(table.c.practice == self._practice))
             if rows:
                 tx.execute(insert(table), rows)
+
+    def _words(self, *owners: str) -> dict[str, list[str]]:
+        table = tables.own_word
+        wanted = and_(table.c.practice == self._practice, table.c.owner.in_(owners))
+        with self._begin() as tx:
+            rows = tx.execute(select(table).where(wanted)).all()
+        found = sorted(((row.owner, row.word) for row in rows), key=lambda pair: alphabetical(pair[1]))
+        return {owner: [word for of, word in found if of == owner] for owner in owners}
 
     def _only(self, tx: Connection, owner: str, said: str, *, but: UUID | None = None) -> None:
         """No other accepted rule for the same words."""

@@ -52,6 +52,7 @@ _FLIP = 0xFFFFFFFF
 _NAME = re.compile(r"\d{8}")
 _GONE = ".gone"
 _OWN_NAME = "name"
+_FOLLOWED = "followed"  # locked by whoever transcribes it while it grows
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -98,6 +99,13 @@ class FileSpool:
                 if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
         sync_folder(self._folder)
+
+    def follow(self, consult_id: UUID, key: bytes) -> SegmentFollower | None:
+        folder = self._of(consult_id)
+        try:
+            return SegmentFollower(folder, _Lock(folder, _FOLLOWED), key, consult_id)
+        except Conflict:
+            return None
 
     def consults(self) -> list[UUID]:
         return [
@@ -250,6 +258,11 @@ class _Index:
     records: list[_Record] = field(default_factory=list)
     size: int = 0  # plain bytes
     damaged_end: bool = False  # the newest segment goes on, nobody knows how far
+    #: where reading goes on when there is more: segment, place in it, number of its next record
+    number: int = 0
+    pieces: Pieces | None = None
+    offset: int = 0
+    counter: int = 0
 
     def cut(self, at: int) -> None:
         while self.records and self.records[-1].start >= at:
@@ -262,13 +275,16 @@ class _Index:
             self.size = to
 
 
-def _index(folder: Path, key: bytes, consult_id: UUID) -> _Index:
+def _index(folder: Path, key: bytes, consult_id: UUID, index: _Index | None = None) -> _Index:
     """Made from lengths, which costs little; records are opened when they are read, but for the newest.
 
-    Raises ``NotFound``; ``Unreadable`` when nothing opens: another key, or another consult's folder.
+    ``index``: that of an earlier look, which is brought up to date. Raises ``NotFound``; ``Unreadable`` when nothing
+    opens: another key, or another consult's folder.
     """
-    index = _Index()
-    segments = [(number, path) for number, path in _segments(folder) if not _torn_at_birth(path)]
+    index = _Index() if index is None else index
+    segments = [
+        (number, path) for number, path in _segments(folder) if number >= index.number and not _torn_at_birth(path)
+    ]
     for number, path in segments:
         with _opened(path) as file:
             _add_segment(index, file, path, number, key, consult_id, newest=number == segments[-1][0])
@@ -288,18 +304,22 @@ def _add_segment(
     index: _Index, file: FileIO, path: Path, number: int, key: bytes, consult_id: UUID, *, newest: bool
 ) -> None:
     size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    header, born = file.read(HEADER_BYTES), file.read(TAG_BYTES)
-    pieces = _pieces(key, header, consult_id)
-    named, start = _PLACE.unpack(header[PIECES_BYTES:])
-    if not header.startswith(MAGIC) or named != number or not _opens(pieces, 0, born):
-        if newest and size > BORN_BYTES:
-            index.damaged_end = True
-            index.gap(index.size + size - BORN_BYTES, path)
-        return  # the next segment tells how much is missing
-    index.cut(start)
-    index.gap(start, path)
-    offset, counter = BORN_BYTES, 1
+    if index.number == number and index.pieces is not None:
+        pieces = index.pieces
+    else:
+        file.seek(0)
+        header, born = file.read(HEADER_BYTES), file.read(TAG_BYTES)
+        pieces = _pieces(key, header, consult_id)
+        named, start = _PLACE.unpack(header[PIECES_BYTES:])
+        if not header.startswith(MAGIC) or named != number or not _opens(pieces, 0, born):
+            if newest and size > BORN_BYTES:
+                index.damaged_end = True
+                index.gap(index.size + size - BORN_BYTES, path)
+            return  # the next segment tells how much is missing
+        index.cut(start)
+        index.gap(start, path)
+        index.number, index.pieces, index.offset, index.counter = number, pieces, BORN_BYTES, 1
+    offset, counter = index.offset, index.counter
     while offset + _LENGTH.size <= size:
         file.seek(offset)
         length, flipped = _LENGTH.unpack(file.read(_LENGTH.size))
@@ -319,6 +339,7 @@ def _add_segment(
             )
             index.size += length - TAG_BYTES
         offset, counter = body + length, counter + 1
+        index.offset, index.counter = offset, counter
 
 
 def _opens(pieces: Pieces, counter: int, sealed: bytes) -> bool:
@@ -337,14 +358,6 @@ def _any_bytes(file: FileIO, offset: int) -> bool:
     return False
 
 
-def _open_record(record: _Record) -> bytes:
-    if record.pieces is None:
-        raise Unreadable
-    with _opened(record.path) as file:
-        file.seek(record.offset)
-        return record.pieces.decrypt(record.counter, False, file.read(record.length))
-
-
 def _opened(path: Path) -> FileIO:
     try:
         return path.open("rb", buffering=0)
@@ -361,24 +374,67 @@ class SegmentReader(RandomReader):
         self._starts = [record.start for record in index.records]
         self.size = index.size
         self._held: tuple[int, bytes] = (-1, b"")
+        self._file: tuple[Path, FileIO] | None = None
 
     def piece(self, start: int, most: int) -> bytes:
         number = bisect_right(self._starts, start) - 1
         if self._held[0] != number:
-            self._held = (number, _open_record(self._records[number]))
+            self._held = (number, self._plain(self._records[number]))
         # a record may hold more than counts of it: the next one says where it begins
         end = self._starts[number + 1] if number + 1 < len(self._starts) else self.size
         offset = start - self._starts[number]
         return self._held[1][offset : min(offset + most, end - self._starts[number])]
+
+    def _plain(self, record: _Record) -> bytes:
+        if record.pieces is None:
+            raise Unreadable
+        if not record.path.exists():
+            raise NotFound  # deleted meanwhile: what is still open is not ours to read either
+        if self._file is None or self._file[0] != record.path:
+            opened = _opened(record.path)
+            self._let_go()
+            self._file = (record.path, opened)
+        file = self._file[1]
+        file.seek(record.offset)
+        return record.pieces.decrypt(record.counter, False, file.read(record.length))
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file[1].close()
+            self._file = None
+
+
+class SegmentFollower:
+    """See ``ports.Following``."""
+
+    def __init__(self, folder: Path, lock: _Lock, key: bytes, consult_id: UUID) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._key = key
+        self._consult_id = consult_id
+        self._index = _Index()
+
+    def read(self) -> BinaryIO:
+        if self._index.damaged_end:
+            self._index = _Index()
+        _index(self._folder, self._key, self._consult_id, self._index)
+        return io.BufferedReader(SegmentReader(self._index), BUFFER_BYTES)
+
+    def close(self) -> None:
+        self._lock.release()
 
 
 # --- both ----------------------------------------------------------------------------------------------------------
 
 
 class _Lock:
-    """The right to write in a folder; gone with the process. Holds the folder itself, so that there is no lock file."""
+    """A right that goes with the process. That to write holds the folder itself; another one a ``file`` in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = "") -> None:
         """Raises ``Conflict`` when another one has it, ``NotFound`` when the folder is not there (any more)."""
         if os.name != "posix":
             self._descriptor = -1  # folders can't be locked there: one process, with one writer for each consult
@@ -386,7 +442,8 @@ class _Lock:
         import fcntl
 
         try:
-            self._descriptor = os.open(folder, os.O_RDONLY)
+            flags = os.O_RDWR | os.O_CREAT if file else os.O_RDONLY
+            self._descriptor = os.open(folder / file, flags, 0o600)
         except FileNotFoundError as problem:
             raise NotFound from problem
         try:
@@ -394,7 +451,7 @@ class _Lock:
         except BlockingIOError as problem:
             self.release()
             raise Conflict from problem
-        if not self.holds(folder):
+        if not self.holds(folder / file):
             self.release()
             raise NotFound
 

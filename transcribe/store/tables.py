@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -89,7 +90,7 @@ content = Table(
     "content",
     metadata,
     Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
-    Column("kind", Text, primary_key=True),  # "transcript" or "note"
+    Column("kind", Text, primary_key=True),  # "transcript", "note", or "typing": what is not saved yet
     Column("version", Integer, primary_key=True),
     Column("purpose", Text, nullable=False),  # of the key it is sealed with
     Column("blob", LargeBinary),  # null: its key was destroyed
@@ -241,6 +242,15 @@ style_glimpse = Table(
     Column("consult", LargeBinary, nullable=False),  # the last one; a change is counted once for each
 )
 
+# Names and words that the recogniser should know; those without an owner are the whole practice's.
+own_word = Table(
+    "own_word",
+    metadata,
+    Column("practice", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("word", Text, primary_key=True),
+)
+
 # The ICPC table that a practice took in under its own licence.
 icpc_code = Table(
     "icpc_code",
@@ -259,6 +269,18 @@ measurement = Table(
     Column("stage", Text, nullable=False),
     Column("audio_s", Float, nullable=False),
     Column("work_s", Float, nullable=False),
+)
+
+# What a person did to a draft before signing it, as counts. Says nothing of which consult.
+ledger = Table(
+    "ledger",
+    metadata,
+    _seq(),
+    Column("day", Date, nullable=False, index=True),
+    Column("practice", Text, nullable=False),
+    Column("drafter", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("document", JSONB, nullable=False),  # the counts
 )
 
 access_log = Table(

@@ -44,10 +44,11 @@ def read(tx: Connection) -> Vitals:
     backup_s = tx.scalar(_BACKUP, {"action": Action.BACKED_UP.value})
     sound = tx.execute(
         text(
-            "SELECT coalesce(sum(audio_s), 0) AS all_s, coalesce(sum(lost_s), 0) AS lost_s FROM consult"
-            " WHERE status = ANY(:here)"
+            "SELECT coalesce(sum(audio_s), 0) AS all_s,"
+            " coalesce(sum(CASE WHEN reason = :gone THEN greatest(audio_s, lost_s) ELSE lost_s END), 0) AS lost_s"
+            " FROM consult WHERE status = ANY(:here)"
         ),
-        {"here": [status.value for status in WITH_SOURCE]},
+        {"here": [status.value for status in WITH_SOURCE], "gone": Reason.SOUND_GONE.value},
     )
     recorded = sound.one()
     reasons = tx.execute(text("SELECT reason, count(*) AS n FROM consult WHERE reason IS NOT NULL GROUP BY reason"))

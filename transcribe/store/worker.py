@@ -1,7 +1,8 @@
 """The worker process: procrastinate fetches jobs, a lease guards each, ``Steps`` does them, until it is told to stop.
 
-Two fetchers, each with one job at a time: recognising fills the machine (or the GPU) by itself, and a draft takes a
-second and must not wait behind an hour of sound.
+Three fetchers, each with one job at a time: recognising fills the machine (or the GPU) by itself; the end of a consult
+that was followed, and a draft, take a second and must not wait behind an hour of sound. Beside them a thread follows
+the recordings that are made on this machine. All use one recogniser, a window at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from transcribe.consult import Lane, Lease, Stage
 from transcribe.errors import DiskFull, LeaseLost, StoreUnavailable
 from transcribe.steps import Interrupted, Later, Steps
 from transcribe.store.database import SESSION_NAME, database_url
-from transcribe.store.jobs import asr_queues, note_queues
+from transcribe.store.jobs import asr_queues, end_queues, note_queues
 from transcribe.store.lease import EXIT, Leases, Patience
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 #: Longer than any outage we mean to live through; leases end the process long before.
 PATIENT_S = 86_400.0
 TEND_S = 60.0
+#: For the piece of work that the follower is at when the worker is asked to stop.
+LAST_S = 5.0
 
 
 class _Again(BaseRetryStrategy):
@@ -62,7 +65,9 @@ class _Again(BaseRetryStrategy):
 
 
 class WorkerProcess:
-    """``tend`` is called every ``tend_s``, in a thread of its own. ``device``, ``model``: what this worker can take."""
+    """``tend`` is called every ``tend_s``, in a thread of its own. ``follow`` is called once, in another one: its
+    argument waits for so many seconds and tells whether to stop. ``device``, ``model``: what this worker can take.
+    """
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class WorkerProcess:
         model: str = "",
         tend: Callable[[], None] = lambda: None,
         tend_s: float = TEND_S,
+        follow: Callable[[Callable[[float], bool]], None] = lambda _: None,
         patience: Patience | None = None,
     ) -> None:
         self._conninfo = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -83,12 +89,14 @@ class WorkerProcess:
         self._model = model
         self._tend = tend
         self._tend_s = tend_s
+        self._follow = follow
         self._patience = patience or Patience()
         self._stopping = threading.Event()
 
     def run(self, *, ready: Callable[[], None] = lambda: None) -> int:
         """Blocks until SIGTERM or SIGINT; returns the exit status. Must be called in the main thread."""
         asr = asr_queues(self._lane, device=self._device, model=self._model)
+        end = end_queues(self._lane, device=self._device, model=self._model)
         note = note_queues(self._lane)
         try:
             self._leases = Leases(
@@ -96,15 +104,18 @@ class WorkerProcess:
                 lane=self._lane,
                 device=self._device,
                 model=self._model,
-                queues=[*asr, *note],
+                queues=[*asr, *end, *note],
                 patience=self._patience,
             )
         except psycopg.Error as problem:
             log.error("worker: no database (%s)", type(problem).__name__)
             return EXIT
         threading.Thread(target=self._keep, name="keeper", daemon=True).start()
+        follower = threading.Thread(target=self._follow, args=(self._stopping.wait,), name="follower", daemon=True)
+        follower.start()
         ready()
-        asyncio.run(self._work([asr, note]))
+        asyncio.run(self._work([asr, end, note]))
+        follower.join(LAST_S)
         self._leases.close()
         return 0
 
@@ -114,7 +125,7 @@ class WorkerProcess:
             conninfo=self._conninfo,
             kwargs={"application_name": SESSION_NAME},
             min_size=1,
-            max_size=6,
+            max_size=8,
             timeout=PATIENT_S,
             reconnect_timeout=PATIENT_S,
         )

@@ -27,12 +27,21 @@ from consent import ConsentMissing
 from transcribe import policy
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.consult import Consult, Status
-from transcribe.errors import N_, Conflict, DiskFull, Erased, InvalidInput, StoreUnavailable, TranscribeError
+from transcribe.errors import (
+    N_,
+    Conflict,
+    DiskFull,
+    Erased,
+    InvalidInput,
+    StoreUnavailable,
+    TranscribeError,
+    WrongStatus,
+)
 from transcribe.policy import RIGHTS
-from transcribe.recorder import FINISHED, RUNNING, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
+from transcribe.recorder import FINISHED, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
 from transcribe.web.errors import BAD_FORM
-from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
-from transcribe.web.views import LAYOUT_SPEAKERS, Layout, consult_view
+from transcribe.web.requests import Fields, FieldsDep, SessionDep, Web, WebDep, checked, go
+from transcribe.web.views import LAYOUT_SPEAKERS, SECTION_TEXT, SPEAKER_TEXT, SUSPICION_TEXT, Layout, consult_view
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +70,9 @@ DONE, NO_FURTHER, TRY_AGAIN = 1000, 4409, 1013
 
 #: Threads that write and sync, so that a database that does not answer can't keep them all.
 _writers = CapacityLimiter(16)
+
+#: Utterances that are shown of what was understood, when that is asked for.
+LAST_HEARD = 8
 
 T = TypeVar("T")
 
@@ -117,7 +129,7 @@ def client_key(web: WebDep, consult_id: UUID) -> Response:
 def standing(request: Request, web: WebDep, consult_id: UUID) -> Response:
     """How much is safe, for the page that keeps itself fresh; the page is fetched anew when it is over."""
     consult = web.workflow.consult(consult_id)
-    if consult.status not in RUNNING:
+    if consult.status not in policy.RUNNING:
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     return web.pages.render(
         request,
@@ -126,6 +138,26 @@ def standing(request: Request, web: WebDep, consult_id: UUID) -> Response:
         consult=consult,
         rights=RIGHTS[web.actor.role],
         safe_s=web.recorder.progress(consult_id).safe_s,
+    )
+
+
+@router.get("/consult/{consult_id}/groei")
+def growing(request: Request, web: WebDep, session: SessionDep, consult_id: UUID, gesprek: bool = False) -> Response:
+    """The note so far, to glance at; ``gesprek``: with what was understood last. Nothing when no recording is made."""
+    try:
+        found = web.recorder.growing(web.actor, consult_id, session.digest)
+    except WrongStatus:
+        return Response(status_code=204)
+    return web.pages.render(
+        request,
+        "_growing.html",
+        consult=web.workflow.consult(consult_id),
+        growing=found,
+        waiting=False,
+        sections=SECTION_TEXT,
+        speakers=SPEAKER_TEXT,
+        suspicions=SUSPICION_TEXT,
+        talk=(found.transcript.utterances[-LAST_HEARD:] if found else ()) if gesprek else None,
     )
 
 
@@ -347,7 +379,7 @@ class Stream:
                 await anyio.sleep_forever()  # by this very connection
             if consult.status in policy.OVER:
                 raise Destroyed
-            if consult.status not in RUNNING:
+            if consult.status not in policy.RUNNING:
                 raise AlreadyStopped
             paused = consult.status is Status.PAUSED
             if paused != self._paused and not self._orders:

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from consent import ConsentMissing
+from transcribe import policy
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.errors import TranscribeError
-from transcribe.recorder import RUNNING
 from transcribe.web.errors import TooLarge
 from transcribe.web.requests import SessionDep, WebDep, checked
 from transcribe.web.views import LAYOUT_SPEAKERS, Layout
@@ -84,7 +84,7 @@ def _pieces(body: AsyncIterator[bytes], limit: int, max_mb: int) -> Iterator[byt
 def audio(request: Request, web: WebDep, session: SessionDep, consult_id: UUID) -> Response:
     """The recording as WAV, made while it is read; a Range gives any part of it."""
     listening = request.method == "GET" and consult_id not in session.heard
-    running = web.workflow.consult(consult_id).status in RUNNING
+    running = web.workflow.consult(consult_id).status in policy.RUNNING
     play = web.recorder.read if running else web.workflow.play
     pcm = play(web.actor, consult_id, first=listening)
     if listening:
@@ -104,6 +104,12 @@ def audio(request: Request, web: WebDep, session: SessionDep, consult_id: UUID) 
         wav.close()
         return Response(status_code=206 if span else 200, headers=headers, media_type="audio/wav")
     return WavResponse(wav, first, last, status_code=206 if span else 200, headers=headers)
+
+
+@router.get("/consult/{consult_id}/golfvorm")
+def outline(web: WebDep, consult_id: UUID) -> Response:
+    """A byte for each stretch of the recording: how loud it is."""
+    return Response(web.workflow.outline(web.actor, consult_id), media_type="application/octet-stream")
 
 
 class UnsatisfiableRange(Exception):

@@ -46,7 +46,9 @@ class Web:
     def erased_soon(self, consult: Consult) -> datetime | None:
         """When this consult is erased unverified, if that is near enough to warn for."""
         at = policy.expires(consult, self.unverified_days)
-        return at if at is not None and at - self.now() <= policy.WARNED_BEFORE else None
+        if at is None or at - self.now() > policy.WARNED_BEFORE:
+            return None
+        return max(at, self.now())  # the keeper moves a moment that passed while the service was off
 
 
 class Fields(dict[str, str]):

@@ -17,6 +17,9 @@ from transcribe.web.views import certificate_views, review_view
 
 router = APIRouter(dependencies=[Depends(checked)])
 
+#: Words of the page for a place up or down.
+SHIFTS = {"op": -1, "neer": 1}
+
 
 def review_page(
     request: Request, web: Web, consult_id: UUID, *, changing: bool = False, first: bool = True
@@ -56,8 +59,20 @@ def change_page(request: Request, web: WebDep, consult_id: UUID) -> Response:
 
 @router.post("/consult/{consult_id}/regel/{line_id}/wijzig")
 def edit(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
-    web.workflow.edit_line(web.actor, consult_id, fields.number("versie"), line_id, fields.text("tekst"))
+    """Another text; with a ``rest`` the line is split, and that becomes the next one."""
+    line = (web.actor, consult_id, fields.number("versie"), line_id, fields.text("tekst"))
+    if "rest" in fields:
+        web.workflow.split_line(*line, fields["rest"])
+    else:
+        web.workflow.edit_line(*line)
     return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/getypt")
+def typed(web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    """What stands in an editor and is not saved; nothing: it was saved or dropped."""
+    web.workflow.keep_typing(web.actor, consult_id, fields.text("regel"), fields.text("tekst"))
+    return Response(status_code=204)
 
 
 @router.post("/consult/{consult_id}/regel/{line_id}/bevestig")
@@ -113,9 +128,25 @@ def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
 
 @router.post("/consult/{consult_id}/verplaats")
 def move(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
-    """A line to another report ("L3-R2") or to a new one ("L3-nieuw")."""
-    line_id, _, home = fields.text("naar").partition("-")
-    web.workflow.move_line(web.actor, consult_id, fields.number("versie"), line_id, None if home == "nieuw" else home)
+    """A line to another report ("L3-R2") or a new one ("L3-nieuw"), to another section ("L3-P"), up, down, or
+    together with the next one ("L3-op", "L3-neer", "L3-samen").
+    """
+    line_id, _, where = fields.text("naar").partition("-")
+    line = (web.actor, consult_id, fields.number("versie"), line_id)
+    if where in set(Section):
+        web.workflow.place_line(*line, Section(where))
+    elif where in SHIFTS:
+        web.workflow.shift_line(*line, SHIFTS[where])
+    elif where == "samen":
+        web.workflow.join_line(*line)
+    else:
+        web.workflow.move_line(*line, None if where == "nieuw" else where)
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/ongedaan")
+def undo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    web.workflow.undo(web.actor, consult_id, fields.number("versie"))
     return _changed(request, web, consult_id)
 
 

@@ -10,6 +10,8 @@ from fastapi.responses import Response
 from transcribe import policy
 from transcribe.errors import N_, InvalidInput, NotFound
 from transcribe.ports import Preferences
+from transcribe.soep.own_words import LONGEST as LONGEST_WORD
+from transcribe.soep.own_words import check_word
 from transcribe.soep.style import LONGEST, Order, Style, check_rule
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
@@ -20,6 +22,8 @@ ORDER_TEXT: dict[Order, str] = {
     Order.TALK: N_("Zoals het gezegd is"),
     Order.DENIED_LAST: N_("Eerst wat er is, dan wat er niet is"),
 }
+#: Whose words they are when they are everybody's.
+PRACTICE = ""
 #: Words in the longest line that a practice may choose.
 LENGTHS = (8, 12, 16, LONGEST)
 
@@ -38,6 +42,9 @@ def page(request: Request, web: WebDep) -> Response:
         longest=LONGEST,
         accepted=[rule for rule in rules if rule.accepted],
         proposed=[rule for rule in rules if not rule.accepted],
+        own_words=preferences.own_words(web.actor.name),
+        practice_words=preferences.own_words(PRACTICE),
+        longest_word=LONGEST_WORD,
     )
 
 
@@ -76,6 +83,28 @@ def remove(request: Request, web: WebDep, rule_id: UUID) -> Response:
     policy.check_may_edit(web.actor)
     _preferences(web).remove_rule(web.actor.name, rule_id)
     return go(request, "/stijl")
+
+
+@router.post("/woord")
+def add_word(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    """To one's own list, or to that of the practice."""
+    policy.check_may_edit(web.actor)
+    preferences, owner = _preferences(web), _owner(web, fields.text("lijst"))
+    preferences.add_word(owner, check_word(fields.text("woord"), preferences.own_words(owner)))
+    return go(request, "/stijl")
+
+
+@router.post("/woord/weg")
+def remove_word(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    policy.check_may_edit(web.actor)
+    _preferences(web).remove_word(_owner(web, fields.text("lijst")), fields.text("woord"))
+    return go(request, "/stijl")
+
+
+def _owner(web: Web, which: str) -> str:
+    if which not in ("eigen", "praktijk"):
+        raise InvalidInput(problem=BAD_FORM)
+    return web.actor.name if which == "eigen" else PRACTICE
 
 
 def _preferences(web: Web) -> Preferences:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from transcribe.asr.transcript import Speaker, Suspicion, Transcript
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
 from transcribe.consult import (
     REASON_TEXT,
     STOPPING,
@@ -24,8 +24,9 @@ from transcribe.consult import (
 )
 from transcribe.errors import N_
 from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights
+from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
-from transcribe.soep.note import Code, Line, Origin, Section, part_text, report_text, section_text
+from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
 from transcribe.workflow import Review
 
 #: Heard a little before and after an utterance: word times are a few tenths off.
@@ -72,6 +73,7 @@ SUSPICION_TEXT: dict[Suspicion, str] = {
     Suspicion.REPEAT_LOOP: N_("niet gebruikt: de spraakherkenning herhaalt zichzelf"),
     Suspicion.PHANTOM: N_("niet gebruikt: waarschijnlijk niet gezegd"),
     Suspicion.OVER_SILENCE: N_("niet gebruikt: hier is geen spraak gehoord"),
+    Suspicion.OTHER_LANGUAGE: N_("niet gebruikt: in een andere taal"),
     Suspicion.UNLIKELY: N_("niet gebruikt: te onzeker verstaan"),
 }
 SECTION_TEXT: dict[Section, str] = {
@@ -246,6 +248,7 @@ class UtteranceView:
     side: str  # the speaker's value, for colour
     start_s: float
     spans: str  # for the player
+    words: str  # when each word of the text begins, in hundredths of a second after that of ``spans``; "": not known
     text: str
     note: str  # why it is not in the note
     missed: str  # what may be missed
@@ -259,6 +262,7 @@ class LineView:
     spans: str
     start_s: float | None
     evidence: str
+    doubted: str  # words that were poorly heard, where that is no finding
 
     @property
     def typed(self) -> bool:
@@ -299,6 +303,21 @@ class CopyGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EditsView:
+    """How an approved note was checked, over all sections."""
+
+    kept: int
+    changed: int
+    removed: int
+    added: int
+    seconds: int | None
+
+    @property
+    def drafted(self) -> int:
+        return self.kept + self.changed + self.removed
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReviewView:
     review: Review
     head: ConsultView
@@ -311,6 +330,7 @@ class ReviewView:
     removed: list[LineView]
     copies: list[CopyGroup]
     whole: CopyPart  # everything at once
+    edits: EditsView | None
 
     @property
     def consult(self) -> Consult:
@@ -356,6 +376,17 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
         removed=[line_view(line) for _, line in note.removed],
         copies=_copies(review),
         whole=_copy(review, "alles", "", "" if len(note.reports) > 1 else "a", review.text),
+        edits=None if note.checked is None else _edits(note.checked),
+    )
+
+
+def _edits(checked: Checked) -> EditsView:
+    return EditsView(
+        kept=sum(one.kept for one in checked.sections),
+        changed=sum(one.changed for one in checked.sections),
+        removed=sum(one.removed for one in checked.sections),
+        added=sum(one.added for one in checked.sections),
+        seconds=checked.seconds,
     )
 
 
@@ -373,6 +404,7 @@ def utterance_views(review: Review) -> list[UtteranceView]:
             side=utterance.speaker.value,
             start_s=utterance.start_s,
             spans=spans([(utterance.start_s, utterance.end_s)]),
+            words=word_times(utterance),
             text=utterance.text,
             note=SUSPICION_TEXT[utterance.suspicion] if utterance.suspicion else dropped.get(index, ""),
             missed=missed.get(index, ""),
@@ -380,6 +412,14 @@ def utterance_views(review: Review) -> list[UtteranceView]:
         )
         for index, utterance in enumerate(transcript.utterances)
     ]
+
+
+def word_times(utterance: Utterance) -> str:
+    """The page finds the words by their blanks, so they must be the same ones."""
+    if [word.text for word in utterance.words] != utterance.text.split():
+        return ""
+    start_s = max(0.0, utterance.start_s - MARGIN_S)
+    return " ".join(str(round(100 * (word.start_s - start_s))) for word in utterance.words)
 
 
 def spans(pieces: Iterable[tuple[float, float]]) -> str:
@@ -405,6 +445,7 @@ def _line_view(line: Line, flags: tuple[str, ...], transcript: Transcript | None
         spans=spans((utterance.start_s, utterance.end_s) for utterance in known),
         start_s=min((utterance.start_s for utterance in known), default=None),
         evidence=" ".join(str(index) for index in line.evidence),
+        doubted=", ".join(poorly_heard(line, transcript)) if transcript and not flags and not line.confirmed else "",
     )
 
 

@@ -31,7 +31,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
 #: An empty one has a figure too, 0: an alarm on a figure that is not there never sounds.
-STANDARD_QUEUES = tuple(f"{kind}.{lane.value}" for lane in Lane for kind in ("asr", "note"))
+STANDARD_QUEUES = tuple(f"{kind}.{lane.value}" for lane in Lane for kind in ("asr", "end", "note"))
 
 
 class Watch:

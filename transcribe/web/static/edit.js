@@ -1,9 +1,13 @@
 // A line is edited where it stands: Enter saves, Esc leaves it as it was.
+import { move, offer } from "./tools.js";
+
 const formOf = (id) => document.querySelector(`form[data-editor="${CSS.escape(id)}"]`);
 
-function show(form) {
+export function show(form) {
   form.hidden = false;
-  form.closest(".line")?.classList.add("editing");
+  const line = form.closest(".line");
+  line?.classList.add("editing");
+  if (line) offer(line);
   const fold = form.closest("details");
   if (fold) fold.open = true;
 }
@@ -19,6 +23,7 @@ export function open(id) {
 
 function close(form) {
   form.reset();
+  form.dispatchEvent(new CustomEvent("editor:close", { bubbles: true }));
   const line = form.closest(".line");
   if (line) {
     form.hidden = true;
@@ -31,16 +36,37 @@ function close(form) {
   }
 }
 
-document.addEventListener("editor:open", (event) => show(event.target));
+// What is before the cursor and what is after it become two lines. The editor keeps it all until the server has it.
+document.addEventListener("htmx:before:request", (event) => {
+  const { body } = event.detail.ctx.request;
+  if (!body?.has?.("splits")) return;
+  const text = body.get("tekst");
+  body.set("tekst", text.slice(0, body.get("splits")));
+  body.set("rest", text.slice(body.get("splits")));
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-edit]");
   if (button) open(button.dataset.edit);
+  const splitter = event.target.closest?.("[name=splits]");
+  if (splitter) {
+    const area = splitter.form.querySelector("textarea");
+    const at = (splitter.value = area.selectionStart);
+    if (!area.value.slice(0, at).trim() || !area.value.slice(at).trim()) {
+      event.preventDefault(); // one of the two would be empty
+      area.focus();
+    }
+  }
   const cancel = event.target.closest?.("[data-cancel]");
   if (cancel) close(cancel.form);
-  // a line that goes elsewhere takes no open editor along, unless something is typed in it
-  const editor = event.target.closest?.("[form=verplaats]")?.closest("form[data-editor]");
-  const area = editor?.querySelector("textarea");
-  if (area && area.value === area.defaultValue) close(editor);
+  const mover = event.target.closest?.("[data-move]");
+  if (mover) {
+    // a line that goes elsewhere takes no open editor along, unless something is typed in it
+    const area = mover.form.querySelector("textarea");
+    const line = mover.closest(".line");
+    if (area.value === area.defaultValue) close(mover.form);
+    move(line, mover.dataset.move);
+  }
 });
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.("details.add[open]") && !event.target.contains(document.activeElement?.closest("textarea"))) {
@@ -50,7 +76,11 @@ document.addEventListener("toggle", (event) => {
 document.addEventListener("keydown", (event) => {
   const form = event.target.closest?.("form[data-editor]");
   if (!form || event.isComposing) return;
-  if (event.key === "Enter" && !event.shiftKey && event.target.matches("textarea")) {
+  if (event.key === "Enter" && event.altKey) {
+    event.preventDefault();
+    event.stopPropagation();
+    form.querySelector("[name=splits]")?.click();
+  } else if (event.key === "Enter" && !event.shiftKey && event.target.matches("textarea")) {
     event.preventDefault();
     event.stopPropagation();
     form.requestSubmit();

@@ -7,6 +7,7 @@ function light(line) {
   if (line === shownLine && line?.isConnected) return;
   shownLine = line;
   for (const one of document.querySelectorAll(".lit, .line-lit")) one.classList.remove("lit", "line-lit");
+  document.dispatchEvent(new CustomEvent("line:lit", { detail: line?.dataset.spans ?? "" }));
   if (!line) return;
   line.classList.add("line-lit");
   const sources = line.dataset.evidence

@@ -1,9 +1,10 @@
-// The page by keyboard: j/k through the lines, Enter confirms, e edits, space plays, Ctrl+Enter approves.
+// The page by keyboard: what each key does stands in _keys.html.
 import { open } from "./edit.js";
 import { letters } from "./letters.js";
 import { unsaved } from "./keep.js";
-import { play, playing, stop } from "./player.js";
+import { pace, play, playing, stop } from "./player.js";
 import { say } from "./problems.js";
+import { move } from "./tools.js";
 
 const lines = () => [...document.querySelectorAll("#review [data-line]")];
 const current = () => document.activeElement?.closest("[data-line]") ?? document.querySelector(".line-lit");
@@ -14,6 +15,19 @@ function step(by) {
   const at = all.indexOf(current());
   const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
   next?.focus();
+}
+
+// flagged lines first, then what may be missed; round and round
+function attend() {
+  const all = [...document.querySelectorAll("#review .line-flagged, #gemist li > p > a")];
+  const at = all.findIndex((one) => one.contains(document.activeElement) || one.parentElement.parentElement.contains(document.activeElement));
+  const next = all[(at + 1) % all.length];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+function shift(line, up) {
+  if (up ? line.previousElementSibling : line.nextElementSibling) move(line, up ? "op" : "neer");
 }
 
 const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
@@ -29,7 +43,17 @@ window.addEventListener("submit", guarded, true);
 
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
-  if (event.isComposing || event.altKey || event.metaKey) return;
+  if (event.isComposing) return;
+  if (event.altKey && !event.ctrlKey && (key === "ArrowUp" || key === "ArrowDown") && !typing(target) && current()) {
+    event.preventDefault();
+    return shift(current(), key === "ArrowUp");
+  }
+  if (key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && !typing(target)) {
+    event.preventDefault();
+    if (!event.repeat) document.querySelector("form[data-action=ongedaan]")?.requestSubmit();
+    return;
+  }
+  if (event.altKey || event.metaKey) return;
   // a key that is held down is not a decision for each flag
   if (event.repeat && key === "Enter") return event.preventDefault();
   if (key === "Enter" && event.ctrlKey) {
@@ -58,11 +82,25 @@ document.addEventListener("keydown", (event) => {
     return act(line, "verwijder");
   }
   if (!letters()) return;
-  if (key === "j" || key === "k") {
+  const taken = target.closest("li:has(> .takers)")?.querySelector(`.takers button[value$="-${key.toUpperCase()}"]`);
+  if (taken && "soep".includes(key)) {
+    event.preventDefault();
+    if (!event.repeat) taken.click();
+  } else if (key === "j" || key === "k") {
     event.preventDefault();
     step(key === "j" ? 1 : -1);
+  } else if (key === "n") {
+    event.preventDefault();
+    attend();
+  } else if (key === "+" || key === "-") {
+    event.preventDefault();
+    pace(key === "+" ? 1 : -1);
   } else if (key === "e" && line) {
     event.preventDefault();
     open(line.dataset.line);
+  } else if (line && !event.repeat && (key === "m" || (event.shiftKey && "SOEP".includes(key)))) {
+    event.preventDefault();
+    if (key !== "m") move(line, key);
+    else if (line.nextElementSibling) move(line, "samen");
   }
 });

@@ -4,4 +4,5 @@ import "./keep.js";
 import "./edit.js";
 import "./evidence.js";
 import "./player.js";
+import "./wave.js";
 import "./keys.js";

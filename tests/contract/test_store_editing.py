@@ -1,0 +1,81 @@
+"""What a Store promises of editing: older versions, what is typed, the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.contract.test_store import applied, approval, certificate, created, drafted, note
+from transcribe.consult import KeyPurpose, LedgerEntry, Status, Typed
+from transcribe.errors import Erased, NotFound
+from transcribe.ports import Store
+from transcribe.soep.note import Checked, Edits, Section
+
+
+def test_older_versions_of_a_note_are_there_until_their_key_is_destroyed(store: Store) -> None:
+    consult = created(store)
+    for text in ("een", "twee"):
+        consult = applied(store, consult, note=note(text))
+    assert [store.note(consult.id, number) for number in (1, 2, None)] == [
+        (1, note("een")), (2, note("twee")), (2, note("twee")),
+    ]  # fmt: skip
+    assert store.note(consult.id, 3) is None
+    assert store.note(consult.id, 0) is None
+    source = certificate(consult, KeyPurpose.SOURCE)
+    consult = applied(
+        store, consult, Status.APPROVED, note=note("drie"), approval=approval(consult, 3), destroy=(source,)
+    )
+    assert store.note(consult.id, 3) == (3, note("drie"))
+    with pytest.raises(Erased):
+        store.note(consult.id, 1)
+
+
+def test_what_is_typed_takes_the_place_of_what_was_typed_there(store: Store) -> None:
+    consult = drafted(store)
+    assert store.typing(consult.id).texts == ()
+    first = Typed(by="A", editor="L1", text="half")
+    for typed in (
+        first,
+        replace(first, by="B"),
+        replace(first, editor="nieuw-R1-S"),
+        replace(first, text="half getypt"),
+    ):
+        store.keep_typing(consult.id, typed)
+    assert set(store.typing(consult.id).texts) == {
+        replace(first, text="half getypt"), replace(first, by="B"), replace(first, editor="nieuw-R1-S"),
+    }  # fmt: skip
+    store.keep_typing(consult.id, replace(first, text=""))
+    assert len(store.typing(consult.id).texts) == 2
+    assert store.consult(consult.id) == consult
+    with pytest.raises(NotFound):
+        store.keep_typing(uuid4(), first)
+
+
+def test_what_is_typed_goes_with_the_key_of_the_draft_and_with_that_of_the_note(store: Store) -> None:
+    consult = drafted(store)
+    first = Typed(by="A", editor="L1", text="half")
+    store.keep_typing(consult.id, first)
+    source, record = certificate(consult, KeyPurpose.SOURCE), certificate(consult, KeyPurpose.RECORD)
+    consult = applied(store, consult, Status.APPROVED, approval=approval(consult, 1), destroy=(source,))
+    assert store.typing(consult.id).texts == ()
+    store.keep_typing(consult.id, first)
+    assert store.typing(consult.id).texts == (first,)
+    consult = applied(store, consult, Status.ERASED, destroy=(record,))
+    assert store.typing(consult.id).texts == ()
+    with pytest.raises(Erased):
+        store.keep_typing(consult.id, first)
+
+
+def test_the_ledger_grows_with_the_change_it_belongs_to(store: Store) -> None:
+    edits = (Edits(section=Section.S, kept=3, changed=1, removed=0, added=2),)
+    entry = LedgerEntry(
+        day=date(2026, 11, 22), practice="", drafter="d 1", model="m 1", checked=Checked(sections=edits, seconds=48)
+    )
+    consult = applied(store, drafted(store), ledger=entry)
+    later = replace(entry, day=entry.day + timedelta(days=1), checked=replace(entry.checked, seconds=None))
+    applied(store, consult, ledger=later)
+    assert store.ledger(entry.day) == [entry, later]
+    assert store.ledger(later.day) == [later]

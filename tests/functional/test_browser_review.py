@@ -1,0 +1,323 @@
+"""Checking a draft in the browser: listening, moving, undoing, typing. Each docstring is the story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from tests.functional.conftest import LiveServer, service_on_fakes
+from tests.functional.test_browser_story import WORKSTATION, drafted, pasted
+from transcribe.asr.transcript import Speaker, Utterance, Word
+from transcribe.consult import Action
+from transcribe.soep.note import Line, Note, Report, Section, note_text
+from transcribe.testing import ScriptedDrafter, ScriptedTranscriber
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+
+def said(start_s: float, speaker: Speaker, text: str, *, doubted: str = "") -> Utterance:
+    """Its words evenly over 1.8 s."""
+    words = text.split()
+    step = 1.8 / len(words)
+    return Utterance(
+        speaker=speaker,
+        start_s=start_s,
+        end_s=start_s + 1.8,
+        text=text,
+        words=tuple(
+            Word(
+                text=word,
+                start_s=start_s + step * i,
+                end_s=start_s + step * (i + 1),
+                probability=0.1 if word == doubted else 0.95,
+            )
+            for i, word in enumerate(words)
+        ),
+    )
+
+
+TALK = (
+    said(0.0, Speaker.PATIENT, "Ik heb sinds drie dagen last van keelpijn."),
+    said(2.0, Speaker.PATIENT, "Ik neem paracetamol."),
+    # a silence of eight seconds
+    said(12.0, Speaker.HUISARTS, "De keel is rood.", doubted="rood."),
+    said(14.0, Speaker.PATIENT, "Ik ben allergisch voor penicilline."),
+    said(
+        16.0, Speaker.HUISARTS, "U mag paracetamol nemen, driemaal daags vijfhonderd milligram.", doubted="vijfhonderd"
+    ),
+)
+DRAFT = Note(
+    reports=(
+        Report(
+            id="R1",
+            lines=(
+                Line(id="L1", section=Section.S, text="Sinds 3 dagen keelpijn.", evidence=(0,)),
+                Line(id="L2", section=Section.S, text="Neemt paracetamol.", evidence=(1,)),
+                Line(id="L3", section=Section.O, text="Keel rood.", evidence=(2,)),
+                Line(id="L4", section=Section.P, text="Paracetamol 3dd500mg.", evidence=(4,)),
+            ),
+        ),
+    ),
+    next_line=5,
+)
+
+
+@pytest.fixture(scope="module")
+def live_server() -> Iterator[LiveServer]:
+    with service_on_fakes(transcriber=ScriptedTranscriber(TALK), drafter=ScriptedDrafter(DRAFT)) as server:
+        yield server
+
+
+@pytest.fixture
+def draft(live_server: LiveServer) -> UUID:
+    return drafted(live_server)
+
+
+@pytest.fixture
+def open_page(live_server: LiveServer, chromium: Browser, draft: UUID) -> Iterator[Callable[..., Page]]:
+    """Pages of the draft; at the end none may have had an error or a blocked script or style."""
+    problems: list[str] = []
+    contexts = []
+
+    def opened() -> Page:
+        contexts.append(chromium.new_context(viewport=WORKSTATION))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        page.on(
+            "console",
+            lambda message: (
+                problems.append(message.text) if message.type == "error" and "Failed to " not in message.text else None
+            ),
+        )
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(live_server.start(f"/consult/{draft}"))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()
+
+
+def shown(page: Page) -> str:
+    return page.locator("#kopie").inner_text()
+
+
+def becomes(page: Page, text: str) -> None:
+    """Waits until this is what would be copied."""
+    page.wait_for_function("text => document.getElementById('kopie').textContent === text", arg=text)
+
+
+def line(page: Page, line_id: str) -> None:
+    page.locator(f"#regel-{line_id}").focus()
+
+
+def edit(page: Page, line_id: str, more: str) -> None:
+    """Types at the end of a line, and saves nothing."""
+    line(page, line_id)
+    page.keyboard.press("e")
+    page.wait_for_selector("textarea:focus")
+    page.keyboard.type(more)
+
+
+BEFORE = note_text(DRAFT)
+
+
+def test_each_word_is_marked_as_it_is_heard(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """Dr. Demo goes to a line and presses space. Beside it each word is marked as it sounds. She presses + until it
+    goes twice as fast, and after an edit it still does. That she listened is in the access log, once; the drawing of
+    the sound is no listening.
+    """
+    page.wait_for_function("() => document.querySelector('[data-wave]').width > 100")
+    colours = "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size"
+    assert page.locator("[data-wave]").evaluate(colours) > 3  # something is drawn
+    events = live_server.workflow._store.events
+    assert Action.AUDIO_PLAYED not in [event.action for event in events(draft)]
+
+    slowly = "one => { one.defaultPlaybackRate = one.playbackRate = 0.25 }"  # the machine may be busy
+    page.locator("audio").evaluate(slowly)
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    marked = page.wait_for_function("() => [...CSS.highlights.get('woord')].map(String)[0]").json_value()
+    assert marked in TALK[0].text.split()
+    for _ in range(6):
+        page.keyboard.press("+")
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 2
+    assert page.get_by_label("Snelheid").input_value() == "2"
+    page.wait_for_function("() => document.querySelector('audio').paused")
+    page.keyboard.press("Shift+P")
+    page.locator("[data-action=ongedaan]").wait_for()
+    page.locator("#regel-L1 .play").click()
+    page.wait_for_function("() => !document.querySelector('audio').paused")
+    assert page.evaluate("document.querySelector('audio').playbackRate") == 2
+    assert [event.action for event in events(draft)].count(Action.AUDIO_PLAYED) == 1
+
+
+def test_silences_are_passed_over_unless_asked_for(page: Page) -> None:
+    """She plays on after the second sentence: the eight seconds in which nobody spoke are not waited for. Who goes into
+    the silence by hand hears it, and with the tick away it is played as it is.
+    """
+    audio = page.locator("audio")
+    audio.evaluate("one => { one.currentTime = 3.5; one.playbackRate = 2; return one.play() }")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 11.6")
+    audio.evaluate("one => { one.currentTime = 7 }")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 7.3")
+    assert audio.evaluate("one => one.currentTime") < 11
+    page.get_by_label("stiltes overslaan").uncheck()
+    audio.evaluate("one => { one.currentTime = 3.9 }")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 4.5")
+    assert audio.evaluate("one => one.currentTime") < 11
+
+
+def test_every_edit_can_be_undone(page: Page) -> None:
+    """Dr. Demo changes a line, removes another and confirms the dose, and thinks better of it all: Ctrl+Z, again and
+    again, until the draft is as it was. In a text field Ctrl+Z is that field's own.
+    """
+    undo = page.locator("[data-action=ongedaan]")
+    assert undo.count() == 0
+    edit(page, "L1", " Last.")
+    page.keyboard.press("Enter")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    line(page, "L3")
+    page.keyboard.press("Delete")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last.").replace("O: Keel rood.\n", ""))
+    line(page, "L4")
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+
+    edit(page, "L2", " x")
+    page.keyboard.press("Control+Z")
+    page.keyboard.press("Escape")
+    assert page.locator("#aandacht").count() == 0
+    page.keyboard.press("Control+Z")
+    page.locator("#aandacht").wait_for()
+    page.keyboard.press("Control+Z")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    undo.get_by_role("button").click()
+    becomes(page, BEFORE)
+    undo.wait_for(state="detached")
+
+
+def test_lines_go_where_they_belong(page: Page) -> None:
+    """By keyboard alone: what she takes now belongs to P (Shift+P), above the dose (Alt+Up), together with it (m).
+    Then she splits a line where the cursor stands. All words are still there, and Ctrl+Z brings the draft back.
+    """
+    line(page, "L2")
+    page.keyboard.press("Shift+P")
+    becomes(page, "S: Sinds 3 dagen keelpijn.\nO: Keel rood.\nP: Paracetamol 3dd500mg.\n   Neemt paracetamol.")
+    assert page.evaluate("document.activeElement.id") == "regel-L2"
+    page.keyboard.press("Alt+ArrowUp")
+    becomes(page, "S: Sinds 3 dagen keelpijn.\nO: Keel rood.\nP: Neemt paracetamol.\n   Paracetamol 3dd500mg.")
+    page.keyboard.press("m")
+    becomes(page, "S: Sinds 3 dagen keelpijn.\nO: Keel rood.\nP: Neemt paracetamol. Paracetamol 3dd500mg.")
+    assert page.locator("#regel-L2").get_attribute("data-evidence") == "1 4"
+
+    line(page, "L1")
+    page.keyboard.press("e")
+    page.wait_for_selector("textarea:focus")
+    page.evaluate("document.activeElement.setSelectionRange(14, 14)")
+    page.keyboard.press("Alt+Enter")
+    becomes(page, "S: Sinds 3 dagen\n   keelpijn.\nO: Keel rood.\nP: Neemt paracetamol. Paracetamol 3dd500mg.")
+    for _ in range(4):
+        version = page.locator("#review").get_attribute("data-version")
+        page.keyboard.press("Control+Z")
+        page.wait_for_function("version => document.getElementById('review').dataset.version !== version", arg=version)
+    becomes(page, BEFORE)
+
+
+def test_what_was_poorly_heard_is_said(page: Page) -> None:
+    """One word of a finding was poorly heard: it stands beside the line, and asks nothing. Of a dose it must be
+    confirmed. Dr. Demo presses n to go there, then to what may be missed, and takes that over with o.
+    """
+    assert "slecht verstaan: rood" in page.locator("#regel-L3").inner_text()
+    assert page.locator(".line-flagged").evaluate_all("all => all.map(one => one.id)") == ["regel-L4"]
+    assert "“vijfhonderd” is slecht verstaan" in page.locator("#aandacht").inner_text()
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.id") == "regel-L4"
+    page.keyboard.press("n")
+    page.keyboard.press("o")
+    becomes(page, BEFORE.replace("Keel rood.", "Keel rood.\n   Ik ben allergisch voor penicilline."))
+
+
+def test_of_two_who_edit_one_line_both_texts_are_shown(open_page: Callable[..., Page]) -> None:
+    """A colleague saved another text first. Dr. Demo sees it above her own, which is still in the editor: only when she
+    saves again, knowing that, hers takes its place. What she typed for a line that is gone waits as a new line.
+    """
+    one, two = open_page(), open_page()
+    edit(two, "L1", " Van tab twee.")
+    edit(one, "L1", " Van tab een.")
+    one.keyboard.press("Enter")
+    becomes(one, BEFORE.replace("keelpijn.", "keelpijn. Van tab een."))
+    two.keyboard.press("Enter")
+    two.get_by_text("intussen gewijzigd").wait_for()
+    contested = two.locator("#regel-L1.contested")
+    contested.get_by_text("keelpijn. Van tab een.", exact=False).first.wait_for()
+    assert contested.get_by_role("textbox").input_value() == "Sinds 3 dagen keelpijn. Van tab twee."
+    becomes(two, BEFORE.replace("keelpijn.", "keelpijn. Van tab een."))
+    contested.get_by_role("textbox").press("Enter")
+    becomes(two, BEFORE.replace("keelpijn.", "keelpijn. Van tab twee."))
+
+    edit(two, "L3", " Beslag links.")
+    one.reload()
+    line(one, "L3")
+    one.keyboard.press("Delete")
+    one.get_by_text("1 regel verwijderd").wait_for()
+    two.keyboard.press("Enter")
+    two.get_by_text("intussen gewijzigd").wait_for()
+    waiting = two.get_by_role("textbox", name="Nieuwe regel bij Objectief")
+    waiting.wait_for()
+    assert waiting.input_value() == "Keel rood. Beslag links."
+
+
+def test_a_reload_loses_no_keystroke(page: Page) -> None:
+    """Half a sentence is typed when the browser reloads. It is in its editor again, saved by nobody, and when she drops
+    it, it is gone for good.
+    """
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
+        edit(page, "L1", " Half getypt")
+    page.reload()
+    editor = page.locator("#regel-L1").get_by_role("textbox")
+    editor.wait_for()
+    assert editor.input_value() == "Sinds 3 dagen keelpijn. Half getypt"
+    assert shown(page) == BEFORE
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt")):
+        editor.press("Escape")
+    page.reload()
+    page.wait_for_load_state()
+    assert page.locator("#regel-L1").get_by_role("textbox").count() == 0
+
+
+def test_how_it_was_checked_is_counted(live_server: LiveServer, page: Page) -> None:
+    """After the signature the page says in one line what became of the draft. The counts are kept without a word of
+    it, and without saying of which patient.
+    """
+    edit(page, "L1", " Last.")
+    page.keyboard.press("Enter")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    line(page, "L2")
+    page.keyboard.press("Delete")
+    page.get_by_text("1 regel verwijderd").wait_for()
+    line(page, "L4")
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+    text = shown(page)
+    page.keyboard.press("Control+Enter")
+    counted = page.locator("#nagekeken")
+    counted.wait_for()
+    assert counted.inner_text().startswith("4 regels: 2 gelaten, 1 gewijzigd, 1 weg; ")
+    page.wait_for_load_state()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.press("a")
+    page.locator("[data-copied]", has_text="✓ gekopieerd").wait_for()
+    assert pasted(page) == text

@@ -1,0 +1,86 @@
+"""Moving, splitting and undoing lines, the drawing of the sound, and what is typed, by the routes of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from tests.integration.test_web import CANARY, DRAFT, HUISARTS, House, make_house
+from transcribe.consult import Action, Actor, Role, Status
+from transcribe.soep.note import note_text
+from transcribe.workflow import OUTLINE
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    made = make_house()
+    with made.client:
+        made.client.get(f"/start?ticket={made.access.ticket()}")
+        yield made
+
+
+@pytest.fixture
+def draft(house: House) -> UUID:
+    return house.consult_at(Status.DRAFTED)
+
+
+def send(house: House, consult_id: UUID, path: str, **fields: str) -> int:
+    versie = str(house.version(consult_id))
+    status: int = house.post(f"/consult/{consult_id}/{path}", **{"versie": versie} | fields).status_code
+    return status
+
+
+def text(house: House, consult_id: UUID) -> str:
+    found = house.store.note(consult_id)
+    assert found
+    return note_text(found[1])
+
+
+def test_a_line_goes_where_the_page_says(house: House, draft: UUID) -> None:
+    assert send(house, draft, "verplaats", naar="L1-P") == 303
+    assert text(house, draft) == f"P: Neusspray voorgeschreven.\n   {CANARY}"
+    assert send(house, draft, "verplaats", naar="L1-op") == 303
+    assert text(house, draft) == f"P: {CANARY}\n   Neusspray voorgeschreven."
+    assert send(house, draft, "verplaats", naar="L1-neer") == 303
+    assert send(house, draft, "verplaats", naar="L2-samen") == 303
+    assert text(house, draft) == f"P: Neusspray voorgeschreven. {CANARY}"
+    assert send(house, draft, "verplaats", naar="L2-samen") == 404
+    assert send(house, draft, "verplaats", naar="L9-P") == 404
+    assert send(house, draft, "regel/L2/wijzig", tekst="Neusspray", rest="voorgeschreven. ") == 303
+    assert text(house, draft) == "P: Neusspray\n   voorgeschreven."
+    for _ in range(5):
+        assert send(house, draft, "ongedaan") == 303
+    assert text(house, draft) == note_text(DRAFT)
+    assert send(house, draft, "ongedaan") == 404
+    assert send(house, draft, "verplaats", naar="L1-P", versie="1") == 409
+
+
+def test_the_drawing_of_the_sound_is_no_listening_and_ends_with_it(house: House, draft: UUID) -> None:
+    drawn = house.client.get(f"/consult/{draft}/golfvorm")
+    assert drawn.status_code == 200
+    assert len(drawn.content) == OUTLINE
+    assert list(drawn.content) == sorted(drawn.content)  # each second of the fake is louder than the one before
+    assert drawn.headers["cache-control"] == "no-store"
+    assert Action.AUDIO_PLAYED not in house.actions()
+    house.workflow.discard(HUISARTS, draft)
+    assert house.client.get(f"/consult/{draft}/golfvorm").status_code == 410
+
+
+def test_the_drawing_is_for_who_may_read_the_note() -> None:
+    house = make_house(actor=Actor(name="A. Proef", role=Role.ASSISTENTE))
+    house.client.get(f"/start?ticket={house.access.ticket()}")
+    consult_id = house.consult_at(Status.DRAFTED)
+    assert house.client.get(f"/consult/{consult_id}/golfvorm").status_code == 403
+    assert house.post(f"/consult/{consult_id}/getypt", regel="L1", tekst="x").status_code == 403
+    assert house.post(f"/consult/{consult_id}/ongedaan", versie="1").status_code == 403
+
+
+def test_what_is_typed_is_on_the_next_page_and_not_in_the_note(house: House, draft: UUID) -> None:
+    assert house.post(f"/consult/{draft}/getypt", regel="L1", tekst="half <b>getypt").status_code == 204
+    page = house.client.get(f"/consult/{draft}").text
+    assert '<p hidden data-typed="L1">half &lt;b&gt;getypt</p>' in page
+    assert "half" not in text(house, draft)
+    assert house.post(f"/consult/{draft}/getypt", regel="L1", tekst="").status_code == 204
+    assert "data-typed" not in house.client.get(f"/consult/{draft}").text

@@ -1,0 +1,134 @@
+"""Following a recording that is being made, on fakes: what is done meanwhile, and when it is left alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from tests.unit.test_recorder import BOTH, GP, ONE, SECOND, House
+from transcribe.asr.transcript import Transcript
+from transcribe.consult import KeyPurpose
+from transcribe.errors import StoreUnavailable
+from transcribe.follower import DRAFT_S, Follower
+from transcribe.soep.note import Note
+from transcribe.testing import CONSULT, DRAFT, ScriptedTranscriber
+
+SOUND = b"\x01\x00" * (SECOND // 2)
+
+
+class Followed(House):
+    def __init__(self) -> None:
+        super().__init__()
+        self.drafted: list[int] = []  # utterances
+        self.problem: Exception | None = None
+        self.transcriber = ScriptedTranscriber(CONSULT)
+        self.follower = self.another()
+
+    def another(self) -> Follower:
+        return Follower(
+            store=self.store,
+            spool=self.spool,
+            transcriber=self.transcriber,
+            draft=self.draft,
+            hints=lambda consult: (f"{consult.status.value}-woord",),
+            elapsed=lambda: self.elapsed_s,
+        )
+
+    def draft(self, consult_id: UUID, transcript: Transcript) -> Note:
+        if self.problem:
+            raise self.problem
+        self.drafted.append(len(transcript.utterances))
+        return DRAFT
+
+    def windows(self, consult_id: UUID) -> list[float]:
+        return [window.start_s for window in self.store.kept(consult_id).windows]
+
+
+@pytest.fixture
+def house() -> Followed:
+    return Followed()
+
+
+def test_what_was_said_is_heard_once_and_the_note_grows(house: Followed) -> None:
+    consult_id = house.started()
+    assert not house.follower.look(), "no sound yet"
+    live = house.recorder.open(GP, consult_id)
+    for second in range(1, 4):
+        live.append(SOUND)
+        live.sync()
+        assert house.follower.look()
+        assert not house.follower.look(), "until more comes"
+        assert house.windows(consult_id) == list(range(second))
+        assert house.transcriber.hints == ("opname loopt-woord",)
+        house.later(seconds=DRAFT_S / 2)
+    assert house.drafted == [1, 3], "not more often than people read"
+    growing = house.store.growing(consult_id)
+    assert growing is not None
+    assert growing.note == DRAFT
+    assert [utterance.text for utterance in growing.transcript.utterances] == [u.text for u in CONSULT[:3]]
+    assert all(not utterance.words for utterance in growing.transcript.utterances)
+
+
+def test_after_the_end_the_worker_has_what_was_heard(house: Followed) -> None:
+    consult_id = house.recording(SOUND)
+    assert house.follower.look()
+    house.recorder.finish(GP, consult_id)
+    assert not house.follower.look()
+    assert house.windows(consult_id) == [0.0]
+    assert house.store.growing(consult_id) is None, "nothing was said since; the draft comes"
+
+
+def test_another_worker_goes_on_when_the_first_is_gone(house: Followed) -> None:
+    consult_id = house.recording(SOUND, SOUND)
+    other = house.another()
+    assert house.follower.look()
+    assert not other.look(), "one at a time"
+    house.follower.run(lambda _: True)  # asked to stop
+    house.later(seconds=10)
+    assert other.look()
+    assert house.windows(consult_id) == [0.0, 1.0]
+
+
+def test_a_withdrawal_ends_it(house: Followed) -> None:
+    consult_id = house.recording(SOUND, SOUND)
+    assert house.follower.look()
+    house.workflow.withdraw(GP, consult_id)
+    assert not house.follower.look()
+    assert house.store.kept(consult_id).windows == ()
+
+
+def test_only_recordings_that_are_made_here(house: Followed) -> None:
+    beginning = house.consented()
+    house.spool.open(beginning, house.store.data_key(beginning, KeyPurpose.SOURCE), new=True).close()
+    unknown = UUID(int=7)
+    house.spool.open(unknown, bytes(32), new=True).close()
+    elsewhere = house.recording(SOUND)
+    house.spool.name = "another disk"
+    assert not house.another().look()
+    assert house.windows(elsewhere) == []
+
+
+def test_trouble_of_one_does_not_stop_the_others(house: Followed) -> None:
+    one, two = house.recording(SOUND), house.recording(SOUND, speakers=BOTH)
+    assert house.recording(speakers=ONE)
+    assert house.follower.look()
+    assert (house.windows(one), house.windows(two)) == ([0.0], []), "half a second of two voices"
+
+
+def test_it_goes_on_after_an_outage(house: Followed) -> None:
+    consult_id = house.recording(SOUND)
+    house.problem = StoreUnavailable()
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        house.later(seconds=seconds)
+        if len(pauses) == 4:
+            house.problem = None
+        return len(pauses) == 7
+
+    house.follower.run(wait)
+    assert house.drafted == [1]
+    assert house.windows(consult_id) == [0.0]
+    assert max(pauses) >= 5

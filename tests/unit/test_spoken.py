@@ -1,0 +1,287 @@
+"""A dictation with spoken commands: what is one, what is none, and that no word is lost. All people are invented."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.test_extractive import draft, talk, text
+from transcribe.soep.check import open_findings
+from transcribe.soep.lexicon import table
+from transcribe.soep.note import Section, note_text
+from transcribe.soep.numbers import plain
+from transcribe.soep.spoken import Dictated, commands, dictated_by, text_of
+
+FORMS = tomllib.loads((Path(__file__).parent / "spoken_forms.toml").read_text(encoding="utf-8"))
+PAIRS = [(spoken, written) for group in FORMS.values() for spoken, written in group.items()]
+
+
+def lines(*utterances: str) -> list[str]:
+    """ "S hoest." for each dictated line; "? " where no section was named."""
+    return [
+        f"{line.section or '?'} {' '.join(text_of(sentence) for sentence in line.sentences)}"
+        for line in dictated_by(enumerate(utterances)).lines
+    ]
+
+
+# --- written forms ---
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(PAIRS) >= 150
+
+
+@pytest.mark.parametrize(("spoken", "written"), PAIRS, ids=[spoken for spoken, _ in PAIRS])
+def test_spoken_and_written(spoken: str, written: str) -> None:
+    said = f"H Objectief: {spoken}."
+    note = draft(said)
+    wanted = written[:1].upper() + written[1:]
+    assert text(note, "O") == (wanted if wanted[-1] in ".?" else f"{wanted}.")
+    assert open_findings(note, talk(said)) == {}  # the check knows the written form for what was said
+
+
+# --- commands, as a recogniser writes them ---
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "subjectief dubbele punt hoest punt nieuwe regel geen koorts objectief longen schoon evaluatie bronchitis plan "
+        "afwachten",
+        "Subjectief: hoest. Nieuwe regel. Geen koorts. Objectief: longen schoon. Evaluatie: bronchitis. Plan: "
+        "afwachten.",
+        "Subjectief, hoest, punt, nieuwe regel, geen koorts, punt. Objectief, longen schoon, punt. Evaluatie, "
+        "bronchitis, punt. Plan, afwachten, punt.",
+        "Subjectief hoest. Punt. Nieuwe regel geen koorts. Punt. Objectief longen schoon. Punt. Evaluatie bronchitis. "
+        "Punt. Plan afwachten. Punt.",
+        "Dictaat. Anamnese: hoest. Volgende regel. Geen koorts. Bij lichamelijk onderzoek: longen schoon. Conclusie: "
+        "bronchitis. Beleid: afwachten. Einde dictaat.",
+        "S: hoest. Nieuwe alinea. Geen koorts. O: longen schoon. E: bronchitis. P: afwachten.",
+    ],
+)  # fmt: skip
+def test_sections_and_lines(said: str) -> None:
+    found = [re.sub(r"[.]", "", line).lower() for line in lines(said)]
+    assert found == ["s hoest", "s geen koorts", "o longen schoon", "e bronchitis", "p afwachten"]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("geen koorts komma wel hoest", "geen koorts, wel hoest"),
+        ("Geen koorts. Komma. Wel hoest.", "Geen koorts, wel hoest."),
+        ("Geen koorts, komma, Jansen belde", "Geen koorts, Jansen belde"),
+        ("hoest punt geen koorts", "hoest. Geen koorts"),
+        ("Hoest. Vraagteken. Geen koorts", "Hoest? Geen koorts"),
+        ("rood haakje openen, links, haakje sluiten. Warm", "rood (links). Warm"),
+        ("rood open haakje links haakje sluiten punt warm", "rood (links). Warm"),
+        ("rust puntkomma koelen", "rust; koelen"),
+        ("rust punt komma koelen", "rust; koelen"),
+        ("en schuine streep of", "en/of"),
+        ("knie streepje rechts", "knie - rechts"),
+        ("drie streepje vijf dagen", "drie-vijf dagen"),
+        ("x koppelteken foto", "x-foto"),
+        ("eh hoest uhm en koorts", "hoest en koorts"),
+        ("hoest punt punt punt", "hoest."),
+        ("achtendertig komma vijf", "achtendertig komma vijf"),
+        ("38 punt 5", "38 punt 5"),
+        ("pols tachtig komma twee dagen ziek", "pols tachtig, twee dagen ziek"),
+        ("controle over twee weken punt drie tabletten", "controle over twee weken. Drie tabletten"),
+        ("is ziek m.n. links", "is ziek m.n. links"),
+    ],
+)
+def test_marks(said: str, written: str) -> None:
+    assert lines(f"Objectief: {said}") == [f"O {written}"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Op dit punt stabiel.", "Het zwakke punt is de knie.", "Drukpijn punt van McBurney.",
+        "De komma's staan er.", "Een komma vergeten.", "Een nieuwe regel medicatie.", "De nieuwe regel is bekend.",
+        "Het plan is om te wachten.", "Plan is besproken.", "Evaluatie over twee weken.",
+        "Verwezen ter evaluatie.", "Volgens plan gegaan.", "Er is geen plan.", "Objectief gezien beter.",
+        "Klachten zijn subjectief minder.", "Een nieuw probleem is de knie.", "Er zit een streepje op.",
+        "Met een slash erin.", "E. coli in de kweek.", "Onderzoek volgt.", "Diagnose onzeker.",
+        "De laatste zin wist hij niet.", "Hij wist het laatste woord.",
+    ],
+)  # fmt: skip
+def test_the_same_words_in_a_sentence(said: str) -> None:
+    assert lines("Subjectief:", said) == [f"S {said}"]
+
+
+def test_wiping_takes_the_last_of_what_stands_and_says_so() -> None:
+    said = ("Plan. Afwachten. Foto maken.", "Wis laatste zin. Rust punt", "koelen wis laatste woord elevatie")
+    found = dictated_by(enumerate(said))
+    assert lines(*said) == ["P Afwachten. Rust. Elevatie"]
+    assert found.wiped == ((0, "Foto maken."), (2, "Koelen"))
+    note = draft(*(f"H {one}" for one in said))
+    assert [(one.utterance, one.reason) for one in note.dropped] == [
+        (0, "gewist in het dictaat: “Foto maken.”"), (2, "gewist in het dictaat: “Koelen”"),
+    ]  # fmt: skip
+    assert note.missed == ()
+
+
+@pytest.mark.parametrize(
+    "wipe", ["Wis de laatste zin.", "verwijder laatste zin", "Schrap de vorige zin,", "Laatste zin wissen."]
+)
+def test_ways_to_wipe(wipe: str) -> None:
+    assert lines("Subjectief: hoest. Koorts.", wipe) == ["S hoest."]
+    assert lines("Subjectief: hoest. Koorts", wipe, wipe, wipe, "moe") == ["S Moe"]
+
+
+def test_a_wiped_line() -> None:
+    assert lines("Plan: rust. Koelen. Nieuwe regel. Foto. Echo. Wis laatste regel. Controle.") == [
+        "P rust. Koelen.", "P Controle.",
+    ]  # fmt: skip
+
+
+def test_problems_of_a_literal_dictation() -> None:
+    note = draft(
+        "H Subjectief: oorpijn punt plan paracetamol punt",
+        "H Nieuw probleem. Wrat op de duim. Plan: aanstippen.",
+        "H Subjectief: keelpijn. Evaluatie: eci.",
+    )
+    assert [report.title for report in note.reports] == ["Oorpijn", "Wrat op duim", "Keelpijn"]
+    assert [[line.section.value for line in report.lines] for report in note.reports] == [
+        ["S", "P"],
+        ["S", "P"],
+        ["S", "E"],
+    ]
+    assert [line.id for line in note.lines()] == [f"L{n}" for n in range(1, 7)]
+    assert note.next_line == 7
+
+
+def test_without_any_section_the_words_ask_for_one() -> None:
+    note = draft("H Sinds drie dagen hoest punt nieuwe regel bloeddruk honderdveertig over negentig punt")
+    assert (text(note, "S"), text(note, "O")) == ("Sinds 3 dagen hoest.", "RR 140/90.")
+
+
+def test_a_long_line_is_cut_between_sentences() -> None:
+    said = " ".join(f"Zin {name} met acht gewone woorden erin gezegd." for name in ("een", "anders", "weer", "nog"))
+    shown = [line.text for line in draft(f"H Subjectief: {said}").lines()]
+    assert len(shown) == 2
+    assert plain(" ".join(shown)) == plain(said.replace("acht", "8"))
+
+
+def test_nothing_said_twice_is_left_out() -> None:
+    """In a draft a double goes; in a dictation it was dictated twice."""
+    assert text(draft("H Objectief: links geen hoest. Punt. Geen hoest. Punt."), "O") == "Links geen hoest. Geen hoest."
+
+
+@pytest.mark.parametrize(
+    ("said", "is_literal"),
+    [
+        ("Subjectief: hoest.", True), ("Hoest nieuwe regel koorts.", True), ("Hoest. Punt. Wel moe.", False),
+        ("Anamnese. Hoest. Beleid. Rust.", False), ("Plan: rust. Evaluatie: over twee weken.", False), ("", False),
+        ("Hoest punt koorts punt moe komma ziek punt", True),
+    ],
+)  # fmt: skip
+def test_who_dictates_every_mark(said: str, is_literal: bool) -> None:
+    assert dictated_by([(0, said)]).literal is is_literal
+
+
+def test_every_command_does_what_it_says() -> None:
+    for command in commands():
+        for phrase in command.phrases:
+            said = f"Plan: rust. {' '.join(phrase).capitalize()}{command.marked[:1]} Foto"
+            found = dictated_by([(0, said)])
+            shown = " ".join(text_of(sentence) for line in found.lines for sentence in line.sentences)
+            assert not set(phrase) & set(re.findall(r"\w+", plain(shown))), phrase
+
+
+def test_the_page_has_every_command() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dictation.md").read_text(encoding="utf-8")
+    rules = table("spoken.toml")["command"]
+    assert isinstance(rules, list)
+    rows = [f"| {one['say'][0]} | {', '.join(one['say'][1:])} | {one['shown']} |" for one in rules]
+    assert re.findall(r"^\| .* \| .* \| .* \|$", page, re.MULTILINE)[1:] == ["| --- | --- | --- |", *rows]
+
+
+# --- nothing is lost ---
+
+
+def kept(found: Dictated) -> list[str]:
+    """Every word that is in a line or was wiped."""
+    written = [text_of(sentence) for line in found.lines for sentence in line.sentences]
+    return words_of(" ".join([*written, *(text for _, text in found.wiped)]))
+
+
+def words_of(said: str) -> list[str]:
+    return re.findall(r"\w+", plain(said))
+
+
+PHRASES = [" ".join(phrase) for command in commands() for phrase in command.phrases]
+COMMAND_WORDS = {word for phrase in PHRASES for word in phrase.split()} | {"eh", "ehm", "uh", "uhm", "hm", "ahum"}
+#: Words that mean nothing, so that each can be told from all others.
+NONSENSE = [f"{a}{b}{c}q" for a in "bdfg" for b in "aou" for c in "klm"]
+MARKS = st.sampled_from(["", "", "", ".", ",", ":", "?"])
+pieces = st.lists(
+    st.one_of(
+        st.tuples(st.just(True), st.sampled_from(NONSENSE), MARKS),
+        st.tuples(st.just(False), st.sampled_from(PHRASES), MARKS),
+    ),
+    max_size=25,
+)
+
+
+@given(pieces, st.sets(st.integers(0, 24)))
+def test_every_word_is_in_a_line_or_wiped_or_a_command(said: list[tuple[bool, str, str]], cuts: set[int]) -> None:
+    utterances = [""]
+    for n, (_, phrase, mark) in enumerate(said):
+        utterances += [""] if n in cuts else []
+        utterances[-1] += f" {phrase}{mark}"
+    found = kept(dictated_by(enumerate(utterances)))
+    spoken = Counter(word for is_word, word, _ in said if is_word)
+    assert Counter(word for word in found if word in spoken) == spoken
+    assert set(found) <= {*spoken, *COMMAND_WORDS}
+
+
+@given(st.lists(st.text(max_size=60), max_size=6))
+def test_whatever_is_heard(utterances: list[str]) -> None:
+    found = Counter(kept(dictated_by(enumerate(utterances))))
+    said = Counter(word for one in utterances for word in words_of(one))
+    assert {word: n for word, n in (said - found).items() if word not in COMMAND_WORDS} == {}
+    assert not found - said
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["het", "plan", "is", "op", "dit", "punt", "een", "nieuwe", "regel", "nieuw", "probleem", "hoest", "twee",
+             "komma", "evaluatie", "over", "wis", "laatste", "zin", "woord", "Punt.", "haakje", "openen", "rood,"]
+        ),
+        max_size=30,
+    )
+)  # fmt: skip
+def test_half_commands_lose_no_other_word(said: list[str]) -> None:
+    found = Counter(kept(dictated_by([(0, " ".join(said))])))
+    for word in ("het", "is", "op", "dit", "een", "hoest", "twee", "over", "rood"):
+        assert found[word] == sum(words_of(one) == [word] for one in said)
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.sampled_from(NONSENSE), st.sampled_from(PHRASES)), max_size=8), min_size=1, max_size=6
+    )
+)
+def test_a_note_has_the_words_in_order_and_each_line_its_utterances(said: list[list[str]]) -> None:
+    heard = [[f"{word}{n}x" if word in NONSENSE else word for word in one] for n, one in enumerate(said)]
+    note = draft(*(f"H Subjectief: {' '.join(one)}" if n == 0 else f"H {' '.join(one)}" for n, one in enumerate(heard)))
+    spoken = [word for one in heard for word in one if word not in PHRASES]
+    dropped = Counter(word for one in note.dropped for word in words_of(one.reason))
+    shown = Counter(word for word in words_of(note_text(note)))
+    assert {word: dropped[word] + shown[word] for word in spoken} == Counter(spoken)
+    for line in note.lines():
+        own = {int(word[len(NONSENSE[0]) : -1]) for word in words_of(line.text) if re.fullmatch(r"[a-z]{3}q\d+x", word)}
+        assert own <= set(line.evidence)
+    for section in Section:
+        for report in note.reports:
+            order = [word for line in report.section(section) for word in words_of(line.text) if word in set(spoken)]
+            places = [int(word[len(NONSENSE[0]) : -1]) for word in order]
+            assert places == sorted(places)

@@ -1,0 +1,34 @@
+"""What a person did to a draft before signing it, as counts: how good drafts are, and what checking them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from transcribe.consult import Action, AuditEvent
+from transcribe.soep.note import Checked, Edits, Line, Note, Section
+
+
+def checked(draft: Note, signed: Note, events: Sequence[AuditEvent], now: datetime) -> Checked:
+    """Line by line, by id. ``events``: of the consult, oldest first; the first look is in it, if somebody looked."""
+    before = {line.id: line for line in draft.lines()}
+    after = {line.id: line for line in signed.lines()}
+    looked = next((event.at for event in events if event.action is Action.NOTE_VIEWED), None)
+    return Checked(
+        sections=tuple(
+            Edits(
+                section=section,
+                kept=sum(_same(before[name], after[name]) for name in drafted & after.keys()),
+                changed=sum(not _same(before[name], after[name]) for name in drafted & after.keys()),
+                removed=len(drafted - after.keys()),
+                added=sum(line.section is section for name, line in after.items() if name not in before),
+            )
+            for section in Section
+            for drafted in [{name for name, line in before.items() if line.section is section}]
+        ),
+        seconds=None if looked is None else max(0, round((now - looked).total_seconds())),
+    )
+
+
+def _same(one: Line, other: Line) -> bool:
+    return (one.section, one.text) == (other.section, other.text)

@@ -1,0 +1,56 @@
+"""Which consult is recorded: a new one with its consent, one made on the web, or one that a crash broke off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from consent import Consent
+from transcribe import policy
+from transcribe.asr.transcript import Speaker
+from transcribe.consult import Actor, Consult, Search, Status
+from transcribe.errors import N_, Refused
+from transcribe.recorder import Recorder
+from transcribe.workflow import Workflow
+
+#: One microphone hears everybody.
+LAYOUT = (Speaker.ONBEKEND,)
+
+
+class NothingHere(Refused):
+    text = N_(
+        "Er is geen geluid opgenomen, dus er komt geen verslag. Controleer de microfoon (transcribe record --devices) "
+        "en begin opnieuw."
+    )
+
+
+def begun(
+    workflow: Workflow,
+    recorder: Recorder,
+    actor: Actor,
+    *,
+    ref: str | None,
+    consult_id: UUID | None,
+    given: Callable[[], Consent],
+) -> tuple[Consult, bool]:
+    """A consult that is being recorded or paused, and whether it was made here and now.
+
+    With a ``ref``: the recording of that patient that was not finished, else a new consult. ``given`` raises
+    ``ConsentProblem`` when there is no consent. Raises what the rules raise.
+    """
+    if consult_id is not None:
+        consult = workflow.consult(consult_id)
+        return (consult if consult.status in policy.RUNNING else recorder.start(actor, consult_id, LAYOUT)), False
+    assert ref is not None
+    for consult in workflow.search(Search(patient_ref=ref)):
+        if consult.status in policy.RUNNING:
+            return consult, False
+    consent = given()
+    consult = workflow.create(actor, ref)
+    try:
+        workflow.record_consent(actor, consult.id, consent)
+        return recorder.start(actor, consult.id, LAYOUT), True
+    except BaseException:
+        if workflow.consult(consult.id).status in {Status.NEW, Status.CONSENTED}:
+            workflow.discard(actor, consult.id)  # whatever went wrong, nothing half-made stays behind
+        raise
