@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from transcribe.audio.microphone import (
@@ -28,7 +31,11 @@ PATIENCE_S = 0.5
 MOST_WAITING_S = 600.0
 #: A device that says nothing for so long is gone; one that begins may take two seconds.
 DEAF_S = 5.0
+#: For a driver to let go of a device.
+CLOSE_S = 3.0
 _INVALID_RATE = -9997
+
+log = logging.getLogger(__name__)
 
 
 class SoundDevices:
@@ -138,9 +145,18 @@ class Hearing:
         return Sound(pcm=pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES], until_s=self._heard_s, overflow=overflow)
 
     def close(self) -> None:
+        """Some drivers never return from closing a device that is gone: we then go on without, see ``closed``."""
+        closing = Thread(target=self._close, name="closing a microphone", daemon=True)
         with _quiet():
-            self._stream.abort()
-            self._stream.close()
+            closing.start()
+            closing.join(CLOSE_S)
+        if not self.closed:
+            log.warning("the driver does not let go of the microphone: start again to find one")
+            atexit.unregister(_library()._exit_handler)  # it would wait for that driver, and the program never end
+
+    def _close(self) -> None:
+        self._stream.abort()
+        self._stream.close()
         self.closed = True
 
 
