@@ -94,6 +94,9 @@ def status_of(error: Exception) -> int | None:
 
 def answer(request: Request, error: Exception) -> Response:
     """The answer for any exception at all."""
+    if request.headers.get("x-glance"):
+        # asked by a page that records: what is wrong its recorder says, and nothing may take that page away
+        return Response(status_code=204)
     pages: Pages = request.app.state.web.pages
     number = ""
     headers: dict[str, str] = {}
