@@ -45,6 +45,7 @@ class PacedTranscriber:
         *,
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
+        hints: Sequence[str] = (),
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
