@@ -473,7 +473,7 @@ def test_the_page_of_style_says_what_it_learned(live_server, open_page: Callable
     page.wait_for_load_state()
     page.get_by_label("In plaats van").fill("geen")
     page.get_by_label("schrijf").fill("wat")
-    page.get_by_role("button", name="Voeg toe").click()
+    page.get_by_role("region", name="Uw woorden").get_by_role("button", name="Voeg toe").click()
     page.get_by_text("mag geen getal, ontkenning").wait_for()
 
 
