@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from consent import Purpose, require
+from consent import ConsentMissing, Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Transcript
 from transcribe.audio.pcm import Pcm
@@ -76,8 +76,8 @@ class Follower:
         while not wait(pause_s):
             try:
                 pause_s = 0.0 if self.look() else LOOK_S
-            except Exception as error:  # noqa: BLE001  (whatever it is: the job after the end does what is left)
-                log.error("following failed (%s)", type(error).__name__)
+            except (StoreUnavailable, OSError) as trouble:  # of the machine, not of one recording
+                log.error("following failed (%s)", type(trouble).__name__)
                 pause_s = AGAIN_S
         for consult_id in list(self._followed):
             self._leave(consult_id)
@@ -94,12 +94,15 @@ class Follower:
             try:
                 followed = self._followed.get(consult_id) or self._begin(consult_id)
                 busy |= self._advance(consult_id, followed)
-            except StoreUnavailable:
+            except (StoreUnavailable, OSError):
                 raise
-            except TranscribeError as why:  # finished, withdrawn, unreadable, another worker's
+            except (TranscribeError, ConsentMissing) as why:  # finished, withdrawn, unreadable, another worker's
                 log.debug("consult %s: not followed (%s)", consult_id, type(why).__name__)
-                self._leave(consult_id)
-                self._left[consult_id] = now_s
+                self._leave(consult_id, now_s)
+            except Exception as error:  # noqa: BLE001  (the others go on; what is left of this one its job does)
+                # the type only: a message could carry words of the consult
+                log.error("consult %s: not followed (%s)", consult_id, type(error).__name__)
+                self._leave(consult_id, now_s)
         return busy
 
     def _begin(self, consult_id: UUID) -> _Followed:
@@ -129,7 +132,8 @@ class Follower:
         with followed.sound.read() as file:
             worked = followed.listening.advance(Pcm(file, channels=followed.channels), keep=keep)
         now_s = self._elapsed()
-        if not worked and followed.fresh and now_s >= followed.draft_at_s:
+        # also while there is more to hear: a machine that is behind must not keep the note from growing
+        if followed.fresh and now_s >= followed.draft_at_s:
             transcript = followed.listening.so_far()
             bare = tuple(replace(utterance, words=()) for utterance in transcript.utterances)
             note = self._draft(consult_id, transcript)
@@ -138,7 +142,10 @@ class Follower:
             followed.fresh, followed.draft_at_s = False, now_s + max(DRAFT_S, took_s / DRAFT_SHARE)
         return worked
 
-    def _leave(self, consult_id: UUID) -> None:
+    def _leave(self, consult_id: UUID, now_s: float | None = None) -> None:
+        """``now_s``: not to be looked at again for a while."""
         followed = self._followed.pop(consult_id, None)
         if followed is not None:
             followed.sound.close()
+        if now_s is not None:
+            self._left[consult_id] = now_s

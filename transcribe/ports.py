@@ -142,7 +142,7 @@ class Store(Protocol):
         ...
 
     def growing(self, consult_id: UUID) -> Growing | None:
-        """What there is of the note while the recording is made; None before there is any, and when it is done."""
+        """What there is of the note while the recording is made; None before there is any. Goes with the pieces."""
         ...
 
     def idle(self) -> list[UUID]:

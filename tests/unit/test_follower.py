@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
+from consent import Purpose
 from tests.unit.test_recorder import BOTH, GP, ONE, SECOND, House
 from transcribe.asr.transcript import Transcript
-from transcribe.consult import KeyPurpose
+from transcribe.consult import Action, KeyPurpose
 from transcribe.errors import StoreUnavailable
 from transcribe.follower import DRAFT_S, Follower
 from transcribe.soep.note import Note
@@ -22,6 +24,7 @@ class Followed(House):
         super().__init__()
         self.drafted: list[int] = []  # utterances
         self.problem: Exception | None = None
+        self.spoiled: UUID | None = None
         self.transcriber = ScriptedTranscriber(CONSULT)
         self.follower = self.another()
 
@@ -38,6 +41,8 @@ class Followed(House):
     def draft(self, consult_id: UUID, transcript: Transcript) -> Note:
         if self.problem:
             raise self.problem
+        if consult_id == self.spoiled:
+            raise ValueError("as a fault of ours would")
         self.drafted.append(len(transcript.utterances))
         return DRAFT
 
@@ -76,7 +81,6 @@ def test_after_the_end_the_worker_has_what_was_heard(house: Followed) -> None:
     house.recorder.finish(GP, consult_id)
     assert not house.follower.look()
     assert house.windows(consult_id) == [0.0]
-    assert house.store.growing(consult_id) is None, "nothing was said since; the draft comes"
 
 
 def test_another_worker_goes_on_when_the_first_is_gone(house: Followed) -> None:
@@ -114,6 +118,37 @@ def test_trouble_of_one_does_not_stop_the_others(house: Followed) -> None:
     assert house.recording(speakers=ONE)
     assert house.follower.look()
     assert (house.windows(one), house.windows(two)) == ([0.0], []), "half a second of two voices"
+
+
+def test_the_note_grows_on_a_machine_that_is_behind(house: Followed) -> None:
+    """There is always more to hear; the note is written all the same."""
+    house.recording(SOUND, SOUND, SOUND, SOUND, SOUND)
+    for _ in range(4):
+        assert house.follower.look()
+        house.later(seconds=DRAFT_S)
+    assert house.drafted == [1, 2, 3, 4]
+
+
+def test_a_recording_that_can_not_be_drafted_keeps_no_other_from_it(house: Followed) -> None:
+    bad, *good = (house.recording(SOUND) for _ in range(5))
+    house.spoiled = bad
+    for _ in range(3):
+        house.follower.look()
+        house.later(seconds=DRAFT_S)
+    assert all(house.windows(consult_id) == [0.0] for consult_id in (bad, *good))
+    assert all(house.store.growing(consult_id) is not None for consult_id in good)
+    assert house.store.growing(bad) is None
+
+
+def test_nothing_is_transcribed_that_was_only_to_be_recorded(house: Followed) -> None:
+    consult_id = house.recording(SOUND)
+    other = house.recording(SOUND)
+    given = house.store.consent(consult_id)
+    assert given is not None
+    narrow = replace(given, version=given.version + 1, purposes=frozenset({Purpose.RECORDING}))
+    house.writer.apply(GP, house.consult(consult_id), Action.CONSENT_GIVEN, consent=narrow)
+    assert house.follower.look()
+    assert (house.windows(consult_id), house.windows(other)) == ([], [0.0])
 
 
 def test_it_goes_on_after_an_outage(house: Followed) -> None:
