@@ -357,7 +357,8 @@ def test_a_second_tab_says_where_it_runs(house: LiveHouse, open_page: Opener) ->
 
 def test_the_note_grows_while_they_talk(house: LiveHouse, open_page: Opener) -> None:
     """While the patient talks the draft stands below the recorder. It changes when something was said, says what it is,
-    has nothing to click but what was understood, and shows that only when asked. It is in the access log once.
+    has nothing to click but what was understood, and shows that only when asked. It can't be copied. It is in the
+    access log once.
     """
     page = started(open_page())
     place = page.locator("#groei")
@@ -376,6 +377,12 @@ def test_the_note_grows_while_they_talk(house: LiveHouse, open_page: Opener) -> 
     place.get_by_text(SAID[0].text).wait_for()
     page.wait_for_timeout(2500)
     assert place.get_by_text(SAID[0].text).is_visible(), "until it is hidden"
+    page.evaluate("document.addEventListener('copy', (event) => { window.stopped = event.defaultPrevented; })")
+    page.locator("h1").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Control+C")
+    page.locator("#melding", has_text="Kopiëren kan na akkoord").wait_for()
+    assert page.evaluate("window.stopped"), "a draft does not leave unsigned"
     press(page, "Verberg wat er is verstaan")
     place.get_by_text(SAID[0].text).wait_for(state="detached")
     events = [event.action for event in house.store.events(CONSULT)]
