@@ -15,9 +15,23 @@ import typer
 from typer.core import TyperGroup
 
 from transcribe import backup_cli, logs, record_cli
-from transcribe.backup_cli import BlobStore, DatabaseUrl, DataDir, OsUser
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
+from transcribe.options import (
+    BlobStore,
+    ConsentHow,
+    DatabaseUrl,
+    DataDir,
+    Demo,
+    InformedBy,
+    Model,
+    Name,
+    OsUser,
+    OthersInformed,
+    Port,
+    Ref,
+    UserRole,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,9 +109,6 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-Name = Annotated[str | None, typer.Option("--name", help=_("Uw naam, zoals die bij een akkoord komt te staan."))]
-UserRole = Annotated[str | None, typer.Option("--user-role", help=_("huisarts, waarnemer, poh of assistente."))]
-Model = Annotated[str | None, typer.Option("--model", help=_("Naam van het spraakmodel."))]
 Channels = Annotated[
     str, typer.Option("--channels", help=_("Wie op welk kanaal spreekt: links,rechts; één naam: alles samen."))
 ]
@@ -213,7 +224,7 @@ def demo(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     os_user: OsUser = None,
-    port: Annotated[int | None, typer.Option(help=_("Poort op deze machine."))] = None,
+    port: Port = None,
     browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = True,
 ) -> None:
     from transcribe.demo import run_demo
@@ -253,7 +264,7 @@ def serve(
     host: Annotated[
         str | None, typer.Option(help=_("Adres; alleen deze machine tenzij u een TLS-proxy heeft."))
     ] = None,
-    port: Annotated[int | None, typer.Option(help=_("Poort."))] = None,
+    port: Port = None,
     browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = False,
 ) -> None:
     from transcribe.consult import Lane
@@ -306,16 +317,10 @@ def _ready(address: str, ticket: str, *, browser: bool) -> None:
 @cli.command(help=_("Verwerk één opname tot een concept dat op de huisarts wacht."))
 def run(
     file: Annotated[Path, typer.Argument(help=_("wav, mp3, m4a, ogg, webm, mp4 of mkv."), exists=True, dir_okay=False)],
-    ref: Annotated[str, typer.Option("--ref", help=_("Patiëntkenmerk uit uw HIS."))],
-    consent: Annotated[
-        str | None, typer.Option("--consent", help=_("Hoe de patiënt toestemde: mondeling, schriftelijk of digitaal."))
-    ] = None,
-    informed_by: Annotated[
-        str | None, typer.Option("--informed-by", help=_("Wie de patiënt informeerde (naam en rol)."))
-    ] = None,
-    others_informed: Annotated[
-        bool, typer.Option("--others-informed", help=_("Iedereen in de kamer weet het en stemt in."))
-    ] = False,
+    ref: Ref,
+    consent: ConsentHow = None,
+    informed_by: InformedBy = None,
+    others_informed: OthersInformed = False,
     channels: Channels = "huisarts,patient",
     lane: Annotated[
         LaneName, typer.Option("--lane", help=_("live: u wacht erop; batch: achter alles aan waarop iemand wacht."))
@@ -323,7 +328,7 @@ def run(
     name: Name = None,
     user_role: UserRole = None,
     model: Model = None,
-    demo: Annotated[bool, typer.Option("--demo", help=_("Demonstratie: het demomodel mag worden gebruikt."))] = False,
+    demo: Demo = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     blob_store: BlobStore = None,
@@ -365,7 +370,7 @@ def doctor(
     database_url: DatabaseUrl = None,
     blob_store: BlobStore = None,
     os_user: OsUser = None,
-    demo: Annotated[bool, typer.Option("--demo", help=_("Controleer voor de demonstratie."))] = False,
+    demo: Demo = False,
 ) -> None:
     from rich.table import Table
 
@@ -391,8 +396,8 @@ def doctor(
 def status(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    port: Annotated[int | None, typer.Option(help=_("Poort van de schermen."))] = None,
-    demo: Annotated[bool, typer.Option("--demo", help=_("Van de demonstratie."))] = False,
+    port: Port = None,
+    demo: Demo = False,
 ) -> None:
     from transcribe.settings import Settings
     from transcribe.status import look, shown

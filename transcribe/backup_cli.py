@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from transcribe.errors import BackupProblem
 from transcribe.i18n import preferred_language, translations
+from transcribe.options import BlobStore, DatabaseUrl, DataDir, OsUser
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,17 +30,6 @@ if TYPE_CHECKING:
 
 _ = translations(preferred_language()).gettext
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Map voor database, geluid, sleutels en modellen."))]
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", help=_("Eigen PostgreSQL-server (15 of nieuwer); leeg: ingebouwd."))
-]
-BlobStore = Annotated[
-    str | None,
-    typer.Option("--blob-store", help=_("Waar het geluid staat: een map of s3://bucket/map; leeg: in de gegevensmap.")),
-]
-OsUser = Annotated[
-    str | None, typer.Option("--os-user", help=_("Account voor de ingebouwde PostgreSQL als u root bent."))
-]
 File = Annotated[Path, typer.Argument(help=_("De reservekopie."), dir_okay=False)]
 Keys = Annotated[
     Path | None,

@@ -11,9 +11,22 @@ from uuid import UUID
 import typer
 
 from transcribe import logs
-from transcribe.backup_cli import BlobStore, DatabaseUrl, DataDir, OsUser
 from transcribe.errors import N_, InvalidInput, TranscribeError
 from transcribe.i18n import preferred_language, translations
+from transcribe.options import (
+    BlobStore,
+    ConsentHow,
+    DatabaseUrl,
+    DataDir,
+    Demo,
+    InformedBy,
+    Name,
+    OsUser,
+    OthersInformed,
+    Port,
+    RefOrNone,
+    UserRole,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,34 +59,21 @@ def add_commands(
     @record.callback()
     def make(
         context: typer.Context,
-        ref: Annotated[str | None, typer.Option("--ref", help=_("Patiëntkenmerk uit uw HIS."))] = None,
+        ref: RefOrNone = None,
         consult: Annotated[
             UUID | None, typer.Option("--consult", help=_("Ga verder met een consult dat er al is (zie zijn adres)."))
         ] = None,
-        consent: Annotated[
-            str | None,
-            typer.Option("--consent", help=_("Hoe de patiënt toestemde: mondeling, schriftelijk of digitaal.")),
-        ] = None,
-        informed_by: Annotated[
-            str | None, typer.Option("--informed-by", help=_("Wie de patiënt informeerde (naam en rol)."))
-        ] = None,
-        others_informed: Annotated[
-            bool, typer.Option("--others-informed", help=_("Iedereen in de kamer weet het en stemt in."))
-        ] = False,
+        consent: ConsentHow = None,
+        informed_by: InformedBy = None,
+        others_informed: OthersInformed = False,
         device: Annotated[
             str, typer.Option("--device", help=_("Nummer of naam van de microfoon; leeg: die van het systeem."))
         ] = "",
         devices: Annotated[bool, typer.Option("--devices", help=_("Toon de microfoons van deze machine."))] = False,
-        name: Annotated[
-            str | None, typer.Option("--name", help=_("Uw naam, zoals die bij een akkoord komt te staan."))
-        ] = None,
-        user_role: Annotated[
-            str | None, typer.Option("--user-role", help=_("huisarts, waarnemer, poh of assistente."))
-        ] = None,
-        demo: Annotated[
-            bool, typer.Option("--demo", help=_("Demonstratie: het demomodel mag worden gebruikt."))
-        ] = False,
-        port: Annotated[int | None, typer.Option(help=_("Poort van de schermen."))] = None,
+        name: Name = None,
+        user_role: UserRole = None,
+        demo: Demo = False,
+        port: Port = None,
         data_dir: DataDir = None,
         database_url: DatabaseUrl = None,
         blob_store: BlobStore = None,
@@ -115,7 +115,7 @@ def add_commands(
 
     def button(order: str, help_text: str) -> None:
         @record.command(order, help=help_text)
-        def press(data_dir: DataDir = None, demo: Annotated[bool, typer.Option("--demo")] = False) -> None:
+        def press(data_dir: DataDir = None, demo: Demo = False) -> None:
             from transcribe.audio.microphone import clock_s
             from transcribe.settings import Settings
             from transcribe.workstation.screen import clock
