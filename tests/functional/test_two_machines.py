@@ -179,6 +179,14 @@ class Machine:
         self.processes.append(process)
         return process
 
+    def reaches_the_database(self) -> bool:
+        """After a cable was plugged in that takes a moment."""
+        assert self.cable
+        place = make_url(self.environment["TRANSCRIBE_DATABASE_URL"])
+        attempt = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
+        there = ["ip", "netns", "exec", self.cable.name, sys.executable, "-c", attempt]
+        return subprocess.run([*there, str(place.host), str(place.port)], capture_output=True).returncode == 0
+
     def dies(self) -> None:
         """All of it at once, with no last words."""
         if group := self._group():
@@ -427,6 +435,7 @@ def test_a_machine_that_is_cut_off_loses_its_work_and_ends_itself(site: Site) ->
     until(lambda: site.drafted(consult_id))
     assert cut_off.wait(PATIENCE_S) == 70
     second.cable.plug_in()
+    until(second.reaches_the_database)
     site.worker(second)
     assert site.was_done_once(consult_id)
     assert site.attempts(consult_id) == 2
