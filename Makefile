@@ -31,9 +31,10 @@ demo: env ## a spoken consult becomes a note that you verify in the browser; CHE
 system-packages:
 	@TEST_PARTIAL=$(TEST_PARTIAL) scripts/system-packages
 
-# A file stays with one process. The slow files come first in the alphabet, so that neither waits long for the other.
+# A file stays with one process. What records in a browser has the machine for itself: sound does not wait.
 test: .venv/.ready-dev system-packages ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m 'not browser' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.ready-dev ## the tests that need seconds
 	$(BIN)/python -m pytest -m 'not slow and not browser'
@@ -72,7 +73,7 @@ bench-english: .venv/.ready-dev ## measure: English headers and drafts; DATA=fol
 
 bench-live: .venv/.ready-dev ## measure: from the last word to the draft, and how many microphones one process takes
 	$(BIN)/python scripts/bench_live.py $(ARGS)
-	$(BIN)/python scripts/live_bench.py --streams 500 --seconds 20
+	$(BIN)/python scripts/bench_ingest.py --streams 500 --seconds 20
 
 bench-queue: .venv/.ready-dev ## measure: the queue by itself, three times 10,000 consults
 	$(BIN)/python scripts/bench_queue.py

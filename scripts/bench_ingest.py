@@ -1,6 +1,6 @@
 """How soon sound is safe, and how many recordings one process takes at the same time.
 
-    python scripts/live_bench.py --streams 50 --seconds 20 --folder /var/tmp
+    python scripts/bench_ingest.py --streams 50 --seconds 20 --folder /var/tmp
 
 Starts the web app with a real spool in a process of its own and sends to it as so many microphones would (16 kHz, one
 channel, a frame each 100 ms). Prints the time from sending a frame to its acknowledgement (encrypted, fsynced) and the
