@@ -64,6 +64,13 @@ def add_commands(
         database_url: DatabaseUrl = None,
         blob_store: BlobStore = None,
         os_user: OsUser = None,
+        take_over: Annotated[
+            bool,
+            typer.Option(
+                "--take-over",
+                help=_("Na terugzetten: de oude installatie is er voorgoed niet meer; neem haar sleutelkopie over."),
+            ),
+        ] = False,
     ) -> None:
         from transcribe.store.backup import back_up
 
@@ -79,6 +86,7 @@ def add_commands(
                     master_key=here.master_key,
                     actor=_who(settings),
                     demo=settings.demo,
+                    take_over=take_over,
                     progress=progress,
                 )
             size = file.stat().st_size
@@ -149,8 +157,8 @@ def add_commands(
                     actor=_who(settings),
                     demo=settings.demo,
                     progress=progress,
+                    settle=lambda: mark_mode(settings),
                 )
-            mark_mode(settings)
             _say(out(), _("Teruggezet: {what}, {size:.1f} MB in {seconds:.1f} s."), done, file.stat().st_size, began)
             if done.erased:
                 erased = _("Na de reservekopie gewist en dus weer gewist: {what}.")
@@ -167,7 +175,11 @@ def add_commands(
                 age = _("De sleutelkopie is van {at} (UTC); wat daarna is gewist, is nu terug. Wis dat opnieuw.")
                 out().print(age.format(at=f"{done.keys_at:%d-%m-%Y %H:%M}"))
             out().print(
-                _("Maak nu een nieuwe reservekopie naar elke schijf: dan worden hun sleutelkopieën weer bijgehouden.")
+                _(
+                    "Is de oude installatie er voorgoed niet meer? Maak dan nu naar elke schijf een nieuwe "
+                    "reservekopie, zodat de sleutelkopieën weer worden bijgehouden: transcribe backup BESTAND "
+                    "--take-over. Is dit een proef en loopt de oude nog, maak er dan geen op haar schijven."
+                )
             )
 
     @copies_cli.command("list", help=_("Waar sleutelkopieën zijn, en welke achterlopen."))
@@ -176,10 +188,15 @@ def add_commands(
 
         with friendly(), _copies(_settings(data_dir, database_url, None, os_user)) as (__, copies):
             table = Table(_("nummer"), _("plaats"), _("bijgewerkt (UTC)"), _("wat te doen"))
+            troubles = []
             for place in copies.places():
+                if (trouble := copies.trouble(place)) is not None:
+                    troubles.append(trouble)
                 updated = f"{place.updated_at:%d-%m-%Y %H:%M}"
-                table.add_row(place.name, str(place.path), updated, place.trouble() or _("in orde"))
+                table.add_row(place.name, str(place.path), updated, _("zie hieronder") if trouble else _("in orde"))
             out().print(table)
+            for trouble in troubles:  # with commands that are copied from here: not broken
+                out().print(trouble, markup=False, soft_wrap=True)
 
     @copies_cli.command("forget", help=_("Deze sleutelkopie bestaat niet meer: u heeft de schijf vernietigd."))
     def forget(

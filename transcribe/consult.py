@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from consent import Consent
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded
+from transcribe.contact import Contact
 from transcribe.errors import N_
 from transcribe.soep.note import Checked, Note
 
@@ -91,8 +92,14 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
 }
 
-#: Before the name of a disk, in the row of a recording that is made live.
+#: How the name of a recording begins that is made live.
 LIVE = "live-"
+
+
+def live_on(disk: str) -> str:
+    """How the name of a recording begins that is made live on this disk (``Spool.name``)."""
+    return f"{LIVE}{disk}-"
+
 
 #: Reasons for which the worker leaves a consult alone until a person acts.
 STOPPING = frozenset({Reason.NO_SPEECH, Reason.UNREADABLE, Reason.NO_MODEL, Reason.FAILED, Reason.SOUND_GONE})
@@ -153,6 +160,7 @@ class Consult:
     lost_s: float = 0.0  # acknowledged sound that could not be read back: must be 0
     lane: Lane = Lane.LIVE
     practice: str = ""
+    contact: Contact = field(default_factory=Contact)
 
 
 class Part(StrEnum):
@@ -253,6 +261,7 @@ class Action(StrEnum):
     NOTE_VIEWED = "verslag bekeken"
     NOTE_EDITED = "verslag gewijzigd"
     LINE_CONFIRMED = "regel bevestigd"
+    CONTACT_CHANGED = "contact gewijzigd"
     APPROVED = "verslag geaccordeerd"
     COPIED = "verslag gekopieerd"
     DISCARDED = "consult verwijderd"

@@ -22,6 +22,7 @@ TranscribeError
 ├── AudioProblem          this recording can't be used; says what is wrong and what to do
 │   ├── EmptyFile, NotAudio, NoAudioTrack, IncompleteFile, TooLong, NoSpeech, DecoderFailed
 └── SetupProblem          the installation needs something; says what to do
+    └── OtherSchema           the tables are those of another version of the program
 
 ``text`` is a Dutch sentence for the person at the screen (marked with ``N_`` so that the English catalogue can carry
 it). It never holds patient text: parameters are numbers, roles, statuses, paths of the installation.
@@ -139,6 +140,14 @@ class DecoderFailed(AudioProblem):
 
 class SetupProblem(TranscribeError):
     text = N_("De installatie is niet compleet: {problem}")
+
+
+class OtherSchema(SetupProblem):
+    text = N_(
+        "De tabellen in de database zijn van een andere versie van transcribe. Er is niets gewijzigd. Gebruik de "
+        "versie die er het laatst mee werkte, of een nieuwere. Helpt dat niet, zet dan met deze versie de laatste "
+        "reservekopie terug in een lege gegevensmap: transcribe restore BESTAND --data-dir MAP."
+    )
 
 
 class DiskFull(TranscribeError):

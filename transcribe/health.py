@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from transcribe import policy
 from transcribe.consult import Reason, Space
-from transcribe.errors import N_, NO_ROOM, SetupProblem, TranscribeError
+from transcribe.errors import N_, NO_ROOM, OtherSchema, SetupProblem, TranscribeError
 from transcribe.vitals import STALE_S, Vitals, WorkerVitals
 
 
@@ -23,6 +23,7 @@ class Problem(StrEnum):
     DISK_LOW = "disk-low"
     DISK_WRITE = "disk-write"
     LOST_SOUND = "lost-sound"
+    NO_KEEPER = "no-keeper"
 
 
 PROBLEM_TEXT: dict[Problem, str] = {
@@ -40,7 +41,14 @@ PROBLEM_TEXT: dict[Problem, str] = {
         "alleen-lezen is gekoppeld of van een ander account is."
     ),
     Problem.LOST_SOUND: N_("Bewaard geluid is niet terug te lezen. Bel de ondersteuning voordat u iets wist."),
+    Problem.NO_KEEPER: N_(
+        "Het opruimen staat stil: er wordt niets gewist wat gewist moet worden, en verloren werk wordt niet hervat. "
+        "Herstart de dienst. Blijft dit staan, kijk dan in het logboek en bij: transcribe key-copies list."
+    ),
 }
+
+#: The keeper comes by every minute.
+KEEPER_LATE_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +78,8 @@ def examine(
     try:
         vitals = read()
         check_key()
+    except OtherSchema:
+        found.append(Problem.DATABASE)
     except SetupProblem:
         found.append(Problem.MASTER_KEY)
     except TranscribeError:
@@ -103,7 +113,17 @@ def problems_of(vitals: Vitals) -> list[Problem]:
         found.append(Problem.NO_MODEL)
     if vitals.lost_s > 0 or Reason.SOUND_GONE in vitals.stopped:
         found.append(Problem.LOST_SOUND)
+    if _keeper_is_late(vitals, workers):
+        found.append(Problem.NO_KEEPER)
     return found
+
+
+def _keeper_is_late(vitals: Vitals, workers: list[WorkerVitals]) -> bool:
+    if vitals.tended_s is None or vitals.tended_s < KEEPER_LATE_S:
+        return False
+    # after a night off the first round is still to come
+    ages = [(vitals.at - worker.started_at).total_seconds() for worker in workers]
+    return not ages or max(ages) >= KEEPER_LATE_S
 
 
 def alive(vitals: Vitals) -> list[WorkerVitals]:

@@ -129,11 +129,12 @@ class Store(Protocol):
         """How far the recogniser is; no new version, no audit row. Raises ``LeaseLost``."""
         ...
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
         """A piece of finished work, sealed with the SOURCE key, so that a later attempt goes on from there.
 
-        Without a ``lease``: work on a recording that is being made. Raises ``LeaseLost``; ``Conflict`` when the
-        recording is not being made any more; ``Erased`` when the key was destroyed.
+        ``of``: the attempt that made it, or the recording (``Consult.upload``) when that is still being made. Raises
+        ``LeaseLost``; ``Conflict`` when that recording is not being made any more; ``Erased`` when the key was
+        destroyed.
         """
         ...
 
@@ -506,4 +507,19 @@ class Sessions(Protocol):
 
     def forget(self, before: datetime) -> None:
         """Remove those that were last seen before that moment."""
+        ...
+
+
+class Handovers(Protocol):
+    """Patient references that a HIS handed over and no page has shown yet. Thread-safe; shared by all web processes."""
+
+    def keep(self, signature: bytes, handle: str, patient_ref: str, *, now: datetime, until: datetime) -> bool:
+        """Sealed with ``handle``, a secret that only the browser has, until ``take`` or ``until``.
+
+        False: this signature was used before and its ``until`` is not past; then nothing is kept.
+        """
+        ...
+
+    def take(self, handle: str, now: datetime) -> str | None:
+        """The reference, once. None: there is no such handle, it was taken, or it is too late."""
         ...

@@ -87,7 +87,7 @@ def look(settings: Settings) -> Standing:
             closing(PostgresStore(url, master_key)) as store,
             closing(KeyCopies(store, url, master_key)) as places,
         ):
-            copies.extend(trouble for place in places.places() if (trouble := place.trouble()) is not None)
+            copies.extend(trouble for place in places.places() if (trouble := places.trouble(place)) is not None)
             oldest = store.older((Status.DRAFTED,), datetime.now(UTC), limit=1)
             since.extend(store.consult(consult_id).changed_at for consult_id in oldest)
             if store.has_place():

@@ -170,12 +170,13 @@ class MemoryStore:
             found = self._found(consult_id)
             found.consult = replace(found.consult, progress_s=done_s)
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
         with self._lock:
-            if lease is not None:
-                self._fence(lease)
+            if isinstance(of, Lease):
+                self._fence(of)
             found = self._found(consult_id)
-            if lease is None and found.consult.status not in policy.RUNNING:
+            ended = found.consult.status not in policy.RUNNING
+            if isinstance(of, str) and (ended or found.consult.upload != of):
                 raise Conflict
             if KeyPurpose.SOURCE not in found.keys:
                 raise Erased
@@ -852,7 +853,7 @@ class MemorySpool:
         self._lock = RLock()
         self._sound: dict[UUID, tuple[bytes, bytearray]] = {}
         self._writers: dict[UUID, MemoryRecording] = {}
-        self._followed: set[UUID] = set()
+        self._followed: dict[UUID, bytearray] = {}
 
     def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> MemoryRecording:
         with self._lock:
@@ -879,6 +880,7 @@ class MemorySpool:
     def delete(self, consult_id: UUID) -> None:
         with self._lock:
             self._sound.pop(consult_id, None)
+            self._followed.pop(consult_id, None)
             writer = self._writers.pop(consult_id, None)
             if writer is not None:
                 writer.erased = True
@@ -889,10 +891,23 @@ class MemorySpool:
                 raise NotFound
             if consult_id in self._followed:
                 return None
-            self._followed.add(consult_id)
-        return MemoryFollowing(
-            read=lambda: self.read(consult_id, key), close=lambda: self._followed.discard(consult_id)
-        )
+            sound = self._followed[consult_id] = self._sound[consult_id][1]
+
+        def is_there() -> bool:
+            return self._followed.get(consult_id) is sound
+
+        def read() -> BinaryIO:
+            with self._lock:
+                if not is_there():
+                    raise NotFound
+                return self.read(consult_id, key)
+
+        def close() -> None:
+            with self._lock:
+                if is_there():
+                    del self._followed[consult_id]
+
+        return MemoryFollowing(read=read, close=close)
 
     def consults(self) -> list[UUID]:
         with self._lock:

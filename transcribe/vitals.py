@@ -49,6 +49,7 @@ class Vitals:
     work_s: float = 0.0
     uncleared: int = 0  # certificates whose files or key copies still wait to be removed
     backup_s: float | None = None  # since the last back-up; None: there was none
+    tended_s: float | None = None  # since the keeper's last round began; None: there was none
 
     @property
     def real_time_factor(self) -> float | None:

@@ -35,6 +35,7 @@ from transcribe.consult import (
     Stage,
     Status,
 )
+from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, LeaseLost, NotFound
 from transcribe.policy import part_of
 from transcribe.ports import Growing, Kept, Store
@@ -135,6 +136,7 @@ def test_a_consult_comes_back_as_it_went_in(store: Store) -> None:
         lost_s=0.25,
         lane=Lane.BATCH,
         practice="De Linde",
+        contact=Contact(kind=ContactType.VISIT, began=NOW, ended=NOW + timedelta(minutes=20), tariff=Tariff.VISIT_LONG),
     )
     store.apply(Change(consult=changed, audit=audit(consult.id)))
     assert store.consult(consult.id) == changed
@@ -564,24 +566,26 @@ def test_pieces_go_with_the_key(queue: QueueUnderTest) -> None:
 def test_while_it_is_recorded_pieces_need_no_lease(store: Store) -> None:
     consult = applied(store, applied(store, created(store)), Status.CONSENTED)
     with pytest.raises(Conflict):
-        store.keep(consult.id, window(0.0), None)
+        store.keep(consult.id, window(0.0), "live-1")
     running = replace(consult, status=Status.RECORDING, version=consult.version + 1, upload="live-1")
     store.apply(Change(consult=running, audit=audit(consult.id)))
     assert store.growing(consult.id) is None
-    store.keep(consult.id, window(0.0), None)
+    store.keep(consult.id, window(0.0), "live-1")
+    with pytest.raises(Conflict):
+        store.keep(consult.id, window(0.5), "live-2")
     for text in ("Keelpijn.", "Keelpijn, geen koorts."):
         note = Note(reports=(Report(id="R1", lines=(Line(id="L1", section=Section.S, text=text, evidence=(0,)),)),))
-        store.keep(consult.id, Growing(note=note, transcript=TRANSCRIPT), None)
+        store.keep(consult.id, Growing(note=note, transcript=TRANSCRIPT), "live-1")
         assert store.growing(consult.id) == Growing(note=note, transcript=TRANSCRIPT)
     paused = replace(running, status=Status.PAUSED, version=running.version + 1)
     store.apply(Change(consult=paused, audit=audit(consult.id)))
-    store.keep(consult.id, window(2.5), None)
+    store.keep(consult.id, window(2.5), "live-1")
     assert store.kept(consult.id) == Kept(windows=(window(0.0), window(2.5)))
 
     done = replace(paused, status=Status.RECORDED, version=paused.version + 1)
     store.apply(Change(consult=done, audit=audit(consult.id)))
     with pytest.raises(Conflict):
-        store.keep(consult.id, window(5.0), None)
+        store.keep(consult.id, window(5.0), "live-1")
     assert store.kept(consult.id).windows == (window(0.0), window(2.5))
     ended = replace(done, status=Status.DISCARDED, version=done.version + 1)
     store.apply(Change(consult=ended, audit=audit(consult.id), destroy=(certificate(done, KeyPurpose.SOURCE),)))

@@ -61,7 +61,16 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert "De sleutelkopie is van " in back.stdout
     assert "gegevens" in cli("restore", file, "--data-dir", data_dir).stderr
 
-    number = next(word for word in cli("key-copies", "list", "--data-dir", other_dir).stdout.split() if len(word) == 8)
+    listed = cli("key-copies", "list", "--data-dir", other_dir)
+    assert f"transcribe backup {tmp_path}/NAAM.backup --take-over" in listed.stdout
+    assert "transcribe backup BESTAND --take-over" in " ".join(back.stdout.split())
+    trial = cli("backup", tmp_path / "proef.backup", "--data-dir", other_dir)
+    assert (trial.returncode, (tmp_path / "proef.backup").exists()) == (1, False)
+    assert "herhaal deze opdracht dan met --take-over" in trial.stderr
+    taken = cli("backup", tmp_path / "nieuw.backup", "--take-over", "--data-dir", other_dir)
+    assert taken.returncode == 0, taken.stderr
+
+    number = next(word for word in listed.stdout.split() if len(word) == 8)
     assert cli("key-copies", "forget", number, "--data-dir", other_dir).returncode == 0
     assert number not in cli("key-copies", "list", "--data-dir", other_dir).stdout
     assert "Niets te doen" in cli("upgrade-database", "--data-dir", other_dir).stdout

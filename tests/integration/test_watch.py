@@ -290,6 +290,20 @@ def test_the_age_of_the_last_backup_is_a_figure_when_there_was_one(store: Postgr
     assert figure(told(), "transcribe_backup_age_seconds") // 3600 == 48
 
 
+def test_a_keeper_that_does_not_come_by_any_more_is_found(
+    store: PostgresStore, given: Watch, postgres_url: str
+) -> None:
+    assert "transcribe_keeper_age_seconds" not in client(given).get("/metrics").text, "there was no round yet"
+    store.tended(off=timedelta(days=1))
+    assert client(given).get("/health/ready").status_code == 200
+    execute(postgres_url, (text("UPDATE installation SET tended_at = now() - interval '1 hour'"), {}))
+    answer = client(given).get("/health/ready")
+    assert (answer.status_code, answer.json()["problems"]) == (503, ["no-keeper"])
+    found = client(given).get("/metrics").text
+    assert figure(found, "transcribe_keeper_age_seconds") // 60 == 60
+    assert figure(found, "transcribe_problem", code="no-keeper") == 1
+
+
 def test_this_machine_reads_the_figures_without_a_token(given: Watch) -> None:
     assert client(given).get("/metrics").status_code == 200
     assert client(given, host="::1").get("/metrics").status_code == 200

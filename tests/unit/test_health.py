@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from transcribe.consult import Lane, Space
-from transcribe.errors import SetupProblem, StoreUnavailable
-from transcribe.health import PROBLEM_TEXT, Problem, examine
+from transcribe.errors import OtherSchema, SetupProblem, StoreUnavailable
+from transcribe.health import KEEPER_LATE_S, PROBLEM_TEXT, Problem, examine
 from transcribe.vitals import STALE_S, Queue, Vitals, WorkerVitals
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -31,10 +31,16 @@ WORK = Queue(name="asr.live", waiting=2, running=0, oldest_s=3.0)
 QUIET = Vitals(at=NOW, queues=(), workers=(), consults={}, stopped={}, recorded_s=0, lost_s=0)
 BUSY = replace(QUIET, queues=(WORK,), workers=(WORKER,))
 ROOM = Space(total=100, free=50)
+LATE = replace(QUIET, tended_s=KEEPER_LATE_S)
+OLD = replace(WORKER, started_at=NOW - timedelta(seconds=KEEPER_LATE_S))
 
 
 def away(*_: object) -> Vitals:
     raise StoreUnavailable
+
+
+def other_schema(*_: object) -> Vitals:
+    raise OtherSchema
 
 
 def other_key() -> None:
@@ -54,6 +60,11 @@ def other_key() -> None:
         (replace(BUSY, queues=(replace(WORK, waiting=0, running=1),), workers=()), set()),
         (replace(QUIET, workers=(replace(WORKER, model=""),)), set()),
         (replace(QUIET, recorded_s=60, lost_s=0.1), {Problem.LOST_SOUND}),
+        (LATE, {Problem.NO_KEEPER}),
+        (replace(LATE, tended_s=KEEPER_LATE_S - 1), set()),
+        (replace(LATE, workers=(OLD,)), {Problem.NO_KEEPER}),
+        (replace(LATE, workers=(WORKER,)), set()),  # the service was off, and has just started
+        (replace(LATE, workers=(WORKER, replace(OLD, id=uuid4()))), {Problem.NO_KEEPER}),
     ],
 )
 def test_what_the_figures_say(vitals: Vitals, problems: set[Problem]) -> None:
@@ -67,6 +78,7 @@ def test_what_the_figures_say(vitals: Vitals, problems: set[Problem]) -> None:
         (lambda: QUIET, lambda: Space(total=100, free=4), lambda: None, {Problem.DISK_LOW}),
         (lambda: QUIET, lambda: Space(total=100, free=5), lambda: None, set()),
         (lambda: QUIET, lambda: ROOM, other_key, {Problem.MASTER_KEY}),
+        (other_schema, lambda: ROOM, lambda: None, {Problem.DATABASE}),
         (away, lambda: Space(total=100, free=0), other_key, {Problem.DATABASE, Problem.DISK_LOW}),
     ],
 )

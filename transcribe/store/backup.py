@@ -10,6 +10,7 @@ The schema comes from the migrations: the file is read into tables of its own re
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
 from transcribe import policy
 from transcribe.consult import Action, AuditEvent, KeyPurpose, Part, Role, Status
-from transcribe.errors import N_, BackupProblem, NotFound, Unreadable
+from transcribe.errors import N_, NO_ROOM, BackupProblem, DiskFull, NotFound, TranscribeError, Unreadable
 from transcribe.store import codec, tables
 from transcribe.store.blobs import Blobs
 from transcribe.store.copying import copy_in, copy_out, rows_in
@@ -38,8 +39,10 @@ from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
 from transcribe.store.postgres import PostgresStore, append_log, verify_chain
 
+log = logging.getLogger(__name__)
+
 #: What a back-up leaves out: keys and where they are, and what is made again by itself.
-LEFT_OUT = frozenset({"data_key", "installation", "key_copy", "turn", "worker", "session", "measurement"})
+LEFT_OUT = frozenset({"data_key", "installation", "key_copy", "turn", "worker", "session", "handover", "measurement"})
 SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_tables if table.name not in LEFT_OUT)
 
 #: Names of members: of the contents, of a table, of sound, and of sound that went away while it was read.
@@ -104,13 +107,15 @@ def back_up(
     master_key: MasterKey,
     actor: str,
     demo: bool = False,
+    take_over: bool = False,
     progress: Progress = _silent,
 ) -> Done:
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
     is a recording that is going on. Sound that is gone from its place is named (``soundless``): the rest is saved.
-    Raises ``BackupProblem``, ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    ``take_over``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for that of the
+    database, ``StoreUnavailable``, ``OSError``.
     """
     path = path.resolve()
     if path.name == NAME:
@@ -146,11 +151,20 @@ def back_up(
                 progress(DOING_SOUND, len(sounding), len(sounding))
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
-                copies.keep(path.parent)
+                copies.keep(path.parent, take_over=take_over)
             soundless = tuple(sorted(one for one in silent if not _source_destroyed(store, one)))
             detail = _counted(contents.consults) + (f", {len(soundless)} zonder geluid" if soundless else "")
             store.log(system_event(actor, Action.BACKED_UP, detail=detail))
             copies.refresh()
+    except (DiskFull, OSError) as problem:
+        cause = problem.__cause__ if isinstance(problem, DiskFull) else problem
+        if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
+            raise  # also when it is the disk of the database that is full
+        raise BackupProblem(
+            problem=f"De schijf met {path.parent} is vol: er is geen nieuwe reservekopie gemaakt; een vorige met "
+            "dezelfde naam is er nog. Maak daar ruimte vrij (verwijder oude reservekopieën, nooit "
+            f"{NAME}) of kies een andere schijf."
+        ) from problem
     finally:
         copies.close()
     return Done(contents=contents, sounds=sounds, sound_bytes=sound_bytes, soundless=soundless)
@@ -288,13 +302,16 @@ def restore(
     actor: str,
     demo: bool = False,
     progress: Progress = _silent,
+    settle: Callable[[], None] = lambda: None,
 ) -> Done:
     """Bring a back-up into an empty database and its sound into ``blobs``, with the keys that are left today.
 
-    All or nothing for the database: sound first, its mark last, and what was stopped half-way can be done again.
-    ``demo`` says what the target is. Raises ``BackupProblem`` (the target holds data, or sound of somebody else; it is
-    of the other kind, the file is damaged, the copy of the keys does not belong to it), ``DiskFull``,
-    ``StoreUnavailable``, ``OSError``.
+    All or nothing for the database: sound first, then ``settle`` for what must be there when the data are; what was
+    stopped half-way can be done again. The mark of the sound comes after that: there is none of an installation that
+    never was, and one that is missing is put there by the service. ``demo`` says what the target is.
+
+    Raises ``BackupProblem`` (the target holds data, or sound of somebody else; it is of the other kind, the file is
+    damaged, the copy of the keys does not belong to it), ``DiskFull``, ``StoreUnavailable``, ``OSError``.
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     copy = read_copy(keys_path, master_key)
@@ -338,9 +355,10 @@ def restore(
             append_log(tx, system_event(actor, Action.STEP_FAILED, consult_id, "opname niet in de reservekopie"))
         detail = f"{_counted(contents.consults)}, {len(erased)} gewist"
         append_log(tx, system_event(actor, Action.RESTORED, detail=detail))
-        tx.execute(update(tables.installation).values(marked_at=func.now()))
-        # last: what was stopped before leaves no mark of an installation that there never was
-        mark(blobs, ours)
+        # the first that finds the sound in its place marks it: we, or the service when we are stopped just now
+        tx.execute(update(tables.installation).values(marked_at=None))
+        settle()
+    _mark(engine, blobs, ours)
     return Done(
         contents=contents,
         sounds=len(sizes),
@@ -350,6 +368,15 @@ def restore(
         unfinished=len(unfinished),
         keys_at=copy.written_at,
     )
+
+
+def _mark(engine: Engine, blobs: Blobs, ours: UUID) -> None:
+    try:
+        with translated(), engine.begin() as tx:
+            mark(blobs, ours)
+            tx.execute(update(tables.installation).values(marked_at=func.now()))
+    except (TranscribeError, OSError) as problem:  # the data are there; the service tries again
+        log.warning("the place of the sound is not marked yet (%s)", type(problem).__name__)
 
 
 def _whose(demo: bool) -> str:
@@ -426,7 +453,8 @@ def _prepare(tx: Connection, contents: Contents) -> None:
     if any(tx.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")) for name in names.split(", ")):  # noqa: S608
         raise BackupProblem(
             problem="Hier staan al gegevens; terugzetten gaat alleen in een lege gegevensmap of een lege database. "
-            "Kies een andere (--data-dir, --database-url)."
+            "Heeft u hier zojuist teruggezet, dan is dat af: start de dienst (transcribe serve). Kies anders een "
+            "andere map of database (--data-dir, --database-url)."
         )
     if found not in (None, contents.revision):
         raise BackupProblem(

@@ -13,10 +13,12 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoSessionFree
 
-from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable, TranscribeError
+from transcribe.errors import DiskFull, OtherSchema, SetupProblem, StoreUnavailable, TranscribeError
 
 _DISK_FULL = "53100"  # SQLSTATE
 _TRIGGER = "P0"
+#: A table or column that we ask for and that is not there.
+_UNDEFINED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 #: What is wrong with these is in what we asked: asking again is no use.
 _OURS = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
 #: This process, in the name of each of its sessions: when it is taken for dead all of them are ended together, so that
@@ -73,6 +75,8 @@ def _as_told(problem: DBAPIError | ConnectorException | psycopg.Error) -> Transc
     state = getattr(cause, "sqlstate", None) or ""
     if state == _DISK_FULL:
         return DiskFull()
+    if isinstance(cause, _UNDEFINED):
+        return OtherSchema()
     if (isinstance(cause, _OURS) or state.startswith(_TRIGGER)) and not lost:
         return None
     # no connection, a time-out, a deadlock, a server in trouble: trying again is the right advice

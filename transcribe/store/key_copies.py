@@ -10,6 +10,10 @@ Whether a place may hold a key is not a matter of clocks. ``log_seq`` is the new
 writer saw: a key is made in the transaction that logs its consult, so a consult that was logged later is not in it.
 ``certificates`` is how many certificates its writer saw: they can only be added, so as many as there are now means that
 no destroyed key is left in it. While a place is being written both say the worst: a crash errs on the safe side.
+
+The file names the installation that wrote it. After a restore two installations may know the same place: what another
+one wrote, or what holds keys of consults that are not here, is never written over unless the administrator says that
+the other is gone for good (``take_over``).
 """
 
 from __future__ import annotations
@@ -18,11 +22,13 @@ import errno
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -30,6 +36,7 @@ from sqlalchemy.pool import NullPool
 
 from transcribe.consult import Certificate
 from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
+from transcribe.store.answers import Answers
 from transcribe.store.copying import copy_out, rows_in
 from transcribe.store.database import translated
 from transcribe.store.envelope import (
@@ -46,12 +53,16 @@ from transcribe.store.envelope import (
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
-from transcribe.store.tables import access_log, certificate, consult, key_copy
+from transcribe.store.tables import access_log, certificate, consult, installation, key_copy
 
 log = logging.getLogger(__name__)
 
 NAME = "sleutels.kopie"
 _FORMAT = 1
+#: A disk that is asleep needs this long to answer.
+ANSWER_S = 15.0
+
+Found = TypeVar("Found")
 
 _ABOUT, _KEYS, _PROOFS = "over", "sleutels", "bewijzen"
 #: Of the tables in the file.
@@ -72,51 +83,38 @@ class Place:
     certificates: int
     updated_at: datetime
     missed_at: datetime | None  # since when it should have been written and could not be found
-    ours: bool  # False: known from before a restore; only a back-up to that place makes it ours
+    ours: bool  # False: known from before a restore; only who takes it over makes it ours
 
     @property
     def name(self) -> str:
         """Short, for people; tells two disks with the same path apart."""
         return str(self.id)[:8]
 
-    def trouble(self) -> str | None:
-        """A Dutch sentence for the administrator; None when all is well."""
-        gone = f"Is die schijf vernietigd, meld dat dan: transcribe key-copies forget {self.name}"
-        if not self.ours:
-            return (
-                f"De sleutelkopie {self.path} ({self.name}) is van vóór het terugzetten en wordt niet bijgehouden. "
-                f"Maak een nieuwe back-up naar die map. {gone}"
-            )
-        if self.missed_at is not None:
-            behind = (
-                f"De sleutelkopie {self.path} ({self.name}) loopt achter sinds {self.missed_at:%d-%m-%Y %H:%M} (UTC): "
-                "wat sindsdien is gewist, kan er nog in staan."
-            )
-            if self.there():
-                return (
-                    f"{behind} Zij is er weer en wordt binnen enkele minuten bijgewerkt als de dienst loopt. Blijft "
-                    "dit staan, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
-                    "(docs/backup.md). Het logboek van de dienst noemt de fout."
-                )
-            return f"{behind} Sluit de schijf aan. {gone}"
-        return None
 
-    def there(self) -> bool:
-        """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
-        try:
-            return read_label(self.path, Kind.KEYS).id == self.id
-        except (OSError, BackupProblem):
-            return False
+class NotOurs(BackupProblem):
+    """Another installation needs this copy of the keys as it is."""
 
 
 class KeyCopies:
     """All places. Thread-safe; several processes may be at it. Ends with ``close``."""
 
-    def __init__(self, store: PostgresStore, url: str, master_key: MasterKey, *, patience_s: float = 60.0) -> None:
-        """``patience_s``: how long ``keep`` waits for another process that writes the same place."""
+    def __init__(
+        self,
+        store: PostgresStore,
+        url: str,
+        master_key: MasterKey,
+        *,
+        patience_s: float = 60.0,
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        """``patience_s``: how long ``keep`` waits for another process that writes the same place, and for the disk to
+        be written; ``answer_s``: how long any other place may keep us waiting.
+        """
         self._store = store
         self._master_key = master_key
         self._patience_s = patience_s
+        self._answer_s = answer_s
+        self._answers = Answers()
         self._told: dict[UUID, str] = {}  # why a place could not be written, in the log: once, not at every round
         # of its own: the store's statements are cut off after a time that a slow disk may need
         self._engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
@@ -129,13 +127,82 @@ class KeyCopies:
             rows = tx.execute(select(key_copy).order_by(key_copy.c.path, key_copy.c.updated_at)).all()
         return [Place(**(row._asdict() | {"path": Path(row.path)})) for row in rows]
 
-    def keep(self, folder: Path) -> Place:
+    def trouble(self, place: Place) -> str | None:
+        """A Dutch sentence for the administrator; None when all is well, or when it is away and nothing is missed."""
+        this = f"De sleutelkopie {place.path} ({place.name})"
+        gone = f"Is die schijf vernietigd, meld dat dan: transcribe key-copies forget {place.name}"
+        if not place.ours:
+            return (
+                f"{this} is van vóór het terugzetten en wordt niet bijgehouden. Is dit een proef en loopt de oude "
+                "installatie nog, laat dit dan zo. Is die er voorgoed niet meer, neem de sleutelkopie dan over: "
+                f"transcribe backup {place.path.with_name('NAAM.backup')} --take-over. {gone}"
+            )
+        try:
+            copy = self._touch(place, partial(self._found, place))
+        except TimeoutError:
+            return (
+                f"{this} geeft geen antwoord: de schijf of het netwerk hangt. Zij wordt niet bijgehouden; wat "
+                "intussen wordt gewist, kan er nog in staan. Herstel de verbinding of koppel de schijf los en weer "
+                f"aan. {gone}"
+            )
+        except Torn:
+            return f"{this} is beschadigd. Maak een nieuwe reservekopie naar die map."
+        except (OSError, BackupProblem):
+            copy = None
+        if copy is not None and (self._of_another(copy) or self._strangers(copy)):
+            return (
+                f"{this} is door een andere installatie geschreven en wordt hier niet meer bijgehouden. Reservekopieën "
+                "van hier in die map zijn misschien niet meer terug te zetten. Maak nu een nieuwe reservekopie in een "
+                "andere map, en zoek uit welke installatie daar schrijft (een proef met terugzetten?). Wat hier is "
+                f"gewist, kan er nog in staan. {gone}"
+            )
+        if place.missed_at is not None:
+            behind = (
+                f"{this} loopt achter sinds {place.missed_at:%d-%m-%Y %H:%M} (UTC): wat sindsdien is gewist, kan er "
+                "nog in staan."
+            )
+            if copy is not None:
+                return (
+                    f"{behind} Zij is er weer en wordt binnen enkele minuten bijgewerkt als de dienst loopt. Blijft "
+                    "dit staan, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
+                    "(docs/backup.md). Het logboek van de dienst noemt de fout."
+                )
+            return f"{behind} Sluit de schijf aan. {gone}"
+        if copy is not None and copy.log_seq < place.log_seq < _ANY_KEY:
+            return (
+                f"{this} is door een oudere vervangen: er kunnen sleutels in staan van wat is gewist. Maak een nieuwe "
+                "reservekopie naar die map."
+            )
+        return None
+
+    def keep(self, folder: Path, *, take_over: bool = False) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
 
-        Raises ``BackupProblem`` when what is there belongs to another installation or holds keys that we do not have,
-        ``DiskFull``, ``OSError``.
+        ``take_over``: also when another installation wrote what is there, for that one is gone for good. Raises
+        ``BackupProblem`` when what is there belongs to another installation or holds keys that we do not have, or when
+        the disk does not answer; ``DiskFull``, ``OSError``.
         """
         path = folder.resolve() / NAME
+        try:
+            find = partial(self._place_at, path, take_over=take_over)
+            place_id = self._answers.of(path.parent, find, limit_s=self._answer_s)
+            deadline = time.monotonic() + self._patience_s
+            write = partial(self._write, place_id, path, take_over=take_over)
+            while not self._answers.of(path.parent, write, limit_s=self._patience_s):
+                if time.monotonic() > deadline:
+                    raise BackupProblem(
+                        problem=f"{path} wordt door een ander proces geschreven. Probeer het zo opnieuw."
+                    )
+                time.sleep(0.1)
+        except TimeoutError:
+            raise BackupProblem(
+                problem=f"{path} geeft geen antwoord: de schijf of het netwerk hangt. Er is geen reservekopie gemaakt. "
+                "Kies een andere map, of koppel de schijf los en weer aan."
+            ) from None
+        return next(place for place in self.places() if place.id == place_id)
+
+    def _place_at(self, path: Path, *, take_over: bool) -> UUID:
+        """Number of the place there, known to the database from now on."""
         known = {place.id: place for place in self.places()}
         if path.exists():
             label = read_label(path, Kind.KEYS)
@@ -145,29 +212,26 @@ class KeyCopies:
                     problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map, of "
                     "verwijder dat bestand als u zeker weet dat niemand het nodig heeft."
                 )
-            self._check_nothing_lost(path)
-            place_id = label.id
-        else:
-            # one that was never finished, else a new one
-            here = [one for one in known.values() if one.path == path and one.ours]
-            begun = [one.id for one in here if one.certificates == _NO_PROOF]
-            if here and not begun and _on_system_disk(folder):
-                raise BackupProblem(
-                    problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
-                    "de schijf wel aangesloten? Bestaat die sleutelkopie niet meer, meld dat dan (transcribe "
-                    f"key-copies forget {here[0].name}) en probeer het opnieuw."
-                )
-            place_id = begun[0] if begun else uuid4()
-        if place_id not in known:
-            # known before it is there: a copy that nobody knows of can't be reached by an erasure
-            with self._begin() as tx:
-                tx.execute(insert(key_copy).values(id=place_id, path=str(path), **_WORST, updated_at=func.now()))
-        deadline = time.monotonic() + self._patience_s
-        while not self._write(place_id, path):
-            if time.monotonic() > deadline:
-                raise BackupProblem(problem=f"{path} wordt door een ander proces geschreven. Probeer het zo opnieuw.")
-            time.sleep(0.1)
-        return next(place for place in self.places() if place.id == place_id)
+            self._check_ours(path, take_over=take_over)
+            if not (known[label.id].ours or take_over):
+                raise _of_another(path)
+            return label.id
+        # one that was never finished, else a new one
+        here = [one for one in known.values() if one.path == path and one.ours]
+        begun = [one.id for one in here if one.certificates == _NO_PROOF]
+        if here and not begun and _on_system_disk(path.parent):
+            raise BackupProblem(
+                problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
+                "de schijf wel aangesloten? Bestaat die sleutelkopie niet meer, meld dat dan (transcribe "
+                f"key-copies forget {here[0].name}) en probeer het opnieuw."
+            )
+        if begun:
+            return begun[0]
+        place_id = uuid4()
+        # known before it is there: a copy that nobody knows of can't be reached by an erasure
+        with self._begin() as tx:
+            tx.execute(insert(key_copy).values(id=place_id, path=str(path), **_WORST, updated_at=func.now()))
+        return place_id
 
     def refresh(self) -> None:
         """Write all places anew that can be reached now."""
@@ -182,7 +246,7 @@ class KeyCopies:
         written anew, also when there is nothing to take out.
         """
         for place in self.places():
-            if place.ours and place.missed_at is not None and place.there():
+            if place.ours and place.missed_at is not None and self._there(place):
                 self._rewrite(place)
         if not certificates:
             return []
@@ -212,28 +276,53 @@ class KeyCopies:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _check_nothing_lost(self, path: Path) -> None:
-        """After an older back-up was brought back, the copy on a disk may be the last that can open a newer one."""
+    def _touch(self, place: Place, act: Callable[[], Found]) -> Found:
+        """Raises ``TimeoutError`` when the disk does not answer."""
+        return self._answers.of(place.path.parent, act, limit_s=self._answer_s)
+
+    def _there(self, place: Place) -> bool:
+        """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
         try:
-            held = {consult_id for consult_id, _ in read_copy(path, self._master_key).held()}
+            return self._touch(place, lambda: read_label(place.path, Kind.KEYS).id == place.id)
+        except (OSError, BackupProblem):
+            return False
+
+    def _found(self, place: Place) -> Copy | None:
+        """None when another disk is in its place. Raises ``OSError`` and ``BackupProblem`` as reading does."""
+        if read_label(place.path, Kind.KEYS).id != place.id:
+            return None
+        return read_copy(place.path, self._master_key)
+
+    def _of_another(self, copy: Copy) -> bool:
+        return copy.installation not in (None, self._store.installation())
+
+    def _strangers(self, copy: Copy) -> int:
+        """Of how many consults that are not here it has keys."""
+        with self._begin() as tx:
+            return len({consult_id for consult_id, _ in copy.held()}.difference(tx.scalars(select(consult.c.id))))
+
+    def _check_ours(self, path: Path, *, take_over: bool = False) -> None:
+        """After a restore, the copy on a disk may be the last that can open a back-up of another installation."""
+        try:
+            copy = read_copy(path, self._master_key)
         except Torn:
             return  # then nobody can open anything with it
-        with self._begin() as tx:
-            strangers = held.difference(tx.scalars(select(consult.c.id)))
-        if strangers:
-            raise BackupProblem(
-                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({len(strangers)}): er is een "
+        if strangers := self._strangers(copy):
+            raise NotOurs(
+                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({strangers}): er is een "
                 "nieuwere reservekopie dan hier is teruggezet, en zonder dit bestand is die nooit meer te lezen. Zet "
                 "de nieuwste reservekopie terug in een lege gegevensmap. Hebt u die consulten zeker niet meer nodig, "
                 "maak de nieuwe reservekopie dan in een andere, lege map."
             )
+        if self._of_another(copy) and not take_over:
+            raise _of_another(path)
 
     def _rewrite(self, place: Place) -> bool:
         """False when it can't be done now. A place that is not there gets the moment at which that was noticed."""
         try:
-            # an empty mount point, or another disk in the same place, is not the place
-            if read_label(place.path, Kind.KEYS).id == place.id:
-                return self._write(place.id, place.path)  # False: another process is doing it
+            done = self._touch(place, partial(self._write_again, place))
+            if done is not None:
+                return done
         except (OSError, TranscribeError) as problem:
             if self._told.get(place.id) != _code(problem):
                 self._told[place.id] = _code(problem)
@@ -243,12 +332,20 @@ class KeyCopies:
             tx.execute(update(key_copy).where(key_copy.c.id == place.id).values(missed_at=missed))
         return False
 
-    def _write(self, place_id: UUID, path: Path) -> bool:
-        """False when another process is at it."""
+    def _write_again(self, place: Place) -> bool | None:
+        """False when another process is at it; None when it is not there: an empty mount point, or another disk."""
+        if read_label(place.path, Kind.KEYS).id != place.id:
+            return None
+        return self._write(place.id, place.path)
+
+    def _write(self, place_id: UUID, path: Path, *, take_over: bool = False) -> bool:
+        """False when another process is at it. Raises ``NotOurs``, and as ``write_envelope`` does."""
         this = update(key_copy).where(key_copy.c.id == place_id)
         with self._store.alone(f"key copy {place_id}") as ours:
             if not ours:
                 return False
+            if path.exists():
+                self._check_ours(path, take_over=take_over)
             with self._begin() as tx:
                 tx.execute(this.values(path=str(path), **_WORST))
             with self._begin("REPEATABLE READ") as tx:
@@ -258,15 +355,19 @@ class KeyCopies:
                 places = tx.execute(select(key_copy.c.id, key_copy.c.path)).all()
                 about = {
                     "format": _FORMAT,
+                    "installation": str(tx.execute(select(installation.c.id)).scalar_one()),
                     "written_at": datetime.now(UTC).isoformat(),
                     "log_seq": log_seq,
                     "places": [{"id": str(one.id), "path": one.path} for one in places],
                 }
-                with write_envelope(path, Kind.KEYS, place_id, self._master_key) as file:
-                    put(file, _ABOUT, [json.dumps(about).encode()])
-                    put(file, _KEYS, copy_out(tx, "data_key", KEY_COLUMNS))
-                    put(file, _PROOFS, copy_out(tx, "certificate", PROOF_COLUMNS))
-                    end(file)
+                # read first: a disk that does not answer must not keep a transaction waiting
+                keys = list(copy_out(tx, "data_key", KEY_COLUMNS))
+                certificates = list(copy_out(tx, "certificate", PROOF_COLUMNS))
+            with write_envelope(path, Kind.KEYS, place_id, self._master_key) as file:
+                put(file, _ABOUT, [json.dumps(about).encode()])
+                put(file, _KEYS, keys)
+                put(file, _PROOFS, certificates)
+                end(file)
             with self._begin() as tx:
                 current = {"log_seq": log_seq, "certificates": proofs, "missed_at": None, "ours": True}
                 tx.execute(this.values(**current, updated_at=func.now()))
@@ -287,6 +388,7 @@ class Copy:
     keys: bytes  # rows as ``copy_out`` gives them
     proofs: bytes
     written_at: datetime | None  # None: an old one, which does not say so
+    installation: UUID | None  # that wrote it; None: an old one, which does not say so
 
     def held(self) -> set[tuple[UUID, str]]:
         """Consult and purpose of each key."""
@@ -326,6 +428,15 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         keys=found[_KEYS],
         proofs=found[_PROOFS],
         written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
+        installation=UUID(about["installation"]) if "installation" in about else None,
+    )
+
+
+def _of_another(path: Path) -> NotOurs:
+    return NotOurs(
+        problem=f"De sleutelkopie {path} is van een andere installatie: die van vóór het terugzetten, of een die haar "
+        "heeft overgenomen. Loopt die nog, kies dan een andere map: anders is haar reservekopie niet meer terug te "
+        "zetten. Is zij er voorgoed niet meer, herhaal deze opdracht dan met --take-over."
     )
 
 

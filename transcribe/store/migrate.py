@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
 
-from transcribe.errors import SetupProblem
+from transcribe.errors import OtherSchema, SetupProblem
 from transcribe.store.database import translated
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 
@@ -21,7 +21,8 @@ def migrate(url: str) -> bool:
     """All or nothing; processes that start together wait for each other. Returns whether there are consults already:
     then there is a master key that fits them, and no other may be made.
 
-    Raises ``SetupProblem`` for a server that is too old, ``StoreUnavailable`` when it does not answer.
+    Raises ``SetupProblem`` for a server that is too old, ``OtherSchema`` for tables of a newer version,
+    ``StoreUnavailable`` when it does not answer.
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     with translated(), engine.begin() as connection:
@@ -41,6 +42,9 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     if version < OLDEST_SERVER:
         raise SetupProblem(problem=f"PostgreSQL {version} is te oud; nodig is {OLDEST_SERVER} of nieuwer.")
     connection.execute(text("SELECT pg_advisory_xact_lock(23553, 2)"))  # the pair is ours, see postgres.py
+    found = revision_of(connection)
+    if found is not None and not knows(found):
+        raise OtherSchema
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)

@@ -65,6 +65,7 @@ from transcribe.consult import (
     Typed,
     Typing,
 )
+from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError, Unreadable
 from transcribe.ports import MOST_COUNTED, Growing, Kept
 from transcribe.soep.note import Checked, Note
@@ -193,18 +194,18 @@ class PostgresStore:
             if tx.scalar(this.returning(tables.consult.c.id)) is None:
                 raise NotFound
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, lease: Lease | None) -> None:
+    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
         consult = tables.consult.c
         with self._begin() as tx:
-            if lease is not None:
-                jobs.fence(tx, lease)
+            if isinstance(of, Lease):
+                jobs.fence(tx, of)
             # held until we are done: a recording that ends meanwhile ends behind this piece
             found = tx.execute(
                 select(consult.upload, consult.status).where(consult.id == consult_id).with_for_update(read=True)
             ).one_or_none()
             if found is None:
                 raise NotFound
-            if lease is None and Status(found.status) not in policy.RUNNING:
+            if isinstance(of, str) and (found.upload != of or Status(found.status) not in policy.RUNNING):
                 raise Conflict
             self._put_piece(tx, consult_id, found.upload, piece, self._keys(tx, consult_id))
 
@@ -782,6 +783,12 @@ class PostgresStore:
             lost_s=row.lost_s,
             lane=Lane(row.lane),
             practice=row.practice,
+            contact=Contact(
+                kind=None if row.contact_kind is None else ContactType(row.contact_kind),
+                began=row.contact_began,
+                ended=row.contact_ended,
+                tariff=None if row.contact_tariff is None else Tariff(row.contact_tariff),
+            ),
         )
 
 
@@ -864,6 +871,10 @@ def _consult_values(consult: Consult) -> dict[str, object]:
         "lost_s": consult.lost_s,
         "lane": consult.lane.value,
         "practice": consult.practice,
+        "contact_kind": None if consult.contact.kind is None else consult.contact.kind.value,
+        "contact_began": consult.contact.began,
+        "contact_ended": consult.contact.ended,
+        "contact_tariff": None if consult.contact.tariff is None else consult.contact.tariff.value,
     }
 
 

@@ -51,6 +51,10 @@ consult = Table(
     Column("lost_s", Float, nullable=False),
     Column("lane", Text, nullable=False),
     Column("practice", Text, nullable=False),
+    Column("contact_kind", Text),
+    Column("contact_began", DateTime(timezone=True)),
+    Column("contact_ended", DateTime(timezone=True)),
+    Column("contact_tariff", Text),  # that the doctor chose
     Index("consult_newest", "created_at", "id"),
     Index("consult_part", "part", "created_at", "id"),
     Index("consult_status", "status"),
@@ -195,6 +199,16 @@ session = Table(
     Column("last_seen", DateTime(timezone=True), nullable=False),
     Column("heard", ARRAY(Uuid), nullable=False, server_default="{}"),  # whose listening is in the access log already
     Index("session_last_seen", "last_seen"),
+)
+
+# Patient references that a HIS handed over, for some minutes; sealed with a secret that only the browser has.
+handover = Table(
+    "handover",
+    metadata,
+    Column("signature", LargeBinary, primary_key=True),  # SHA-256 of the HIS's: each is taken in once
+    Column("handle", LargeBinary, nullable=False, unique=True),  # SHA-256 of the browser's secret
+    Column("sealed", LargeBinary),  # null: it was taken
+    Column("until", DateTime(timezone=True), nullable=False),
 )
 
 # Places outside the database where a copy of the wrapped data keys lives, see key_copies.py.

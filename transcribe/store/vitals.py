@@ -37,11 +37,13 @@ _BACKUP = text("""
     SELECT extract(epoch FROM now() - at) FROM access_log
      WHERE consult_id IS NULL AND action = :action ORDER BY seq DESC LIMIT 1
 """)
+_TENDED = text("SELECT extract(epoch FROM now() - tended_at) FROM installation")
 
 
 def read(tx: Connection) -> Vitals:
     work = tx.execute(_WORK).one()
     backup_s = tx.scalar(_BACKUP, {"action": Action.BACKED_UP.value})
+    tended_s = tx.scalar(_TENDED)
     sound = tx.execute(
         text(
             "SELECT coalesce(sum(audio_s), 0) AS all_s,"
@@ -78,6 +80,7 @@ def read(tx: Connection) -> Vitals:
         recorded_s=recorded.all_s,
         lost_s=recorded.lost_s,
         backup_s=None if backup_s is None else float(backup_s),
+        tended_s=None if tended_s is None else float(tended_s),
         audio_s=work.audio_s,
         work_s=work.work_s,
         uncleared=tx.scalar(

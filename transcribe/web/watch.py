@@ -234,6 +234,10 @@ def _of(vitals: Vitals) -> Iterator[Metric]:
     )
     if vitals.backup_s is not None:
         yield GaugeMetricFamily("transcribe_backup_age_seconds", "Since the last back-up.", value=vitals.backup_s)
+    if vitals.tended_s is not None:
+        yield GaugeMetricFamily(
+            "transcribe_keeper_age_seconds", "Since the keeper's last round began.", value=vitals.tended_s
+        )
 
 
 def _labelled(

@@ -1,0 +1,254 @@
+"""Copies of the keys that another installation needs, and disks that do not answer."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_backup import MASTER, Practice, practice
+from transcribe.errors import BackupProblem, OtherSchema
+from transcribe.store import backup as backup_module
+from transcribe.store.backup import verify
+from transcribe.store.envelope import Kind, end, put, read_label, write_envelope
+from transcribe.store.key_copies import NAME, KeyCopies, NotOurs, read_copy
+from transcribe.store.marked import MARK, MarkedBlobs, installations
+from transcribe.store.migrate import migrate
+
+
+@pytest.fixture
+def here(postgres_server: Callable[[str], object], tmp_path: Path) -> Iterator[Practice]:
+    with postgres_server("").database() as url:  # type: ignore[attr-defined]
+        found = practice(url, tmp_path / "praktijk")
+        yield found
+        found.store.close()
+
+
+@pytest.fixture
+def there(postgres_url: str, tmp_path: Path) -> Iterator[Practice]:
+    found = practice(postgres_url, tmp_path / "nieuw")
+    yield found
+    found.store.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    folder = tmp_path / "schijf"
+    folder.mkdir()
+    return folder
+
+
+def trouble(of: Practice) -> str | None:
+    with of.copies() as copies:
+        (place,) = copies.places()
+        return copies.trouble(place)
+
+
+# -- two installations that know the same place --------------------------------------------------------------------
+
+
+def test_a_trial_does_not_write_the_copy_of_the_practice(here: Practice, there: Practice, disk: Path) -> None:
+    consult = here.consult(1)
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    written = (disk / NAME).read_bytes()
+    assert f"transcribe backup {disk}/NAAM.backup --take-over" in (trouble(there) or "")
+    with pytest.raises(BackupProblem, match=r"andere installatie.*andere map.*--take-over"):
+        there.backup(disk / "proef.backup")
+    there.erase(there.store.consult(consult.id))
+    with there.copies() as copies:
+        there.keeper(copies).clear()
+        copies.refresh()
+    assert (disk / NAME).read_bytes() == written
+    assert {path.name for path in disk.iterdir()} == {"een.backup", NAME}
+    assert trouble(here) is None
+    here.consult(2)
+    here.backup(disk / "twee.backup")
+    assert verify(disk / "twee.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+
+
+def test_a_copy_that_was_taken_over_is_not_in_order_to_who_had_it(here: Practice, there: Practice, disk: Path) -> None:
+    consult = here.consult(1)
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    there.backup(disk / "twee.backup", take_over=True)
+    assert trouble(there) is None
+    assert "door een andere installatie geschreven" in (trouble(here) or "")
+    written = (disk / NAME).read_bytes()
+    proofs = here.erase(consult)
+    with here.copies() as copies:
+        assert copies.forget(proofs) == [], "the key is still there"
+        copies.refresh()
+        assert "door een andere installatie geschreven" in (copies.trouble(copies.places()[0]) or "")
+    with pytest.raises(NotOurs, match="--take-over"):
+        here.backup(disk / "drie.backup")
+    assert (disk / NAME).read_bytes() == written
+    here.backup(disk / "drie.backup", take_over=True)
+    assert trouble(here) is None
+    there.consult(2)
+    with there.copies() as copies, pytest.raises(NotOurs):
+        copies.keep(disk)
+
+
+def test_keys_that_only_the_other_has_are_not_taken_over(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    here.consult(2)
+    here.backup(disk / "twee.backup")
+    written = (disk / NAME).read_bytes()
+    with pytest.raises(NotOurs, match=r"sleutels van consulten die hier niet zijn \(1\)"):
+        there.backup(disk / "proef.backup", take_over=True)
+    assert (disk / NAME).read_bytes() == written
+
+
+def of_before(path: Path) -> None:
+    """As versions wrote it that did not say of which installation it is."""
+    copy, label = read_copy(path, MASTER), read_label(path, Kind.KEYS)
+    about = {
+        "format": 1,
+        "log_seq": copy.log_seq,
+        "places": [{"id": str(one), "path": place} for one, place in copy.places],
+    }
+    with write_envelope(path, Kind.KEYS, label.id, MASTER) as file:
+        for name, content in (("over", json.dumps(about).encode()), ("sleutels", copy.keys), ("bewijzen", copy.proofs)):
+            put(file, name, [content])
+        end(file)
+
+
+def test_a_copy_that_does_not_say_whose_it_is_can_be_used(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    of_before(disk / NAME)
+    assert read_copy(disk / NAME, MASTER).installation is None
+    assert trouble(here) is None
+    assert there.restore(disk / "een.backup").sounds == 1
+    with pytest.raises(NotOurs, match="--take-over"):
+        there.backup(disk / "proef.backup")
+    here.backup(disk / "twee.backup")
+    assert read_copy(disk / NAME, MASTER).installation == here.store.installation()
+
+
+def test_a_copy_that_is_not_what_was_written_last_is_told(here: Practice, disk: Path) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    old = (disk / NAME).read_bytes()
+    here.consult(2)
+    here.backup(disk / "twee.backup")
+    assert trouble(here) is None
+    (disk / NAME).write_bytes(old)
+    assert "door een oudere vervangen" in (trouble(here) or "")
+    (disk / NAME).write_bytes(old[:-1])
+    assert "beschadigd" in (trouble(here) or "")
+    here.backup(disk / "drie.backup")
+    assert trouble(here) is None
+
+
+# -- a disk that does not answer -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging(disk: Path) -> Iterator[Path]:
+    """Put something in the place of the copy of the keys that keeps everybody waiting who opens it."""
+    path = disk / NAME
+
+    yield path
+    with suppress(OSError):  # let those go who still wait
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+
+
+def test_a_disk_that_hangs_keeps_nothing_else_waiting(here: Practice, disk: Path, hanging: Path) -> None:
+    other, third = disk.with_name("andere"), disk.with_name("derde")
+    other.mkdir()
+    third.mkdir()
+    erased = here.consult(1)
+    here.backup(disk / "een.backup")
+    here.backup(other / "een.backup")
+    hanging.unlink()
+    os.mkfifo(hanging)
+    here.erase(erased)
+    with closing(KeyCopies(here.store, here.url, MASTER, answer_s=2)) as copies:
+        keeper = here.keeper(copies)
+        assert keeper.clear() == 0
+        assert not read_copy(other / NAME, MASTER).held()
+        told = {place.path.parent: copies.trouble(place) for place in copies.places()}
+        assert "geeft geen antwoord" in (told[disk] or "")
+        assert told[other] is None
+        copies.refresh()
+        assert copies.keep(third).path == third / NAME
+        with pytest.raises(BackupProblem, match="geeft geen antwoord"):
+            copies.keep(disk)
+        assert len(here.store.uncleared()) == 2
+        assert next(place for place in copies.places() if place.path == hanging).missed_at is not None
+
+
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_full_disk_is_named(here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    here.backup(disk / "een.backup")
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(f"transcribe.store.envelope.os.{call}", full)
+    with pytest.raises(BackupProblem, match=f"De schijf met {disk} is vol: er is geen nieuwe reservekopie gemaakt"):
+        here.backup(disk / "een.backup")
+    monkeypatch.undo()
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.consults == 0
+
+
+# -- a restore that is stopped -------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it."""
+
+
+def test_a_restore_that_is_stopped_at_its_end_can_be_done_again_anywhere(
+    here: Practice, there: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    monkeypatch.setattr(backup_module, "_mark", killed)
+    with pytest.raises(Killed):  # just before the database keeps it
+        backup_module.restore(
+            disk / "een.backup",
+            disk / NAME,
+            url=there.url,
+            blobs=there.blobs,
+            master_key=MASTER,
+            actor="beheerder",
+            settle=killed,
+        )
+    assert there.query("SELECT count(*) FROM consult") == [(0,)]
+    assert list(installations(there.blobs)) == [], "the mark of an installation that may never be"
+    with pytest.raises(Killed):  # just after
+        there.restore(disk / "een.backup")
+    assert there.query("SELECT count(*) FROM consult") == [(1,)]
+    with pytest.raises(BackupProblem, match="zojuist teruggezet, dan is dat af"):
+        there.restore(disk / "een.backup")
+    MarkedBlobs(there.blobs, there.store).check()  # what the service does
+    assert there.blobs.names(there.store.installation()) == [MARK]
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+# -- tables of another version -------------------------------------------------------------------------------------
+
+
+def test_tables_of_another_version_are_told_in_a_sentence(here: Practice) -> None:
+    here.query("ALTER TABLE consult RENAME COLUMN patient_sealed TO anders")
+    with pytest.raises(OtherSchema, match="andere versie van transcribe"):
+        here.consult(1)
+    here.query("DROP TABLE consult CASCADE")
+    with pytest.raises(OtherSchema):
+        migrate(here.url)
+    here.query("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(OtherSchema):
+        migrate(here.url)

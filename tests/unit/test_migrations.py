@@ -1,0 +1,29 @@
+"""Migrations that are out in the world stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from transcribe.store import migrations
+
+VERSIONS = Path(migrations.__path__[0]) / "versions"
+#: SHA-256 of each that databases of users may have been made with. Add the new ones when a version is released.
+RELEASED = {
+    "0001_start.py": "cd81a67827eb23598d8d8634d420f50ac24df80d9fdca2cab2fb32e230ec0871",
+    "0002_jobs.py": "eb9aa821c791ff4b13a88649d6d703a3cc21ad604e196185a9f548162cfc2447",
+    "0003_preferences.py": "513895bf629eb2dc9113cea675a9792799fb325f5d176c7f0cca198603db2554",
+    "0004_words.py": "33fe43df8844b9255d2fe93da77c9139b852c4ea89ab32ac94b3d2dfeca7cdc0",
+    "0005_ledger.py": "c971a58dcded3db1b0ba8a5e3b7de824253c231691f97156921b64a1fa17ec3a",
+    "0006_contact.py": "ed47b34afc71f7dbb9a158525c7d8173d00293786709eb2c2badff39a2013e98",
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_migration_is_not_changed(name: str) -> None:
+    found = hashlib.sha256((VERSIONS / name).read_bytes()).hexdigest()
+    assert found == RELEASED[name], (
+        "databases that were made with it do not get the change: put it in a new migration and undo this one"
+    )
