@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import LIVE, Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status
+from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status, live_on
 from transcribe.ports import Spool
 from transcribe.recorder import Recorder
 from transcribe.store.spool import FileSpool
@@ -99,7 +99,7 @@ class LiveHouse:
             changed_at=now,
             version=1,
             channels=speakers,
-            upload=f"{LIVE}{self.spool.name}",
+            upload=f"{live_on(self.spool.name)}1",
         )
         event = AuditEvent(at=now, actor=GP.name, role=GP.role, action=Action.RECORDING_STARTED, consult_id=consult_id)
         given = grant(

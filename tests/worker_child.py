@@ -3,7 +3,7 @@
     python -m tests.worker_child DATABASE_URL AUDIO_FOLDER MASTER_KEY_HEX DIARY PACE LANE STALE_S
 
 Every window takes PACE seconds; "hog" instead holds the interpreter for 4 s in one call, "deaf" sleeps a minute in one;
-"stale" finds the share gone at its first attempt.
+"stale" finds the share gone at its first attempt; "withdrawn" has a follower that does not come back from such sound.
 What it does is written to the file DIARY, a line each: begin|end, process, consult, window.
 """
 
@@ -99,7 +99,13 @@ def main(url: str, folder: str, key: str, diary: str, pace: str, lane: str, stal
         writer=Writer(store),
     )
     return WorkerProcess(
-        url, steps, lane=Lane(lane), model="paced", patience=Patience(stale_s=float(stale_s), silence_s=5.0)
+        url,
+        steps,
+        lane=Lane(lane),
+        model="paced",
+        follow=lambda _: time.sleep(60) if pace == "withdrawn" else None,
+        overdue=lambda: pace == "withdrawn",
+        patience=Patience(stale_s=float(stale_s), silence_s=5.0),
     ).run()
 
 

@@ -63,7 +63,7 @@ class Group(TyperGroup):
                 message = _("{name}: kies uit {choices}.")
             command = wrong.ctx.command_path if wrong.ctx else ctx.command_path
             message = message.format(name=name, choices=choices, command=command)
-            err().print(message, style="red", markup=False, soft_wrap=True)
+            complain(message)
             raise typer.Exit(EXIT_USAGE) from None
 
 
@@ -114,6 +114,11 @@ Channels = Annotated[
 ]
 
 
+def complain(message: str) -> None:
+    """In whole lines where a file or a script reads it: a path in it must not be broken."""
+    err().print(message, style="red", markup=False, soft_wrap=not err().is_terminal)
+
+
 @contextmanager
 def friendly() -> Iterator[None]:
     """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback."""
@@ -127,19 +132,19 @@ def friendly() -> Iterator[None]:
     except ValidationError as error:
         message = _("Een instelling heeft een waarde die niet kan: {names}. Kijk bij --help of in settings.py.")
         names = ", ".join(sorted({_allowed(item) for item in error.errors()}))
-        err().print(message.format(names=names), style="red", markup=False)
+        complain(message.format(names=names))
         raise typer.Exit(EXIT_SETUP) from None
     except OSError as error:
-        err().print(_of_file(error), style="red", markup=False, soft_wrap=True)
+        complain(_of_file(error))
         raise typer.Exit(EXIT_FAILED) from None
     except (ConsentMissing, ConsentProblem) as error:
-        err().print(str(error), style="red", markup=False)
+        complain(str(error))
         raise typer.Exit(EXIT_REFUSED) from None
     except ModelProblem as error:
-        err().print(str(error), style="red", markup=False)
+        complain(str(error))
         raise typer.Exit(EXIT_SETUP) from None
     except TranscribeError as error:
-        err().print(translated(error), style="red", markup=False)
+        complain(translated(error))
         code = EXIT_FAILED
         if isinstance(error, SetupProblem | DemoModelRefused):
             code = EXIT_SETUP
@@ -155,6 +160,7 @@ def _allowed(item: Any) -> str:
     name = ".".join(map(str, item["loc"]))
     known = {
         "asr_on": _("leeg, gpu of de naam van een model"),
+        "his_secret": _("32 tekens of meer, zonder spaties"),
         "metrics_token": _("20 tekens of meer, zonder spaties"),
         "practice": _("hoogstens 60 letters, cijfers, spaties, punten en streepjes"),
         "user_role": _("huisarts, waarnemer, poh of assistente"),
@@ -411,6 +417,26 @@ def status(
             raise typer.Exit(EXIT_FAILED)
 
 
+@cli.command(
+    "his-secret", help=_("Toon het geheim waarmee uw HIS een consult mag openen; maak het als het er niet is.")
+)
+def his_secret(
+    anew: Annotated[
+        bool, typer.Option("--new", help=_("Maak een nieuw geheim; het oude werkt na een herstart niet meer."))
+    ] = False,
+    data_dir: DataDir = None,
+    demo: Demo = False,
+) -> None:
+    from transcribe.app import make_his_secret
+    from transcribe.settings import Settings
+
+    with friendly():
+        secret = make_his_secret(Settings.from_env(data_dir=data_dir, demo=demo or None).data_dir, anew=anew)
+        out().print(secret, markup=False, soft_wrap=True)
+        note = _("Een geheim dat net is gemaakt geldt na een herstart van transcribe. Zie docs/his-link.md.")
+        err().print(note, markup=False, soft_wrap=True)
+
+
 @models_cli.command("list", help=_("Welke modellen er zijn en welke geïnstalleerd zijn."))
 def models_list(data_dir: DataDir = None) -> None:
     from rich.table import Table
@@ -483,7 +509,7 @@ def models_verify(data_dir: DataDir = None) -> None:
         broken = 0
         for problem in unreadable(Settings.from_env(data_dir=data_dir).data_dir / "models"):
             broken += 1
-            err().print(problem, style="red", markup=False)
+            complain(problem)
         for model in installed(Settings.from_env(data_dir=data_dir).data_dir / "models"):
             problems = verify(model)
             broken += bool(problems)
@@ -524,7 +550,7 @@ def eval_draft(
         results = draft_folder(consults, output, make_drafter(Settings.from_env()))
         problems = [result for result in results if result.problem]
         for result in problems:
-            err().print(f"{result.file.name}: {result.problem}", style="red", markup=False)
+            complain(f"{result.file.name}: {result.problem}")
         out().print(_("Concepten geschreven: {count}.").format(count=len(results) - len(problems)))
         if problems or not results:
             raise typer.Exit(EXIT_FAILED)

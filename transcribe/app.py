@@ -27,7 +27,7 @@ from transcribe.consult import Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
-from transcribe.ports import Drafter, Listening, Preferences, Transcriber
+from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
 from transcribe.recorder import Recorder
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
@@ -98,6 +98,7 @@ class Service:
     follower: Follower | None  # None: no model
     keeper: Keeper
     preferences: Preferences
+    handovers: Handovers
     model: Installed | None
     space: Callable[[], Space]
     ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
@@ -208,6 +209,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
     from transcribe.store import disk
     from transcribe.store.blobs import open_blobs
     from transcribe.store.folders import make_data_dir
+    from transcribe.store.handovers import PostgresHandovers
     from transcribe.store.key_copies import KeyCopies
     from transcribe.store.keys import load_master_key
     from transcribe.store.marked import MarkedBlobs
@@ -235,6 +237,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         copies = KeyCopies(store, url, master_key)
         stack.callback(copies.close)
         preferences = stack.enter_context(PostgresPreferences(url, settings.practice, hashed=master_key.fingerprint))
+        handovers = stack.enter_context(PostgresHandovers(url))
         mark_mode(settings)
         model = choose_model(settings)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio", known=store.has_place())
@@ -305,6 +308,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 scrub=store.scrub,
             ),
             preferences=preferences,
+            handovers=handovers,
             model=model,
             space=space,
             # a store may answer and take nothing; a folder is tried by the web, see make_web
@@ -323,6 +327,7 @@ def run_worker(settings: Settings, lane: Lane, *, ready: Callable[[], None] = la
 
     try:
         with open_service(settings) as service:
+            follower = service.follower if lane is Lane.LIVE else None
 
             def tend() -> None:
                 with service.store.alone("keeper") as ours:
@@ -336,7 +341,8 @@ def run_worker(settings: Settings, lane: Lane, *, ready: Callable[[], None] = la
                 device=device_of(settings),
                 model=service.model.name if service.model else "",
                 tend=tend,
-                follow=service.follower.run if service.follower and lane is Lane.LIVE else lambda _: None,
+                follow=follower.run if follower else lambda _: None,
+                overdue=follower.overdue if follower else lambda: False,
                 patience=Patience(stale_s=settings.stale_s),
             ).run(ready=ready)
     except StoreUnavailable:
@@ -399,6 +405,28 @@ def access_key(folder: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+def his_secret(settings: Settings) -> str:
+    """What a HIS signs with; "" when nobody made it."""
+    path = _his_secret_file(settings.data_dir)
+    return settings.his_secret or (path.read_text(encoding="ascii").strip() if path.is_file() else "")
+
+
+def make_his_secret(folder: Path, *, anew: bool) -> str:
+    """Made once, readable for us alone. ``anew``: another one, and the one before is worth nothing any more."""
+    from transcribe.store.folders import make_data_dir, make_private, write_once
+
+    make_private(make_data_dir(folder) / "keys")
+    path = _his_secret_file(folder)
+    if anew:
+        path.unlink(missing_ok=True)
+    write_once(path, secrets.token_urlsafe(32).encode("ascii"))
+    return path.read_text(encoding="ascii").strip()
+
+
+def _his_secret_file(folder: Path) -> Path:
+    return folder.expanduser() / "keys" / "his.key"
+
+
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
     from transcribe.store import disk
@@ -417,6 +445,8 @@ def make_web(service: Service, access: Access) -> FastAPI:
         workflow=service.workflow,
         recorder=service.recorder,
         preferences=service.preferences,
+        handovers=service.handovers,
+        his_secret=his_secret(settings),
         actor=actor_of(settings),
         access=access,
         demo=demo_info(service.model) if settings.demo else None,

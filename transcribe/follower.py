@@ -18,7 +18,7 @@ from consent import ConsentMissing, Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Transcript
 from transcribe.audio.pcm import Pcm
-from transcribe.consult import LIVE, Consult, KeyPurpose
+from transcribe.consult import Consult, KeyPurpose, live_on
 from transcribe.errors import Conflict, StoreUnavailable, TranscribeError
 from transcribe.ports import Following, Growing, Listening, Spool, Store, Transcriber
 from transcribe.soep.note import Note
@@ -37,10 +37,10 @@ AGAIN_S = 5.0
 class _Followed:
     """One recording."""
 
-    def __init__(self, *, sound: Following, listening: Listening, channels: int) -> None:
+    def __init__(self, *, sound: Following, listening: Listening, consult: Consult) -> None:
         self.sound = sound
         self.listening = listening
-        self.channels = channels
+        self.consult = consult  # as it was then: one that was begun anew is another recording
         self.fresh = False  # something was heard since the last draft
         self.draft_at_s = 0.0
 
@@ -62,13 +62,14 @@ class Follower:
     ) -> None:
         self._store = store
         self._spool = spool
-        self._here = f"{LIVE}{spool.name}"
+        self._here = live_on(spool.name)
         self._transcriber = transcriber
         self._draft = draft
         self._hints = hints
         self._elapsed = elapsed
         self._followed: dict[UUID, _Followed] = {}
         self._left: dict[UUID, float] = {}  # not ours when we last looked
+        self._at: UUID | None = None  # whose sound is in the recogniser
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Until ``wait`` says that it is time to stop."""
@@ -76,14 +77,30 @@ class Follower:
         while not wait(pause_s):
             try:
                 pause_s = 0.0 if self.look() else LOOK_S
-            except (StoreUnavailable, OSError) as trouble:  # of the machine, not of one recording
+            except Exception as trouble:  # noqa: BLE001  (of the machine, not of one recording; it may pass)
                 log.error("following failed (%s)", type(trouble).__name__)
                 pause_s = AGAIN_S
         for consult_id in list(self._followed):
             self._leave(consult_id)
 
+    def overdue(self) -> bool:
+        """Is there sound in the recogniser that nobody may use any more? Asked by another thread, now and then."""
+        consult_id = self._at
+        if consult_id is None:
+            return False
+        try:
+            over = self._store.consult(consult_id).status in policy.OVER
+        except StoreUnavailable:
+            return False  # leases end the process when that lasts
+        except TranscribeError:  # erased
+            over = True
+        return over and self._at == consult_id
+
     def look(self) -> bool:
-        """One piece of work for each recording that is made here. False when there was none to do."""
+        """One piece of work for each recording that is made here. False when there was none to do.
+
+        Raises ``StoreUnavailable``; ``OSError`` when the disk of the recordings is not there.
+        """
         here = set(self._spool.consults())
         for consult_id in [one for one in self._followed if one not in here]:
             self._leave(consult_id)
@@ -93,8 +110,9 @@ class Follower:
         for consult_id in here - self._left.keys():
             try:
                 followed = self._followed.get(consult_id) or self._begin(consult_id)
+                self._at = consult_id
                 busy |= self._advance(consult_id, followed)
-            except (StoreUnavailable, OSError):
+            except StoreUnavailable:
                 raise
             except (TranscribeError, ConsentMissing) as why:  # finished, withdrawn, unreadable, another worker's
                 log.debug("consult %s: not followed (%s)", consult_id, type(why).__name__)
@@ -103,13 +121,15 @@ class Follower:
                 # the type only: a message could carry words of the consult
                 log.error("consult %s: not followed (%s)", consult_id, type(error).__name__)
                 self._leave(consult_id, now_s)
+            finally:
+                self._at = None
         return busy
 
     def _begin(self, consult_id: UUID) -> _Followed:
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.RUNNING)
         require(self._store.consent(consult_id), Purpose.TRANSCRIPTION)
-        if consult.upload != self._here:
+        if not consult.upload.startswith(self._here):
             raise Conflict
         sound = self._spool.follow(consult_id, self._store.data_key(consult_id, KeyPurpose.SOURCE))
         if sound is None:
@@ -120,24 +140,26 @@ class Follower:
         except BaseException:
             sound.close()
             raise
-        followed = _Followed(sound=sound, listening=listening, channels=len(consult.channels))
+        followed = _Followed(sound=sound, listening=listening, consult=consult)
         self._followed[consult_id] = followed
         return followed
 
     def _advance(self, consult_id: UUID, followed: _Followed) -> bool:
+        made_of = followed.consult.upload
+
         def keep(window: HeardWindow) -> None:
-            self._store.keep(consult_id, window, None)
+            self._store.keep(consult_id, window, made_of)
             followed.fresh = True
 
         with followed.sound.read() as file:
-            worked = followed.listening.advance(Pcm(file, channels=followed.channels), keep=keep)
+            worked = followed.listening.advance(Pcm(file, channels=len(followed.consult.channels)), keep=keep)
         now_s = self._elapsed()
         # also while there is more to hear: a machine that is behind must not keep the note from growing
         if followed.fresh and now_s >= followed.draft_at_s:
             transcript = followed.listening.so_far()
             bare = tuple(replace(utterance, words=()) for utterance in transcript.utterances)
             note = self._draft(consult_id, transcript)
-            self._store.keep(consult_id, Growing(note=note, transcript=replace(transcript, utterances=bare)), None)
+            self._store.keep(consult_id, Growing(note=note, transcript=replace(transcript, utterances=bare)), made_of)
             took_s = self._elapsed() - now_s
             followed.fresh, followed.draft_at_s = False, now_s + max(DRAFT_S, took_s / DRAFT_SHARE)
         return worked

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import RLock
 from typing import BinaryIO
@@ -24,7 +24,8 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
-from transcribe.consult import LIVE, Action, Actor, Consult, KeyPurpose, Space, Status
+from transcribe.consult import Action, Actor, Consult, KeyPurpose, Space, Status, live_on
+from transcribe.contact import Contact, stopped
 from transcribe.errors import (
     N_,
     Conflict,
@@ -162,8 +163,8 @@ class Recorder:
         self._space = space
         self._min_free_percent = min_free_percent
         self._max_minutes = max_minutes
-        #: what the row of a consult says when its recording is on this disk
-        self._here = f"{LIVE}{spool.name}"
+        #: how the name of a recording begins that is on this disk
+        self._here = live_on(spool.name)
         self._lock = RLock()
         self._live: dict[UUID, Live] = {}
         self._looked: set[tuple[bytes, UUID]] = set()
@@ -195,8 +196,10 @@ class Recorder:
                     detail=f"{len(speakers)} kanalen",
                     status=Status.RECORDING,
                     channels=speakers,
-                    upload=self._here,
+                    # another name each time: what was made of an earlier, empty beginning is not of this one
+                    upload=f"{self._here}{secrets.token_hex(4)}",
                     reason=None,
+                    contact=replace(consult.contact, began=self._writer.clock(), ended=None),
                 )
             except Conflict:
                 self._spool.delete(consult_id)  # started on another machine, perhaps: then it is not ours
@@ -343,7 +346,7 @@ class Recorder:
         for consult_id in here:
             try:
                 consult = self._store.consult(consult_id)
-                if consult.upload not in ("", self._here) and consult.status in policy.WITH_SOURCE:
+                if consult.upload and not self._is_here(consult) and consult.status in policy.WITH_SOURCE:
                     # a file was taken in beside it, or another machine records it: what sound there is, is nowhere else
                     self._remove_beginning(consult_id)
                     continue
@@ -362,7 +365,7 @@ class Recorder:
                 continue  # somebody is at it
             except StoreUnavailable:
                 raise
-            except TranscribeError as problem:
+            except (TranscribeError, OSError) as problem:  # a place on the disk that can't be read, say: of this one
                 log.warning("consult %s: can't be finished (%s)", consult_id, type(problem).__name__)
         return finished
 
@@ -371,7 +374,7 @@ class Recorder:
         with closing(self._spool.open(consult_id, self._key(consult_id))) as recording:
             # asked while nobody can start it here
             consult = self._store.consult(consult_id)
-            if recording.position == 0 and not (consult.status in policy.RUNNING and consult.upload == self._here):
+            if recording.position == 0 and not (consult.status in policy.RUNNING and self._is_here(consult)):
                 self._spool.delete(consult_id)
 
     def _quiet(self, consult: Consult) -> timedelta:
@@ -404,6 +407,7 @@ class Recorder:
         return consult
 
     def _store_sound(self, actor: Actor, consult_id: UUID, key: bytes) -> Consult:
+        stopped_at = self._writer.clock()
         consult = self._store.consult(consult_id)
         if consult.status not in policy.RUNNING:
             return consult
@@ -425,6 +429,7 @@ class Recorder:
                         status=Status.CONSENTED,
                         channels=(),
                         upload="",
+                        contact=replace(consult.contact, began=None),
                     )
                     self._spool.delete(consult_id)
                     raise NothingRecorded
@@ -440,6 +445,7 @@ class Recorder:
                     missing_s=copy.lost_s,
                     lost_s=copy.lost_s,
                     progress_s=0.0,
+                    contact=self._over(actor, consult, stopped_at, duration_s),
                 )
             except Conflict:
                 consult = self._store.consult(consult_id)  # paused or resumed meanwhile: all the same to us
@@ -447,6 +453,24 @@ class Recorder:
             self._audio.delete(consult_id)
             raise WrongStatus(status=consult.status.value)
         return consult
+
+    def _over(self, actor: Actor, consult: Consult, at: datetime, sound_s: float) -> Contact:
+        """The contact, with its end. Nobody knows that of a recording that was left alone."""
+        if actor == SYSTEM:
+            return consult.contact
+        began, paused, since = consult.contact.began, timedelta(0), None
+        for event in self._store.events(consult.id):
+            if began is None or event.at < began:
+                continue
+            if event.action is Action.RECORDING_PAUSED:
+                since = since or event.at
+            elif event.action is Action.RECORDING_RESUMED and since is not None:
+                paused, since = paused + (event.at - since), None
+        if since is not None:
+            paused += at - since
+        return replace(
+            consult.contact, ended=stopped(began, at, sound_s=sound_s, paused_s=max(0.0, paused.total_seconds()))
+        )
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -489,8 +513,11 @@ class Recorder:
 
     def _check_here(self, consult: Consult) -> None:
         """Raises ``Elsewhere`` for a recording on another disk, whatever a broken-off begin has left on this one."""
-        if consult.upload != self._here:
+        if not self._is_here(consult):
             raise Elsewhere
+
+    def _is_here(self, consult: Consult) -> bool:
+        return consult.upload.startswith(self._here)
 
     def _key(self, consult_id: UUID) -> bytes:
         return self._store.data_key(consult_id, KeyPurpose.SOURCE)

@@ -85,6 +85,9 @@ class Settings(BaseModel):
     #: What a monitoring system on another machine shows to read ``/metrics`` (Bearer); empty: this machine only.
     metrics_token: str = Field(default="", repr=False, pattern=r"^(\S{20,})?$")
 
+    #: What a HIS signs with when it opens a consult (docs/his-link.md); empty: what ``transcribe his-secret`` made.
+    his_secret: str = Field(default="", repr=False, pattern=r"^(\S{32,})?$")
+
     @field_validator("user_role")
     @classmethod
     def _a_person(cls, role: Role) -> Role:

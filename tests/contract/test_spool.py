@@ -120,10 +120,19 @@ def test_one_follows_it_while_another_writes(spool: Spool) -> None:
     spool.delete(CONSULT)
     with pytest.raises(NotFound):
         again.read()
-    again.close()
     assert spool.consults() == []
     with pytest.raises(NotFound):
         spool.follow(CONSULT, KEY)
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
+        put(recording, b"vijf")
+        anew = spool.follow(CONSULT, KEY)
+        assert anew is not None, "another recording"
+        with pytest.raises(NotFound):
+            again.read()
+        again.close()
+        with anew.read() as file:
+            assert file.read() == b"vijf"
+        anew.close()
 
 
 def test_another_key_does_not_open_it(spool: Spool) -> None:

@@ -268,6 +268,10 @@ def test_a_share_that_went_stale_says_nothing_of_the_consult(house: House) -> No
     assert house.actions(consult_id)[Action.STEP_FAILED] == 0
 
 
+def test_a_worker_ends_that_is_deep_in_sound_that_was_withdrawn(house: House) -> None:
+    assert house.worker("withdrawn").wait(PATIENCE_S) == 70
+
+
 def test_live_work_does_not_wait_for_a_batch_nor_the_other_way_round(house: House) -> None:
     house.worker("0.3", lane=Lane.BATCH)
     house.worker("0.1", lane=Lane.LIVE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from transcribe.app import actor_of, check_host, check_mode, mark_mode
+from transcribe.app import actor_of, check_host, check_mode, his_secret, make_his_secret, mark_mode
 from transcribe.consult import Role
 from transcribe.errors import InvalidInput, SetupProblem
 from transcribe.settings import Settings, default_data_dir
@@ -67,3 +67,17 @@ def test_an_approval_carries_a_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
         actor_of(Settings(data_dir=tmp_path, user_name="  "))
     assert actor_of(Settings(data_dir=tmp_path, user_name=" Dr. Test ")).name == "Dr. Test"
+
+
+def test_the_secret_of_the_his_is_made_once_and_anew_when_asked(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "map")
+    assert his_secret(settings) == ""  # the link is off until somebody makes it
+    made = make_his_secret(settings.data_dir, anew=False)
+    assert len(made) >= 32
+    assert make_his_secret(settings.data_dir, anew=False) == his_secret(settings) == made
+    assert (settings.data_dir / "keys" / "his.key").stat().st_mode & 0o777 == 0o600
+    again = make_his_secret(settings.data_dir, anew=True)
+    assert again == his_secret(settings) != made
+    given = settings.model_copy(update={"his_secret": "g" * 32})
+    assert his_secret(given) == "g" * 32
+    assert "g" * 32 not in repr(given)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from consent import Purpose
 from tests.unit.test_recorder import BOTH, GP, ONE, SECOND, House
-from transcribe.asr.transcript import Transcript
+from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.consult import Action, KeyPurpose
 from transcribe.errors import StoreUnavailable
 from transcribe.follower import DRAFT_S, Follower
+from transcribe.recorder import NothingRecorded
 from transcribe.soep.note import Note
+from transcribe.store.spool import FileSpool
 from transcribe.testing import CONSULT, DRAFT, ScriptedTranscriber
 
 SOUND = b"\x01\x00" * (SECOND // 2)
@@ -102,6 +108,24 @@ def test_a_withdrawal_ends_it(house: Followed) -> None:
     assert house.store.kept(consult_id).windows == ()
 
 
+def test_sound_that_was_withdrawn_is_overdue_in_the_recogniser(house: Followed) -> None:
+    house.recording(SOUND)
+    found: list[bool] = []
+
+    def draft(consult_id: UUID, _: Transcript) -> Note:
+        found.append(house.follower.overdue())
+        house.workflow.withdraw(GP, consult_id)
+        found.append(house.follower.overdue())
+        return DRAFT
+
+    house.draft = draft  # type: ignore[method-assign]
+    house.follower = house.another()
+    assert not house.follower.overdue()
+    house.follower.look()
+    assert found == [False, True]
+    assert not house.follower.overdue()
+
+
 def test_only_recordings_that_are_made_here(house: Followed) -> None:
     beginning = house.consented()
     house.spool.open(beginning, house.store.data_key(beginning, KeyPurpose.SOURCE), new=True).close()
@@ -111,6 +135,70 @@ def test_only_recordings_that_are_made_here(house: Followed) -> None:
     house.spool.name = "another disk"
     assert not house.another().look()
     assert house.windows(elsewhere) == []
+
+
+class Slow:
+    """A transcriber whose model takes a while to load: ``meanwhile``."""
+
+    def __init__(self, of: ScriptedTranscriber, meanwhile: Callable[[], None]) -> None:
+        self._of, self._meanwhile = of, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    def listen(self, speakers: Sequence[Speaker], **options: Any) -> Any:
+        meanwhile, self._meanwhile = self._meanwhile, lambda: None
+        listening = self._of.listen(speakers, **options)
+        meanwhile()
+        return listening
+
+
+@pytest.mark.parametrize("loading", [False, True])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_begun_anew_it_is_another_recording(house: Followed, tmp_path: Path, on_disk: bool, loading: bool) -> None:
+    """The wrong microphones were chosen: ended without a word, begun again. The new sound has other channels."""
+    if on_disk:
+        house.spool = FileSpool(tmp_path / "spool")  # type: ignore[assignment]
+        house.recorder = house.restarted()
+    consult_id = house.started(BOTH)
+
+    def begin_anew() -> None:
+        with pytest.raises(NothingRecorded):
+            house.recorder.finish(GP, consult_id)
+        house.recorder.start(GP, consult_id, ONE)
+
+    if loading:
+        house.transcriber = Slow(house.transcriber, begin_anew)  # type: ignore[assignment]
+    follower, other = house.another(), house.another()
+    follower.look()
+    if not loading:
+        begin_anew()
+    live = house.recorder.open(GP, consult_id)
+    for second in range(4):
+        live.append(SOUND)
+        live.sync()
+        follower.look()
+        assert all(window.start_s <= second for window in house.store.kept(consult_id).windows), "of one voice"
+        house.later(seconds=6)
+    live.close()
+    while follower.look():
+        pass
+    assert house.windows(consult_id) == [0.0, 1.0, 2.0, 3.0]
+    assert not other.look(), "one at a time"
+
+
+def test_a_recording_that_can_not_be_read_stops_no_other(house: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, *good = (house.recording(SOUND) for _ in range(5))
+    follow = house.spool.follow
+
+    def broken(consult_id: UUID, key: bytes) -> object:
+        if consult_id == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return follow(consult_id, key)
+
+    monkeypatch.setattr(house.spool, "follow", broken)
+    house.follower.look()
+    assert [house.windows(consult_id) for consult_id in (bad, *good)] == [[], [0.0], [0.0], [0.0], [0.0]]
 
 
 def test_trouble_of_one_does_not_stop_the_others(house: Followed) -> None:
@@ -151,9 +239,18 @@ def test_nothing_is_transcribed_that_was_only_to_be_recorded(house: Followed) ->
     assert (house.windows(consult_id), house.windows(other)) == ([], [0.0])
 
 
-def test_it_goes_on_after_an_outage(house: Followed) -> None:
+@pytest.mark.parametrize("trouble", [StoreUnavailable(), OSError(errno.EIO, "no disk"), ValueError("a fault of ours")])
+def test_it_goes_on_after_an_outage(house: Followed, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     consult_id = house.recording(SOUND)
-    house.problem = StoreUnavailable()
+    consults = house.spool.consults
+
+    def away() -> list[UUID]:
+        if house.problem:
+            raise house.problem
+        return consults()
+
+    monkeypatch.setattr(house.spool, "consults", away)
+    house.problem = trouble
     pauses: list[float] = []
 
     def wait(seconds: float) -> bool:

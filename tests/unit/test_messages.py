@@ -45,6 +45,7 @@ def test_a_wrong_option_is_named_in_dutch(arguments: tuple[str, ...], sentence: 
         ("PORT", "abc", "port (een getal)"),
         ("LOG_FORMAT", "xml-geheim", "log_format (text, json)"),
         ("METRICS_TOKEN", "te-kort", "metrics_token (20 tekens of meer, zonder spaties)"),
+        ("HIS_SECRET", "te-kort", "his_secret (32 tekens of meer, zonder spaties)"),
         ("USER_ROLE", "systeem", "user_role (huisarts, waarnemer, poh of assistente)"),
         ("DEMO", "misschien", "demo (0 of 1)"),
         ("PRACTICE", "a/b", "practice (hoogstens 60"),

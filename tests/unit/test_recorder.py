@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -586,7 +587,10 @@ def test_what_a_crash_left_of_finished_or_erased_recordings_goes(house: House, m
     assert house.spool.consults() == []
 
 
-def test_one_that_can_not_be_finished_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trouble", [Erased(), OSError(errno.EIO, "Input/output error")], ids=["erased", "disk"])
+def test_one_that_can_not_be_finished_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
     bad, good, unknown = house.recording(b"ab"), house.recording(b"ab"), UUID(int=7)
     house.spool.open(unknown, bytes(32), new=True).close()
     house.recorder.finish_abandoned()
@@ -595,7 +599,7 @@ def test_one_that_can_not_be_finished_holds_up_no_other(house: House, monkeypatc
 
     def failing(consult_id: UUID, *args: Any) -> int:
         if consult_id == bad:
-            raise Erased
+            raise trouble
         return write(consult_id, *args)
 
     monkeypatch.setattr(house.audio, "write", failing)
@@ -827,3 +831,64 @@ def test_what_can_not_be_read_is_silence_to_who_listens(house: House, monkeypatc
         assert file.read() == sound[:16_000] + bytes(6_400) + sound[22_400:]
         file.seek(17_500)
         assert file.read(5_000) == bytes(4_900) + sound[22_400:22_500]
+
+
+# --- the contact ---------------------------------------------------------------------------------------------------
+
+
+def sounded(house: House, consult_id: UUID, seconds: int) -> None:
+    """So much sound comes in as it is said."""
+    live = house.recorder.open(GP, consult_id)
+    live.append(bytes(seconds * SECOND))
+    live.sync()
+    live.close()
+    house.later(seconds=seconds)
+
+
+def test_a_contact_lasts_from_the_start_to_the_stop_pauses_and_asides_included(house: House) -> None:
+    consult_id = house.started()
+    began = house.now
+    assert (house.consult(consult_id).contact.began, house.consult(consult_id).contact.ended) == (began, None)
+    sounded(house, consult_id, 2)
+    house.recorder.pause(GP, consult_id)
+    house.later(minutes=3)
+    house.recorder.resume(GP, consult_id)
+    sounded(house, consult_id, 1)
+    house.recorder.pause(GP, consult_id, aside=True)
+    house.later(minutes=4)
+    house.recorder.resume(GP, consult_id)
+    house.recorder.pause(GP, consult_id)
+    house.later(minutes=2)
+    contact = house.recorder.finish(GP, consult_id).contact
+    assert contact.length == timedelta(minutes=9, seconds=3)
+    assert (contact.began, contact.ended) == (began, house.now)
+
+
+def test_sound_that_came_in_long_after_it_was_said_leaves_the_end_open(house: House) -> None:
+    """The link was away when the doctor stopped: what waited in the browser comes ten minutes later."""
+    consult_id = house.started()
+    house.later(minutes=10)
+    sounded(house, consult_id, 2)
+    contact = house.recorder.finish(GP, consult_id).contact
+    assert contact.began is not None
+    assert contact.ended is None
+
+
+def test_nobody_knows_when_a_contact_ended_whose_recording_was_left_alone(house: House) -> None:
+    consult_id = house.recording(bytes(SECOND))
+    house.recorder.finish_abandoned()
+    house.later(minutes=31)
+    assert house.recorder.finish_abandoned() == 1
+    contact = house.consult(consult_id).contact
+    assert contact.began is not None
+    assert contact.ended is None
+
+
+def test_a_recording_without_sound_began_nothing(house: House) -> None:
+    consult_id = house.started()
+    with pytest.raises(NothingRecorded):
+        house.recorder.finish(GP, consult_id)
+    assert house.consult(consult_id).contact.began is None
+    house.later(hours=1)
+    house.recorder.start(GP, consult_id, ONE)
+    assert house.consult(consult_id).contact.began == house.now

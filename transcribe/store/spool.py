@@ -51,6 +51,7 @@ BUFFER_BYTES = 64 * 1024
 _FLIP = 0xFFFFFFFF
 _NAME = re.compile(r"\d{8}")
 _GONE = ".gone"
+_CONSULT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what else lies there is not ours: lost+found, say
 _OWN_NAME = "name"
 _FOLLOWED = "followed"  # locked by whoever transcribes it while it grows
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -108,11 +109,8 @@ class FileSpool:
             return None
 
     def consults(self) -> list[UUID]:
-        return [
-            UUID(path.name)
-            for path in sorted(self._folder.iterdir())
-            if path.is_dir() and not path.name.endswith(_GONE)
-        ]
+        found = [path for path in sorted(self._folder.iterdir()) if _CONSULT.fullmatch(path.name) and path.is_dir()]
+        return [UUID(path.name) for path in found]
 
     def _of(self, consult_id: UUID) -> Path:
         # str(UUID(...)): whatever the caller passed, only an id becomes a folder name
@@ -419,6 +417,8 @@ class SegmentFollower:
         self._index = _Index()
 
     def read(self) -> BinaryIO:
+        if not self._lock.holds(self._folder / _FOLLOWED):
+            raise NotFound  # deleted; what has its name now is another recording
         if self._index.damaged_end:
             self._index = _Index()
         _index(self._folder, self._key, self._consult_id, self._index)

@@ -49,6 +49,8 @@ PATIENT_S = 86_400.0
 TEND_S = 60.0
 #: For the piece of work that the follower is at when the worker is asked to stop.
 LAST_S = 5.0
+#: How often it is asked whether the follower is at sound that was withdrawn. The second time in a row ends the process.
+OVERDUE_S = 0.7
 
 
 class _Again(BaseRetryStrategy):
@@ -66,7 +68,8 @@ class _Again(BaseRetryStrategy):
 
 class WorkerProcess:
     """``tend`` is called every ``tend_s``, in a thread of its own. ``follow`` is called once, in another one: its
-    argument waits for so many seconds and tells whether to stop. ``device``, ``model``: what this worker can take.
+    argument waits for so many seconds and tells whether to stop; ``overdue`` tells whether it is deep in work that must
+    end at once. ``device``, ``model``: what this worker can take.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class WorkerProcess:
         tend: Callable[[], None] = lambda: None,
         tend_s: float = TEND_S,
         follow: Callable[[Callable[[float], bool]], None] = lambda _: None,
+        overdue: Callable[[], bool] = lambda: False,
         patience: Patience | None = None,
     ) -> None:
         self._conninfo = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -90,6 +94,7 @@ class WorkerProcess:
         self._tend = tend
         self._tend_s = tend_s
         self._follow = follow
+        self._overdue = overdue
         self._patience = patience or Patience()
         self._stopping = threading.Event()
 
@@ -113,6 +118,7 @@ class WorkerProcess:
         threading.Thread(target=self._keep, name="keeper", daemon=True).start()
         follower = threading.Thread(target=self._follow, args=(self._stopping.wait,), name="follower", daemon=True)
         follower.start()
+        threading.Thread(target=self._guard, name="guard", daemon=True).start()
         ready()
         asyncio.run(self._work([asr, end, note]))
         follower.join(LAST_S)
@@ -201,6 +207,19 @@ class WorkerProcess:
                 self._steps.failed(UUID(consult_id), lease)
 
         return task
+
+    def _guard(self) -> None:
+        before = False
+        while not self._stopping.wait(OVERDUE_S):
+            try:
+                overdue = self._overdue()
+            except Exception as error:  # noqa: BLE001  (whatever it is, the next round asks again)
+                log.error("guarding failed (%s)", type(error).__name__)
+                continue
+            if before and overdue:
+                # as with a job: nothing but the end of the process stops a long call in time
+                self._leases.exit("what was followed is withdrawn")
+            before = overdue
 
     def _keep(self) -> None:
         while True:
