@@ -151,6 +151,19 @@ def started(page: Page) -> Page:
     return page
 
 
+def lost(some: list[bytes], of: list[bytes]) -> int:
+    """How many of ``some`` are not there when the rest is there in order (the longest common subsequence).
+
+    Two pages may have made the same frame: each hears the file from its beginning.
+    """
+    longest = [0] * (len(of) + 1)
+    for one in some:
+        before = list(longest)
+        for n, other in enumerate(of, 1):
+            longest[n] = before[n - 1] + 1 if one == other else max(before[n], longest[n - 1])
+    return len(some) - longest[-1]
+
+
 def in_order(some: list[bytes], of: list[bytes]) -> bool:
     """All of ``some`` are there, one after the other."""
     rest = iter(of)

@@ -38,6 +38,7 @@ from transcribe.consult import (
     Status,
     Typed,
 )
+from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import (
     N_,
     Conflict,
@@ -85,6 +86,22 @@ class Review:
     codes: Mapping[tuple[str, Section], Sequence[Proposal]] | None = None
     #: on a first look: what this person typed and did not save, by editor
     typed: Mapping[str, str] = field(default_factory=dict)
+
+
+# What a new version of the note knows of the one before it. Undoing and redoing bring the marks of the version that
+# they bring back, so each goes on from there.
+
+
+def _edited(note: Note, version: int) -> Note:
+    return replace(note, before=version, after=0)
+
+
+def _undone(note: Note, version: int) -> Note:
+    return replace(note, after=version)
+
+
+def _redone(note: Note, version: int) -> Note:  # noqa: ARG001  (it has its own: what was undone before it)
+    return note
 
 
 class Workflow:
@@ -172,7 +189,9 @@ class Workflow:
 
     # --- before the recording --------------------------------------------------------------------------------------
 
-    def create(self, actor: Actor, patient_ref: str, lane: Lane = Lane.LIVE) -> Consult:
+    def create(
+        self, actor: Actor, patient_ref: str, lane: Lane = Lane.LIVE, kind: ContactType | None = None
+    ) -> Consult:
         policy.check_may_record(actor)
         patient_ref = " ".join(patient_ref.split())
         if not patient_ref:
@@ -189,6 +208,7 @@ class Workflow:
             version=1,
             lane=lane,
             practice=self._practice,
+            contact=Contact(kind=kind),
         )
         self._writer.create(actor, consult)
         return consult
@@ -391,14 +411,37 @@ class Workflow:
 
         Raises ``NotFound`` when there is nothing to undo: the draft, or the text that was approved.
         """
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: self._earlier(consult_id, note.before),
+            Action.NOTE_EDITED,
+            "ongedaan gemaakt",
+            mark=_undone,
+        )
 
-        def change(note: Note) -> Note:
-            found = self._store.note(consult_id, note.before) if note.before else None
-            if found is None:
-                raise KeyError(note.before)
-            return found[1]
+    def redo(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
+        """What was undone last, as a new version; again: what was undone before that.
 
-        return self._edit(actor, consult_id, version, change, Action.NOTE_EDITED, "ongedaan gemaakt", undoing=True)
+        Raises ``NotFound`` when nothing was undone, or the note was edited since.
+        """
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: self._earlier(consult_id, note.after),
+            Action.NOTE_EDITED,
+            "opnieuw gedaan",
+            mark=_redone,
+        )
+
+    def _earlier(self, consult_id: UUID, note_version: int) -> Note:
+        """Raises KeyError for 0: there is none."""
+        found = self._store.note(consult_id, note_version) if note_version else None
+        if found is None:
+            raise KeyError(note_version)
+        return found[1]
 
     def merge_report(self, actor: Actor, consult_id: UUID, version: int, report_id: str) -> Consult:
         """Two reports that are about one problem become one."""
@@ -445,6 +488,29 @@ class Workflow:
             line_id,
         )
 
+    def change_contact(self, actor: Actor, consult_id: UUID, version: int, contact: Contact) -> Consult:
+        """Kind, times and tariff as the doctor declares them, before the signature."""
+        policy.check_may_approve(actor)
+        check_contact(contact)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, frozenset({Status.DRAFTED}))
+        if consult.version != version:
+            raise Conflict
+        old = consult.contact
+        if contact == old:
+            return consult
+        changed = [
+            word
+            for word, now, before in (
+                (f"soort {contact.kind}", contact.kind, old.kind),
+                ("begin", contact.began, old.began),
+                ("einde", contact.ended, old.ended),
+                (f"tarief {contact.tariff or 'geen'}", contact.tariff, old.tariff),
+            )
+            if now != before
+        ]
+        return self._writer.apply(actor, consult, Action.CONTACT_CHANGED, detail=", ".join(changed), contact=contact)
+
     def keep_typing(self, actor: Actor, consult_id: UUID, editor: str, text: str) -> None:
         """What somebody is typing: it is on the page again after a reload, a lost session, a machine that fails."""
         policy.check_may_edit(actor)
@@ -464,8 +530,9 @@ class Workflow:
         action: Action,
         detail: str,
         *,
-        undoing: bool = False,
+        mark: Callable[[Note, int], Note] = _edited,
     ) -> Consult:
+        """``mark``: has the new note know of the version that it takes the place of."""
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.WITH_NOTE)
@@ -478,8 +545,7 @@ class Workflow:
             raise NotFound from unknown
         if new == old:
             return consult
-        if not undoing:  # what is undone goes on to what was before that
-            new = replace(new, before=note_version)
+        new = mark(new, note_version)
         if consult.status is Status.DRAFTED:
             return self._writer.apply(actor, consult, action, detail=detail, note=new)
         # an edit after approval closes the gate; the lines that were approved need no second look
@@ -524,6 +590,7 @@ class Workflow:
             missed=(),
             removed=(),
             before=0,
+            after=0,
         )
         entry = self._ledger(consult, signed, now)
         if entry is not None:

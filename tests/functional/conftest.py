@@ -105,7 +105,9 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
 
 
 @contextmanager
-def service_on_fakes(*, transcriber: Transcriber | None = None, drafter: Drafter | None = None) -> Iterator[LiveServer]:
+def service_on_fakes(
+    *, transcriber: Transcriber | None = None, drafter: Drafter | None = None, his_secret: str = ""
+) -> Iterator[LiveServer]:
     service = scripted_service(
         decoder=ScriptedDecoder(seconds=22.0 if transcriber else 12.0),
         transcriber=transcriber,
@@ -127,6 +129,7 @@ def service_on_fakes(*, transcriber: Transcriber | None = None, drafter: Drafter
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
         preferences=service.preferences,
+        his_secret=his_secret,
     )
     worker = ScriptedWorker(service)
     worker.start()

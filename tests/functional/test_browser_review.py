@@ -209,6 +209,51 @@ def test_every_edit_can_be_undone(page: Page) -> None:
     undo.wait_for(state="detached")
 
 
+def test_what_was_undone_can_be_done_again(open_page: Callable[..., Page], page: Page) -> None:
+    """She went back too far: Ctrl+Y, or the button that stands there now, brings each edit back. One step back and
+    another edit, and there is nothing to redo. When a colleague was first, nothing is brought back over that.
+    """
+    redo = page.locator("[data-action=opnieuw-doen]")
+    once = BEFORE.replace("keelpijn.", "keelpijn. Last.")
+    twice = once.replace("O: Keel rood.\n", "")
+    edit(page, "L1", " Last.")
+    page.keyboard.press("Enter")
+    becomes(page, once)
+    line(page, "L3")
+    page.keyboard.press("Delete")
+    becomes(page, twice)
+    assert redo.count() == 0
+    undo = page.get_by_role("button", name="Ongedaan maken")
+    undo.focus()
+    page.keyboard.press("Enter")
+    becomes(page, once)
+    assert page.evaluate("document.activeElement.title") == "Ongedaan maken"
+    page.keyboard.press("Enter")
+    becomes(page, BEFORE)
+    undo.wait_for(state="detached")
+    page.keyboard.press("Control+y")
+    becomes(page, once)
+    redo.get_by_role("button").click()
+    becomes(page, twice)
+    redo.wait_for(state="detached")
+
+    page.keyboard.press("Control+z")
+    becomes(page, once)
+    page.keyboard.press("Control+Shift+z")
+    becomes(page, twice)
+    page.keyboard.press("Control+z")
+    becomes(page, once)
+    other = open_page()
+    edit(other, "L2", " Nu.")
+    other.keyboard.press("Enter")
+    becomes(other, once.replace("paracetamol.", "paracetamol. Nu."))
+    assert other.locator("[data-action=opnieuw-doen]").count() == 0
+    redo.get_by_role("button").click()
+    page.get_by_text("intussen gewijzigd").wait_for()
+    becomes(page, once.replace("paracetamol.", "paracetamol. Nu."))
+    redo.wait_for(state="detached")
+
+
 def test_lines_go_where_they_belong(page: Page) -> None:
     """By keyboard alone: what she takes now belongs to P (Shift+P), above the dose (Alt+Up), together with it (m).
     Then she splits a line where the cursor stands. All words are still there, and Ctrl+Z brings the draft back.

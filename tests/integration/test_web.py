@@ -230,7 +230,16 @@ def stranger() -> Iterator[House]:
         yield made
 
 
-OPEN = {"/health/live", "/health/ready", "/metrics", "/start", "/login", "/static/{tag}/{name:path}"}
+OPEN = {
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/start",
+    "/login",
+    "/static/{tag}/{name:path}",
+    "/his",
+    "/his/{why}",
+}
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:

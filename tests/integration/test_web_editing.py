@@ -1,7 +1,8 @@
-"""Moving, splitting and undoing lines, the drawing of the sound, and what is typed, by the routes of the page."""
+"""Moving and splitting lines, undoing and redoing, the drawing of the sound and what is typed, by the page's routes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -54,7 +55,29 @@ def test_a_line_goes_where_the_page_says(house: House, draft: UUID) -> None:
         assert send(house, draft, "ongedaan") == 303
     assert text(house, draft) == note_text(DRAFT)
     assert send(house, draft, "ongedaan") == 404
+    for _ in range(5):
+        assert send(house, draft, "opnieuw-doen") == 303
+    assert text(house, draft) == "P: Neusspray\n   voorgeschreven."
+    assert send(house, draft, "opnieuw-doen") == 404
     assert send(house, draft, "verplaats", naar="L1-P", versie="1") == 409
+
+
+def test_redoing_is_offered_after_undoing_and_refused_when_somebody_was_first(house: House, draft: UUID) -> None:
+    def offered() -> list[str]:
+        return re.findall(r'data-action="(ongedaan|opnieuw-doen)"', house.client.get(f"/consult/{draft}").text)
+
+    assert offered() == []
+    assert send(house, draft, "regel/L1/wijzig", tekst="Anders.") == 303
+    assert offered() == ["ongedaan"]
+    assert send(house, draft, "ongedaan") == 303
+    assert offered() == ["opnieuw-doen"]
+    versie = str(house.version(draft))
+    assert send(house, draft, "regel/L1/wijzig", tekst="Van een collega.") == 303
+    refused = house.post(f"/consult/{draft}/opnieuw-doen", versie=versie, htmx=True)
+    assert refused.status_code == 409
+    assert "Iemand anders heeft dit consult intussen gewijzigd" in refused.text
+    assert "Van een collega." in text(house, draft)
+    assert offered() == ["ongedaan"]
 
 
 def test_the_drawing_of_the_sound_is_no_listening_and_ends_with_it(house: House, draft: UUID) -> None:
@@ -75,6 +98,7 @@ def test_the_drawing_is_for_who_may_read_the_note() -> None:
     assert house.client.get(f"/consult/{consult_id}/golfvorm").status_code == 403
     assert house.post(f"/consult/{consult_id}/getypt", regel="L1", tekst="x").status_code == 403
     assert house.post(f"/consult/{consult_id}/ongedaan", versie="1").status_code == 403
+    assert house.post(f"/consult/{consult_id}/opnieuw-doen", versie="1").status_code == 403
 
 
 def test_what_is_typed_is_on_the_next_page_and_not_in_the_note(house: House, draft: UUID) -> None:

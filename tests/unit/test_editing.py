@@ -1,4 +1,4 @@
-"""Moving, splitting and joining lines, undoing, and what is counted of it."""
+"""Moving, splitting and joining lines, undoing and redoing, and what is counted of it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ TestEditing = Editing.TestCase
 TestEditing.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
-# --- undoing -------------------------------------------------------------------------------------------------------
+# --- undoing and redoing -------------------------------------------------------------------------------------------
 
 
 def text(service, consult) -> str:
@@ -160,15 +160,22 @@ def undo(service, consult) -> None:
     service.workflow.undo(GP, consult.id, version(service, consult))
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(["edit", "remove", "place", "split", "join", "undo"]), max_size=12))
-def test_undoing_goes_back_through_every_edit_to_the_draft(steps: list[str]) -> None:
+def redo(service, consult) -> None:
+    service.workflow.redo(GP, consult.id, version(service, consult))
+
+
+STEPS = ["edit", "remove", "place", "split", "join", "undo", "undo", "redo"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=14))
+def test_undoing_goes_back_through_every_edit_to_the_draft_and_redoing_back_again(steps: list[str]) -> None:
     service = scripted_service()
     consult = drafted(service)
-    workflow, seen = service.workflow, [service.store.note(consult.id)[1]]
+    workflow, seen, undone = service.workflow, [service.store.note(consult.id)[1]], []
 
     def known() -> Note:
-        return replace(service.store.note(consult.id)[1], before=0)
+        return replace(service.store.note(consult.id)[1], before=0, after=0)
 
     for number, step in enumerate(steps):
         at = (GP, consult.id, version(service, consult))
@@ -187,20 +194,49 @@ def test_undoing_goes_back_through_every_edit_to_the_draft(steps: list[str]) -> 
                     workflow.join_line(*at, "L1")
                 case "undo":
                     workflow.undo(*at)
-                    seen.pop()
+                    undone.append(seen.pop())
+                    assert known() == seen[-1]
+                    continue
+                case "redo":
+                    workflow.redo(*at)
+                    seen.append(undone.pop())
                     assert known() == seen[-1]
                     continue
         except NotFound:
             assert service.store.note(consult.id)[0] == before
+            assert step != "undo" or len(seen) == 1
+            assert step != "redo" or not undone
             continue
         if service.store.note(consult.id)[0] > before:
             seen.append(known())
+            undone.clear()
+    everything = [*seen, *reversed(undone)]
     while len(seen) > 1:
         undo(service, consult)
         seen.pop()
         assert known() == seen[-1]
     with pytest.raises(NotFound):
         undo(service, consult)
+    for note in everything[1:]:
+        redo(service, consult)
+        assert known() == note
+    with pytest.raises(NotFound):
+        redo(service, consult)
+
+
+def test_what_somebody_else_edited_meanwhile_is_not_redone_over() -> None:
+    service = scripted_service()
+    consult = drafted(service)
+    service.workflow.edit_line(GP, consult.id, consult.version, "L1", "Anders.")
+    undo(service, consult)
+    seen = version(service, consult)
+    service.workflow.edit_line(POH, consult.id, seen, "L2", "T 39.")
+    with pytest.raises(Conflict):
+        service.workflow.redo(GP, consult.id, seen)
+    with pytest.raises(NotFound):
+        redo(service, consult)
+    assert "T 39." in text(service, consult)
+    assert "Anders." not in text(service, consult)
 
 
 def test_undoing_names_the_version_it_saw_and_is_for_who_may_edit() -> None:
@@ -228,6 +264,11 @@ def test_undoing_goes_no_further_back_than_the_approved_text_and_opens_no_gate()
     assert service.workflow.review(GP, consult.id).approval is None
     with pytest.raises(NotFound):
         undo(service, consult)
+    redo(service, consult)
+    undo(service, consult)
+    service.workflow.approve(GP, consult.id, service.workflow.review(GP, consult.id).sha256)
+    with pytest.raises(NotFound):  # the signature is of what was seen, and ends what was undone
+        redo(service, consult)
 
 
 def test_what_is_typed_is_there_for_who_typed_it_and_no_part_of_the_note() -> None:

@@ -129,7 +129,11 @@ class Gate(RuleBasedStateMachine):
         if self.try_(lambda: self.workflow.restore_line(actor, self.consult.id, self.version(), f"L{number}")):
             self.approved = None
 
-    @rule(actor=ROLES, number=st.integers(1, 6), how=st.sampled_from(["place", "shift", "split", "join", "undo"]))
+    @rule(
+        actor=ROLES,
+        number=st.integers(1, 6),
+        how=st.sampled_from(["place", "shift", "split", "join", "undo", "redo"]),
+    )
     def rearrange(self, actor, number, how) -> None:
         at, line_id = (actor, self.consult.id, self.version()), f"L{number}"
         before = self.text()
@@ -139,6 +143,7 @@ class Gate(RuleBasedStateMachine):
             "split": lambda: self.workflow.split_line(*at, line_id, "Sinds 3", "dagen keelpijn."),
             "join": lambda: self.workflow.join_line(*at, line_id),
             "undo": lambda: self.workflow.undo(*at),
+            "redo": lambda: self.workflow.redo(*at),
         }
         if self.try_(done[how]) and self.text() != before:
             self.approved = None

@@ -111,6 +111,7 @@ class Note:
     drafter: str = ""  # name and version of what wrote the draft
     next_line: int = 1  # number for the next line id
     before: int = 0  # version of the note that undoing goes back to; 0: there is none
+    after: int = 0  # version that was undone and that redoing brings back; 0: there is none
     checked: Checked | None = None  # of an approved note; stays when it is edited after that
 
     def lines(self) -> Iterator[Line]:

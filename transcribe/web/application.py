@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 
 from transcribe.consult import Actor, Space
-from transcribe.ports import Preferences
+from transcribe.ports import Handovers, Preferences
 from transcribe.recorder import Recorder
-from transcribe.web import entry, errors, ingest, media, review, routes, style, watch
+from transcribe.web import contact, entry, errors, his, ingest, media, review, routes, style, watch
 from transcribe.web.access import Access
 from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
@@ -38,13 +38,15 @@ def create_app(
     watched: Watch | None = None,
     unverified_days: int = 14,
     preferences: Preferences | None = None,
+    handovers: Handovers | None = None,
+    his_secret: str = "",
 ) -> FastAPI:
     """``hosts``: names besides loopback under which this service is reached (a reverse proxy's).
 
     ``space``: of the disk that recordings go to, for the warning on every page when less than ``min_free_percent`` of
     it is free. ``watched``: what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist.
     ``unverified_days``: as in the settings, for the warning before. ``preferences``: without them there is no page of
-    style.
+    style. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs with, "" for no link with one.
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -65,12 +67,18 @@ def create_app(
         max_upload_mb=max_upload_mb,
         unverified_days=unverified_days,
         preferences=preferences,
+        handovers=handovers or his.MemoryHandovers(),
+        his_secret=his_secret,
         now=lambda: datetime.now(UTC),
     )
     app.state.watch = watched
     app.include_router(entry.public)
+    app.include_router(his.router)
     app.include_router(watch.router)
-    for router in (entry.router, routes.router, review.router, style.router, media.router, ingest.router, ingest.live):
+    for router in (
+        entry.router, routes.router, review.router, contact.router, style.router, media.router, ingest.router,
+        ingest.live,
+    ):  # fmt: skip
         app.include_router(router)
     errors.register(app)
     app.add_middleware(Guard, access=access, idle_minutes=idle_minutes, hosts=hosts)

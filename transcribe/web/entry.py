@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from transcribe.consult import Action
 from transcribe.i18n import LANGUAGES
+from transcribe.web import his
 from transcribe.web.access import TooManyTries, UsedTicket, WrongKey, local_page
 from transcribe.web.errors import status_of
 from transcribe.web.guard import cookie_name
@@ -70,6 +71,7 @@ def logout(request: Request, web: WebDep) -> Response:
     web.access.close(request.cookies.get(name, ""))
     response = go(request, "/login")
     response.delete_cookie(name)
+    his.forget(request, response)
     # whatever a browser kept of the pages goes too
     response.headers["Clear-Site-Data"] = '"cache"'
     return response

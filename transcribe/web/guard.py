@@ -24,8 +24,10 @@ from transcribe.web.errors import answer
 log = logging.getLogger(__name__)
 
 #: Open to everybody on this machine; everything else needs a session.
-OPEN = frozenset({"/start", "/login", "/health/live", "/health/ready", "/metrics"})
-STATIC = "/static/"
+OPEN = frozenset({"/start", "/login", "/health/live", "/health/ready", "/metrics", "/his"})
+OPEN_BELOW = ("/static/", "/his/")
+#: The only address that another site may post to: what it says is signed (``his.py``).
+SIGNED = "/his"
 #: Pages that refresh themselves: they must not keep an unattended screen awake.
 PASSIVE = re.compile(r"/werklijst|/consult/[^/]+/(voortgang|opname/stand|stand/\d+)")
 #: The only address that takes a WebSocket: the sound of a recording.
@@ -186,11 +188,11 @@ class Guard:
         """Raises unless the request may go on to the routes."""
         if host_name(request) not in self._hosts:
             raise UnknownHost  # DNS rebinding: another name that points at this machine
-        if request.method not in SAFE:
-            check_origin(request)
         path = request.url.path
+        if request.method not in SAFE and path != SIGNED:
+            check_origin(request)
         session: Session | None = None
-        if path not in OPEN and not path.startswith(STATIC):
+        if path not in OPEN and not path.startswith(OPEN_BELOW):
             session = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
         request.state.session = session
 

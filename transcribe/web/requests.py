@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from transcribe import policy
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
-from transcribe.ports import Preferences, Session
+from transcribe.ports import Handovers, Preferences, Session
 from transcribe.recorder import Recorder
 from transcribe.web.access import Access, ForgedRequest
 from transcribe.web.errors import BAD_FORM, is_htmx
@@ -41,6 +41,8 @@ class Web:
     max_upload_mb: int
     unverified_days: int
     preferences: Preferences | None
+    handovers: Handovers
+    his_secret: str  # "": there is no link with a HIS
     now: Callable[[], datetime]
 
     def erased_soon(self, consult: Consult) -> datetime | None:

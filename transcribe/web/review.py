@@ -13,7 +13,7 @@ from transcribe.soep.note import Section
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
 from transcribe.web.pages import hour
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
-from transcribe.web.views import certificate_views, review_view
+from transcribe.web.views import CONTACT_TEXT, TARIFF_TEXT, certificate_views, review_view
 
 router = APIRouter(dependencies=[Depends(checked)])
 
@@ -42,6 +42,8 @@ def review_page(
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         changing=changing,
         table=web.workflow.code_table() if review.codes is not None and open_note else (),
+        kinds=CONTACT_TEXT,
+        tariffs=TARIFF_TEXT,
         now=web.now(),
     )
 
@@ -147,6 +149,12 @@ def move(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
 @router.post("/consult/{consult_id}/ongedaan")
 def undo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     web.workflow.undo(web.actor, consult_id, fields.number("versie"))
+    return _changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/opnieuw-doen")
+def redo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    web.workflow.redo(web.actor, consult_id, fields.number("versie"))
     return _changed(request, web, consult_id)
 
 

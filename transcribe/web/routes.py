@@ -12,11 +12,14 @@ from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, 
 from transcribe.consult import Consult, Part, PartSize, Search
 from transcribe.errors import N_, Conflict, InvalidInput
 from transcribe.policy import OVER, RIGHTS, WITH_NOTE
+from transcribe.web import his
+from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
 from transcribe.web.views import (
+    CONTACT_TEXT,
     LAYOUT_TEXT,
     LONG_ROWS,
     PART_TEXT,
@@ -97,13 +100,26 @@ def _day(given: str, *, days: int = 0) -> datetime | None:
 
 @router.get("/consult/nieuw")
 def new(request: Request, web: WebDep) -> Response:
-    return web.pages.render(request, "new.html", words=_words(request, web), givers=list(GivenBy))
+    """Empty, or with the reference that the HIS handed over for it."""
+    handed_over = his.handed_over(request, web)
+    response = web.pages.render(
+        request,
+        "new.html",
+        words=_words(request, web),
+        givers=list(GivenBy),
+        handed_over=handed_over,
+        kinds=CONTACT_TEXT,
+    )
+    if handed_over:
+        his.forget(request, response)
+    return response
 
 
 @router.post("/consult/nieuw")
 def create(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     given = _consent(web, fields)
-    consult = web.workflow.create(web.actor, fields.get("kenmerk", ""))
+    kind = read_kind(fields)
+    consult = web.workflow.create(web.actor, fields.get("kenmerk", ""), kind=kind)
     web.workflow.record_consent(web.actor, consult.id, given)
     return go(request, f"/consult/{consult.id}")
 

@@ -22,6 +22,7 @@ from transcribe.consult import (
     Reason,
     Status,
 )
+from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import N_
 from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights
 from transcribe.soep.hearing import poorly_heard
@@ -81,6 +82,19 @@ SECTION_TEXT: dict[Section, str] = {
     Section.O: N_("Objectief"),
     Section.E: N_("Evaluatie"),
     Section.P: N_("Plan"),
+}
+CONTACT_TEXT: dict[ContactType, str] = {
+    ContactType.CONSULT: N_("Spreekuur"),
+    ContactType.VIDEO: N_("Videoconsult"),
+    ContactType.PHONE: N_("Telefonisch"),
+    ContactType.VISIT: N_("Visite"),
+}
+TARIFF_TEXT: dict[Tariff, str] = {
+    Tariff.CONSULT_SHORT: N_("consult korter dan 5 minuten"),
+    Tariff.CONSULT: N_("consult van 5 tot 20 minuten"),
+    Tariff.CONSULT_LONG: N_("consult van 20 minuten of langer"),
+    Tariff.VISIT: N_("visite korter dan 20 minuten"),
+    Tariff.VISIT_LONG: N_("visite van 20 minuten of langer"),
 }
 PURPOSE_TEXT: dict[KeyPurpose, str] = {
     KeyPurpose.SOURCE: N_("Opname, transcript en concept"),
@@ -155,6 +169,27 @@ def processing(consult: Consult) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContactView:
+    """Texts to be translated; "" where nothing is known or chosen."""
+
+    contact: Contact
+    kind: str
+    minutes: int | None  # whole ones that passed: what they suggest is what the exact length suggests
+    proposed: str
+    chosen: str
+
+
+def contact_view(contact: Contact) -> ContactView:
+    return ContactView(
+        contact=contact,
+        kind=CONTACT_TEXT[contact.kind] if contact.kind else "",
+        minutes=None if contact.length is None else int(contact.length.total_seconds() // 60),
+        proposed=TARIFF_TEXT[contact.proposed] if contact.proposed else "",
+        chosen=TARIFF_TEXT[contact.tariff] if contact.tariff else "",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConsultView:
     """A consult in a list or at the top of its page."""
 
@@ -163,6 +198,10 @@ class ConsultView:
     tone: str  # "wacht", "open", "bezig", "stopt", "klaar", "over": colour and sign beside the words
     reason: str
     erased_at: datetime | None = None  # soon, if nobody verifies it
+
+    @property
+    def contact(self) -> ContactView:
+        return contact_view(self.consult.contact)
 
     @property
     def can_withdraw(self) -> bool:

@@ -90,12 +90,13 @@ document.addEventListener("htmx:before:swap", (event) => {
     line: line?.id,
     order: [...review().querySelectorAll("[data-line]")].map((one) => one.id),
     action: sent?.dataset.action,
+    home: sent && homeOf(sent, event.detail.ctx.request.body),
   };
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
   if (!kept || event.detail.ctx.target?.id !== "review") return;
-  const { open, texts, scroll, line, order, action } = kept;
+  const { open, texts, scroll, action, ...place } = kept;
   kept = null;
   for (const id of open) {
     const one = document.getElementById(id);
@@ -107,7 +108,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   for (const text of texts) retype(text);
   const note = review().querySelector(".note-side");
   if (note) note.scrollTop = scroll;
-  focusAgain(line, order, action);
+  focusAgain(action, place);
 });
 
 // A new line of the same section: what is typed goes there when its own line is gone.
@@ -144,27 +145,45 @@ document.addEventListener("htmx:after:swap", async (event) => {
   document.getElementById("melding").replaceChildren(...message);
 });
 
-// After an action focus goes to the line it was about, the next flag, or the line that took its place.
-function focusAgain(id, order, action) {
+// Where the focus goes when the button that had it is not there any more: a selector.
+function homeOf(form, body) {
+  switch (form.dataset.action) {
+    case "ongedaan":
+    case "opnieuw-doen":
+      return "form[data-action=ongedaan] button, form[data-action=opnieuw-doen] button";
+    case "icpc":
+      return `#icpc-${body.get("keuze").split("-", 2).join("-")} summary`;
+    case "samen": {
+      const first = form.closest(".report").querySelector("[data-line]");
+      return first && `#${first.id}`;
+    }
+    default:
+      return null;
+  }
+}
+
+// After an action focus goes to the line it was about, the next flag, or the line that took its place. It is never left
+// on nothing: who works by keyboard would be back at the top of the page.
+function focusAgain(action, { line: id, order, home }) {
   const active = document.activeElement;
-  const kept = active !== document.body && active.checkVisibility();
+  const kept = active !== document.body && active.checkVisibility() && !active.matches(":disabled");
   if (active.matches("textarea") && kept) return; // somebody types on
   if (kept && action !== "wijzig" && action !== "bevestig") return;
-  const flagged = [...review().querySelectorAll(".line-flagged")];
-  if (id?.startsWith("vlag-")) {
-    const left = review().querySelector("[id^='vlag-'] button") ?? document.getElementById("akkoord");
-    left?.focus({ preventScroll: true });
-    return;
-  }
-  const at = order.indexOf(id);
+  const lines = [...review().querySelectorAll("[data-line]")];
+  const flagged = lines.filter((one) => one.matches(".line-flagged"));
   const place = document.getElementById(id);
   let next = place;
-  if (action === "bevestig") {
+  if (id?.startsWith("vlag-")) {
+    next = review().querySelector("[id^='vlag-'] button, #akkoord:enabled");
+  } else if (action === "bevestig") {
+    const at = order.indexOf(id);
     next = flagged.find((one) => order.indexOf(one.id) > at) ?? flagged[0] ?? place;
+  } else if (!place && id) {
+    const at = order.indexOf(id);
+    next = [...order.slice(at + 1), ...order.slice(0, at).reverse()].map((one) => document.getElementById(one)).find(Boolean);
   } else if (!place) {
-    next = [...order.slice(at + 1), ...order.slice(0, Math.max(at, 0)).reverse()]
-      .map((one) => document.getElementById(one))
-      .find(Boolean);
+    next = (home && review().querySelector(home)) ?? lines.find((one) => !order.includes(one.id));
   }
+  next ??= lines[0] ?? review().querySelector(".add summary");
   next?.focus({ preventScroll: next === place });
 }

@@ -30,6 +30,14 @@ function shift(line, up) {
   if (up ? line.previousElementSibling : line.nextElementSibling) move(line, up ? "op" : "neer");
 }
 
+// Ctrl+Z; Ctrl+Y or, as on a Mac, Shift+Cmd+Z
+function backOrForth({ key, ctrlKey, metaKey, shiftKey, altKey }) {
+  if (!(ctrlKey || metaKey) || altKey) return null;
+  const letter = key.toLowerCase();
+  if (letter === "z") return shiftKey ? "opnieuw-doen" : "ongedaan";
+  return letter === "y" && !shiftKey ? "opnieuw-doen" : null;
+}
+
 const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
 
 // unsaved text is not in the note that would be signed
@@ -48,9 +56,10 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return shift(current(), key === "ArrowUp");
   }
-  if (key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && !typing(target)) {
+  const back = backOrForth(event);
+  if (back && !typing(target)) {
     event.preventDefault();
-    if (!event.repeat) document.querySelector("form[data-action=ongedaan]")?.requestSubmit();
+    if (!event.repeat) document.querySelector(`form[data-action=${back}]`)?.requestSubmit();
     return;
   }
   if (event.altKey || event.metaKey) return;

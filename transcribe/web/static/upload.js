@@ -10,16 +10,20 @@ if (form) {
   const progress = form.querySelector("[data-upload-progress]");
   const bar = progress.querySelector("progress");
   const label = progress.querySelector("[data-upload-label]");
+  const stopper = progress.querySelector("[data-upload-stop]");
   const controls = form.querySelectorAll("input, button.primary");
   let sending = null;
 
   // until here a click would have the browser send the form by itself, without the file
   form.querySelector("button.primary").disabled = false;
 
+  // who pressed the button goes on with the keyboard where that makes sense: a disabled or hidden control has no focus
   const finished = () => {
+    const waiting = progress.contains(document.activeElement);
     sending = null;
     progress.hidden = true;
     for (const control of controls) control.disabled = false;
+    if (waiting) file.focus();
     ready(form);
   };
   const failed = (message) => {
@@ -36,6 +40,7 @@ if (form) {
     hush();
     progress.hidden = false;
     label.textContent = text.textSending;
+    if (form.contains(document.activeElement)) stopper.focus();
     for (const control of controls) control.disabled = true;
 
     const request = new XMLHttpRequest();
@@ -64,7 +69,7 @@ if (form) {
     request.send(recording);
   });
 
-  progress.querySelector("[data-upload-stop]").addEventListener("click", () => sending?.abort());
+  stopper.addEventListener("click", () => sending?.abort());
   window.addEventListener("beforeunload", (event) => {
     if (sending && sending.readyState < 4) event.preventDefault();
   });
