@@ -582,6 +582,18 @@ def test_a_crash_in_the_middle_of_deleting_is_made_good(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["name"]
 
 
+def test_what_else_lies_there_is_left_alone(folder: Path) -> None:
+    record(folder, [b"abc"])
+    (folder / "lost+found").mkdir()
+    (folder / "oud.gone").touch()
+    (folder / "map.gone" / "sub").mkdir(parents=True)
+    (folder / f"{OTHER}.gone").touch()  # ours by its name, and can't be emptied
+    spool = FileSpool(folder)
+    assert spool.consults() == [CONSULT]
+    assert heard(spool) == b"abc"
+    assert (folder / "map.gone" / "sub").is_dir()
+
+
 def test_only_ids_become_folders(folder: Path) -> None:
     spool = FileSpool(folder)
     for call in (lambda: spool.open("../x", KEY), lambda: spool.read("..", KEY), lambda: spool.delete("a/b")):  # type: ignore[arg-type]

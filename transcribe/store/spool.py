@@ -66,7 +66,9 @@ class FileSpool:
         write_once(self._folder / _OWN_NAME, secrets.token_hex(8).encode("ascii"))
         self.name = (self._folder / _OWN_NAME).read_text(encoding="ascii")
         for gone in self._folder.glob(f"*{_GONE}"):
-            _remove(gone)
+            if _CONSULT.fullmatch(gone.stem):
+                with suppress(OSError):  # the next start tries again; the recordings must not wait for it
+                    _remove(gone)
 
     def open(self, consult_id: UUID, key: bytes, *, new: bool = False) -> SegmentWriter:
         """Also raises ``DiskFull``, and ``Unreadable`` when it can't be told where the recording ended."""
@@ -109,8 +111,8 @@ class FileSpool:
             return None
 
     def consults(self) -> list[UUID]:
-        found = [path for path in sorted(self._folder.iterdir()) if _CONSULT.fullmatch(path.name) and path.is_dir()]
-        return [UUID(path.name) for path in found]
+        # not asked whether it is a folder: one that can't be read must not hide the others
+        return [UUID(path.name) for path in sorted(self._folder.iterdir()) if _CONSULT.fullmatch(path.name)]
 
     def _of(self, consult_id: UUID) -> Path:
         # str(UUID(...)): whatever the caller passed, only an id becomes a folder name

@@ -137,7 +137,10 @@ def arrive(request: Request, web: WebDep, fields: Annotated[Fields, Depends(_pos
             raise Refused(Refusal.USED)
     except Refused as refused:
         log.info("the HIS was refused: %s", refused.why.value)
-        return RedirectResponse(f"/his/{refused.why.value}", status_code=303)
+        response = RedirectResponse(f"/his/{refused.why.value}", status_code=303)
+        if refused.why is not Refusal.USED:  # a double click is still about the same patient
+            forget(request, response)  # else the page of a new consult would offer the patient before this one
+        return response
     log.info("the HIS handed a consult over")
     response = RedirectResponse("/his", status_code=303)
     response.set_cookie(
