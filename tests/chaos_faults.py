@@ -184,8 +184,15 @@ def kill_worker_decoder(scene: Scene) -> str:
 
 
 def _kill_decoder(scene: Scene, role: str) -> str:
-    child = until(lambda: scene.service.decoders(role), f"no {role} decodes anything", PATIENCE_S, every=0.002)[0]
-    os.kill(child.pid, signal.SIGKILL)
+    def killed() -> psutil.Process | None:
+        for child in scene.service.decoders(role):
+            with suppress(ProcessLookupError):  # it was done just then
+                os.kill(child.pid, signal.SIGKILL)
+                return child
+        return None
+
+    child = until(killed, f"no {role} decodes anything", PATIENCE_S, every=0.002)
+    assert child
     until(lambda: not alive(child.pid), "the decoder lives", PATIENCE_S)
     return f"decoder {child.pid} of a {role} is gone"
 
