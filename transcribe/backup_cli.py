@@ -71,6 +71,14 @@ def add_commands(
                 help=_("Na terugzetten: de oude installatie is er voorgoed niet meer; neem haar sleutelkopie over."),
             ),
         ] = False,
+        lost: Annotated[
+            int,
+            typer.Option(
+                "--lost",
+                min=0,
+                help=_("Met --take-over: zoveel consulten van na de nieuwste reservekopie zijn verloren."),
+            ),
+        ] = 0,
     ) -> None:
         from transcribe.store.backup import back_up
 
@@ -87,6 +95,7 @@ def add_commands(
                     actor=_who(settings),
                     demo=settings.demo,
                     take_over=take_over,
+                    lost=lost,
                     progress=progress,
                 )
             size = file.stat().st_size

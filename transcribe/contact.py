@@ -91,9 +91,10 @@ def check_contact(contact: Contact) -> None:
 def stopped(began: datetime | None, at: datetime, *, sound_s: float, paused_s: float) -> datetime | None:
     """The end of a contact whose recording, of so much sound and so long paused, was stopped at that moment.
 
-    None when most of the time before the stop is neither: the sound waited elsewhere, and its end is not known.
+    None when most of the time before the stop is neither, for then the sound waited elsewhere and its end is not known,
+    and when it lasted longer than any contact does.
     """
-    if began is None or _real(began, at) - timedelta(seconds=sound_s + paused_s) > LATE:
+    if began is None or _real(began, at) - timedelta(seconds=sound_s + paused_s) > LATE or _real(began, at) > LONGEST:
         return None
     return at
 

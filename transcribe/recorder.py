@@ -455,7 +455,9 @@ class Recorder:
         return consult
 
     def _over(self, actor: Actor, consult: Consult, at: datetime, sound_s: float) -> Contact:
-        """The contact, with its end. Nobody knows that of a recording that was left alone."""
+        """The contact, with its end. Nobody knows that of a recording that was left alone; of one that was paused when
+        it was stopped it is the beginning of that pause.
+        """
         if actor == SYSTEM:
             return consult.contact
         began, paused, since = consult.contact.began, timedelta(0), None
@@ -466,10 +468,9 @@ class Recorder:
                 since = since or event.at
             elif event.action is Action.RECORDING_RESUMED and since is not None:
                 paused, since = paused + (event.at - since), None
-        if since is not None:
-            paused += at - since
+        end = since or at
         return replace(
-            consult.contact, ended=stopped(began, at, sound_s=sound_s, paused_s=max(0.0, paused.total_seconds()))
+            consult.contact, ended=stopped(began, end, sound_s=sound_s, paused_s=max(0.0, paused.total_seconds()))
         )
 
     # --- helpers ---------------------------------------------------------------------------------------------------

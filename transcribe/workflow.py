@@ -502,7 +502,7 @@ class Workflow:
         changed = [
             word
             for word, now, before in (
-                (f"soort {contact.kind}", contact.kind, old.kind),
+                (f"soort {contact.kind or 'geen'}", contact.kind, old.kind),
                 ("begin", contact.began, old.began),
                 ("einde", contact.ended, old.ended),
                 (f"tarief {contact.tariff or 'geen'}", contact.tariff, old.tariff),

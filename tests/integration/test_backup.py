@@ -105,7 +105,7 @@ class Practice:
             forget_keys=copies.forget,
         )
 
-    def backup(self, path: Path, *, demo: bool = False, take_over: bool = False) -> Done:
+    def backup(self, path: Path, *, demo: bool = False, take_over: bool = False, lost: int = 0) -> Done:
         return back_up(
             path,
             store=self.store,
@@ -115,6 +115,7 @@ class Practice:
             actor="beheerder",
             demo=demo,
             take_over=take_over,
+            lost=lost,
         )
 
     def restore(self, path: Path, keys: Path | None = None, *, demo: bool = False) -> Done:

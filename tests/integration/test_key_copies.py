@@ -107,6 +107,46 @@ def test_keys_that_only_the_other_has_are_not_taken_over(here: Practice, there: 
     assert (disk / NAME).read_bytes() == written
 
 
+def test_after_a_disaster_what_came_after_the_newest_backup_is_given_up_by_number(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    """An erasure wrote keys into the copy of consults that no back-up holds; then the machine was lost."""
+    first = here.consult(1)
+    here.consult(2)
+    here.backup(disk / "een.backup")
+    here.consult(3)
+    here.consult(4)
+    proofs = here.erase(first)
+    with here.copies() as copies:
+        assert copies.forget(proofs) == proofs
+    there.restore(disk / "een.backup")
+    written = (disk / NAME).read_bytes()
+    for said in ({"lost": 2}, {"take_over": True}, {"take_over": True, "lost": 1}):
+        with pytest.raises(NotOurs, match=r"--take-over --lost 2\."):
+            there.backup(disk / "twee.backup", **said)  # type: ignore[arg-type]
+        assert (disk / NAME).read_bytes() == written
+    there.backup(disk / "twee.backup", take_over=True, lost=2)
+    assert trouble(there) is None
+    there.backup(disk / "drie.backup")
+    assert verify(disk / "drie.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+
+
+def test_after_a_restore_too_a_disk_that_is_away_is_missed(
+    here: Practice, there: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it is an empty mount point on the disk of the system."""
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    monkeypatch.setattr("transcribe.store.key_copies._on_system_disk", lambda _: True)
+    for path in list(disk.iterdir()):
+        path.unlink()
+    for take_over in (False, True):
+        with pytest.raises(BackupProblem, match="is de schijf wel aangesloten"):
+            there.backup(disk / "twee.backup", take_over=take_over)
+    assert list(disk.iterdir()) == []
+
+
 def of_before(path: Path) -> None:
     """As versions wrote it that did not say of which installation it is."""
     copy, label = read_copy(path, MASTER), read_label(path, Kind.KEYS)

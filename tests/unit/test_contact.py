@@ -212,3 +212,6 @@ def test_pauses_count_and_sound_that_waited_elsewhere_leaves_the_end_open() -> N
     assert stopped(NINE, end, sound_s=13 * 60 - LATE.total_seconds(), paused_s=0) == end
     assert stopped(NINE, end, sound_s=13 * 60 - LATE.total_seconds() - 1, paused_s=0) is None
     assert stopped(None, end, sound_s=13 * 60, paused_s=0) is None
+    assert stopped(NINE, NINE + LONGEST, sound_s=60, paused_s=LONGEST.total_seconds()) == NINE + LONGEST
+    late = NINE + LONGEST + timedelta(seconds=1)
+    assert stopped(NINE, late, sound_s=60, paused_s=LONGEST.total_seconds()) is None

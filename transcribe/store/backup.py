@@ -108,14 +108,15 @@ def back_up(
     actor: str,
     demo: bool = False,
     take_over: bool = False,
+    lost: int = 0,
     progress: Progress = _silent,
 ) -> Done:
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
     is a recording that is going on. Sound that is gone from its place is named (``soundless``): the rest is saved.
-    ``take_over``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for that of the
-    database, ``StoreUnavailable``, ``OSError``.
+    ``take_over``, ``lost``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for
+    that of the database, ``StoreUnavailable``, ``OSError``.
     """
     path = path.resolve()
     if path.name == NAME:
@@ -151,7 +152,7 @@ def back_up(
                 progress(DOING_SOUND, len(sounding), len(sounding))
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
-                copies.keep(path.parent, take_over=take_over)
+                copies.keep(path.parent, take_over=take_over, lost=lost)
             soundless = tuple(sorted(one for one in silent if not _source_destroyed(store, one)))
             detail = _counted(contents.consults) + (f", {len(soundless)} zonder geluid" if soundless else "")
             store.log(system_event(actor, Action.BACKED_UP, detail=detail))

@@ -13,7 +13,7 @@ no destroyed key is left in it. While a place is being written both say the wors
 
 The file names the installation that wrote it. After a restore two installations may know the same place: what another
 one wrote, or what holds keys of consults that are not here, is never written over unless the administrator says that
-the other is gone for good (``take_over``).
+the other is gone for good (``take_over``), and how many consults with it (``lost``).
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class KeyCopies:
             if copy is not None:
                 return (
                     f"{behind} Zij is er weer en wordt binnen enkele minuten bijgewerkt als de dienst loopt. Blijft "
-                    "dit staan, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
+                    "dit staan, herstart dan de dienst. Helpt dat niet, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
                     "(docs/backup.md). Het logboek van de dienst noemt de fout."
                 )
             return f"{behind} Sluit de schijf aan. {gone}"
@@ -175,19 +175,20 @@ class KeyCopies:
             )
         return None
 
-    def keep(self, folder: Path, *, take_over: bool = False) -> Place:
+    def keep(self, folder: Path, *, take_over: bool = False, lost: int = 0) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
 
-        ``take_over``: also when another installation wrote what is there, for that one is gone for good. Raises
-        ``BackupProblem`` when what is there belongs to another installation or holds keys that we do not have, or when
-        the disk does not answer; ``DiskFull``, ``OSError``.
+        ``take_over``: also when another installation wrote what is there, for that one is gone for good; ``lost``: and
+        when it holds keys of that many consults that we do not have, for they were made after its newest back-up.
+        Raises ``BackupProblem`` when what is there belongs to another installation or holds other keys, or when the
+        disk does not answer; ``DiskFull``, ``OSError``.
         """
         path = folder.resolve() / NAME
         try:
-            find = partial(self._place_at, path, take_over=take_over)
+            find = partial(self._place_at, path, take_over=take_over, lost=lost)
             place_id = self._answers.of(path.parent, find, limit_s=self._answer_s)
             deadline = time.monotonic() + self._patience_s
-            write = partial(self._write, place_id, path, take_over=take_over)
+            write = partial(self._write, place_id, path, take_over=take_over, lost=lost)
             while not self._answers.of(path.parent, write, limit_s=self._patience_s):
                 if time.monotonic() > deadline:
                     raise BackupProblem(
@@ -201,7 +202,7 @@ class KeyCopies:
             ) from None
         return next(place for place in self.places() if place.id == place_id)
 
-    def _place_at(self, path: Path, *, take_over: bool) -> UUID:
+    def _place_at(self, path: Path, *, take_over: bool, lost: int) -> UUID:
         """Number of the place there, known to the database from now on."""
         known = {place.id: place for place in self.places()}
         if path.exists():
@@ -212,13 +213,13 @@ class KeyCopies:
                     problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map, of "
                     "verwijder dat bestand als u zeker weet dat niemand het nodig heeft."
                 )
-            self._check_ours(path, take_over=take_over)
+            self._check_ours(path, take_over=take_over, lost=lost)
             if not (known[label.id].ours or take_over):
                 raise _of_another(path)
             return label.id
         # one that was never finished, else a new one
-        here = [one for one in known.values() if one.path == path and one.ours]
-        begun = [one.id for one in here if one.certificates == _NO_PROOF]
+        here = [one for one in known.values() if one.path == path]
+        begun = [one.id for one in here if one.ours and one.certificates == _NO_PROOF]
         if here and not begun and _on_system_disk(path.parent):
             raise BackupProblem(
                 problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
@@ -301,18 +302,20 @@ class KeyCopies:
         with self._begin() as tx:
             return len({consult_id for consult_id, _ in copy.held()}.difference(tx.scalars(select(consult.c.id))))
 
-    def _check_ours(self, path: Path, *, take_over: bool = False) -> None:
+    def _check_ours(self, path: Path, *, take_over: bool, lost: int) -> None:
         """After a restore, the copy on a disk may be the last that can open a back-up of another installation."""
         try:
             copy = read_copy(path, self._master_key)
         except Torn:
             return  # then nobody can open anything with it
-        if strangers := self._strangers(copy):
+        strangers = self._strangers(copy)
+        if strangers > (lost if take_over else 0):
             raise NotOurs(
-                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({strangers}): er is een "
-                "nieuwere reservekopie dan hier is teruggezet, en zonder dit bestand is die nooit meer te lezen. Zet "
-                "de nieuwste reservekopie terug in een lege gegevensmap. Hebt u die consulten zeker niet meer nodig, "
-                "maak de nieuwe reservekopie dan in een andere, lege map."
+                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({strangers}). Is er een nieuwere "
+                "reservekopie dan hier is teruggezet, zet die dan terug in een lege gegevensmap: zonder dit bestand "
+                "is zij nooit meer te lezen. Was dit de nieuwste en is de oude installatie er voorgoed niet meer, dan "
+                f"zijn die consulten van daarna en verloren: herhaal deze opdracht dan met --take-over --lost "
+                f"{strangers}. Weet u het niet zeker, kies dan een andere, lege map."
             )
         if self._of_another(copy) and not take_over:
             raise _of_another(path)
@@ -338,14 +341,14 @@ class KeyCopies:
             return None
         return self._write(place.id, place.path)
 
-    def _write(self, place_id: UUID, path: Path, *, take_over: bool = False) -> bool:
+    def _write(self, place_id: UUID, path: Path, *, take_over: bool = False, lost: int = 0) -> bool:
         """False when another process is at it. Raises ``NotOurs``, and as ``write_envelope`` does."""
         this = update(key_copy).where(key_copy.c.id == place_id)
         with self._store.alone(f"key copy {place_id}") as ours:
             if not ours:
                 return False
             if path.exists():
-                self._check_ours(path, take_over=take_over)
+                self._check_ours(path, take_over=take_over, lost=lost)
             with self._begin() as tx:
                 tx.execute(this.values(path=str(path), **_WORST))
             with self._begin("REPEATABLE READ") as tx:
