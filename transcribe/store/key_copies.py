@@ -164,8 +164,8 @@ class KeyCopies:
             if copy is not None:
                 return (
                     f"{behind} Zij is er weer en wordt binnen enkele minuten bijgewerkt als de dienst loopt. Blijft "
-                    "dit staan, herstart dan de dienst. Helpt dat niet, dan is de schijf vol of alleen-lezen, of de dienst mag er niet schrijven "
-                    "(docs/backup.md). Het logboek van de dienst noemt de fout."
+                    "dit staan, herstart dan de dienst. Helpt dat niet, dan is de schijf vol of alleen-lezen, of de "
+                    "dienst mag er niet schrijven (docs/backup.md). Het logboek van de dienst noemt de fout."
                 )
             return f"{behind} Sluit de schijf aan. {gone}"
         if copy is not None and copy.log_seq < place.log_seq < _ANY_KEY:
