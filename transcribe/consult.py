@@ -57,9 +57,12 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.RECORDING: frozenset({Status.PAUSED, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
     Status.PAUSED: frozenset({Status.RECORDING, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
     # back to CONSENTED: the recording can't be used and another one takes its place
-    Status.RECORDED: frozenset({Status.TRANSCRIBED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.TRANSCRIBED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.DRAFTED: frozenset({Status.APPROVED, Status.WITHDRAWN, Status.DISCARDED}),
+    # back to PAUSED: a consult goes on after its recording was ended
+    Status.RECORDED: frozenset(
+        {Status.TRANSCRIBED, Status.CONSENTED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}
+    ),
+    Status.TRANSCRIBED: frozenset({Status.DRAFTED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}),
+    Status.DRAFTED: frozenset({Status.APPROVED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}),
     # back to DRAFTED: an edit after approval closes the gate
     Status.APPROVED: frozenset({Status.DELIVERED, Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),
     Status.DELIVERED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),

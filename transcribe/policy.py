@@ -15,6 +15,7 @@ from transcribe.consult import (
     Consult,
     Job,
     Part,
+    Reason,
     Role,
     Space,
     Stage,
@@ -99,6 +100,19 @@ def job_for(consult: Consult, need: str) -> Job | None:
         practice=consult.practice,
         followed=stage is Stage.TRANSCRIBE and consult.upload.startswith(LIVE),
         need=need if stage is Stage.TRANSCRIBE else "",
+    )
+
+
+def can_go_on(consult: Consult) -> bool:
+    """Can its recording go on after it was ended? On the machine where it was made live, until it is signed.
+
+    Not when some of it could not be read back: what is known of those places would be lost.
+    """
+    return (
+        consult.status in STORED
+        and consult.upload.startswith(LIVE)
+        and consult.reason is not Reason.EDITED_AFTER_APPROVAL
+        and not consult.lost_s
     )
 
 

@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Status.APPROVED, Status.DELIVERED})
 #: A paused recording is somebody's choice: it is left alone for longer.
 PAUSED_IDLE = timedelta(hours=4)
+#: Who goes on with a recording later than this after its end does something else than talk on.
+SAME_CONTACT = timedelta(minutes=10)
 #: Sound is copied in pieces of the first length; what can't be read is found in pieces of the second.
 COPY_S = 10.0
 PIECE_S = 0.1
@@ -81,6 +83,13 @@ class Finishing(Conflict):
 
 class Elsewhere(Conflict):
     text = N_("Het geluid van deze opname staat op een andere server. Rond de opname af waar zij is gemaakt.")
+
+
+class CanNotGoOn(Refused):
+    text = N_(
+        "Met deze opname kunt u niet verder: dat kan tot het akkoord, en alleen met wat in transcribe is opgenomen. "
+        "Maak een nieuw consult. Wat er is blijft bewaard."
+    )
 
 
 class SoundLeft(Refused):
@@ -196,13 +205,53 @@ class Recorder:
                     detail=f"{len(speakers)} kanalen",
                     status=Status.RECORDING,
                     channels=speakers,
-                    # another name each time: what was made of an earlier, empty beginning is not of this one
-                    upload=f"{self._here}{secrets.token_hex(4)}",
+                    upload=self._new_name(),
                     reason=None,
                     contact=replace(consult.contact, began=self._writer.clock(), ended=None),
                 )
             except Conflict:
                 self._spool.delete(consult_id)  # started on another machine, perhaps: then it is not ours
+                raise
+
+    def go_on(self, actor: Actor, consult_id: UUID) -> Consult:
+        """Paused again after the end: what comes is added to what there is, and the draft is made anew.
+
+        For who goes on talking at the door, and for sound that came too late. Fine when it is running already. Raises
+        ``CanNotGoOn``, ``ConsentMissing``, ``DiskLow``, ``Conflict`` while somebody else is at it.
+        """
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        if consult.status in policy.RUNNING:
+            return consult
+        self._check_can_go_on(consult)
+        key = self._key(consult_id)
+        self._remove_stored(consult_id)  # what a crash left of finishing it
+        with closing(self._spool.open(consult_id, key, new=True)) as recording:
+            consult = self._store.consult(consult_id)  # from here on nobody else on this machine goes on with it
+            if consult.status in policy.RUNNING:
+                return consult
+            self._check_can_go_on(consult)
+            if recording.position:
+                raise SoundLeft
+            try:
+                with self._audio.open(consult_id, PCM, key) as stored:
+                    while piece := stored.read(int(_second(consult) * COPY_S)):
+                        recording.append(piece)
+                        recording.sync()
+                return self._writer.apply(
+                    actor,
+                    consult,
+                    Action.RECORDING_PAUSED,
+                    detail="na afronden",
+                    status=Status.PAUSED,
+                    reason=None,
+                    upload=consult.upload if self._is_here(consult) else self._new_name(),
+                    contact=replace(consult.contact, ended=None),
+                )
+            except StoreUnavailable:
+                raise  # it may have been written down all the same, and then this is the recording
+            except BaseException:
+                self._spool.delete(consult_id)
                 raise
 
     def pause(self, actor: Actor, consult_id: UUID, *, aside: bool = False) -> Consult:
@@ -350,8 +399,10 @@ class Recorder:
                     # a file was taken in beside it, or another machine records it: what sound there is, is nowhere else
                     self._remove_beginning(consult_id)
                     continue
-                if consult.status in FINISHED | policy.OVER:
+                if consult.status in policy.OVER:
                     self._spool.delete(consult_id)
+                elif consult.status in FINISHED:
+                    self._remove_stored(consult_id)
                 elif consult.status is Status.CONSENTED:
                     self._remove_beginning(consult_id)
                 elif consult.status in policy.RUNNING and self._quiet(consult) > (
@@ -368,6 +419,17 @@ class Recorder:
             except (TranscribeError, OSError) as problem:  # a place on the disk that can't be read, say: of this one
                 log.warning("consult %s: can't be finished (%s)", consult_id, type(problem).__name__)
         return finished
+
+    def _remove_stored(self, consult_id: UUID) -> None:
+        """What is here of a recording that is stored whole, unless it goes on just now."""
+        try:
+            with closing(self._spool.open(consult_id, self._key(consult_id))):
+                if self._store.consult(consult_id).status not in policy.RUNNING:
+                    self._spool.delete(consult_id)
+        except (NotFound, Conflict):
+            return  # there is none, or somebody goes on with it
+        except (Erased, Unreadable):  # then nobody can
+            self._spool.delete(consult_id)
 
     def _remove_beginning(self, consult_id: UUID) -> None:
         """A place without sound says that a recording is made here, which is not so. Sound is nobody's to remove."""
@@ -398,12 +460,15 @@ class Recorder:
             try:
                 with closing(self._mine(actor, consult_id)):  # from here on nobody adds anything
                     consult = self._store_sound(actor, consult_id, key)
+                    if consult.status in FINISHED:
+                        self._spool.delete(consult_id)  # before anybody can go on with it
             except NotFound:
                 consult = self._store.consult(consult_id)  # finished or withdrawn meanwhile?
                 if consult.status in policy.RUNNING:
                     raise Elsewhere from None
+        elif consult.status in FINISHED:
+            self._remove_stored(consult_id)
         policy.check_status(consult, FINISHED)
-        self._spool.delete(consult_id)
         return consult
 
     def _store_sound(self, actor: Actor, consult_id: UUID, key: bytes) -> Consult:
@@ -456,18 +521,21 @@ class Recorder:
 
     def _over(self, actor: Actor, consult: Consult, at: datetime, sound_s: float) -> Contact:
         """The contact, with its end. Nobody knows that of a recording that was left alone; of one that was paused when
-        it was stopped it is the beginning of that pause.
+        it was stopped it is the beginning of that pause. Who goes on soon after the end made a pause as well.
         """
         if actor == SYSTEM:
             return consult.contact
-        began, paused, since = consult.contact.began, timedelta(0), None
+        began, paused, since, stored = consult.contact.began, timedelta(0), None, False
         for event in self._store.events(consult.id):
             if began is None or event.at < began:
                 continue
-            if event.action is Action.RECORDING_PAUSED:
+            if event.action in (Action.RECORDING_PAUSED, Action.AUDIO_STORED):
+                stored |= event.action is Action.AUDIO_STORED
                 since = since or event.at
             elif event.action is Action.RECORDING_RESUMED and since is not None:
-                paused, since = paused + (event.at - since), None
+                if not (stored and event.at - since > SAME_CONTACT):
+                    paused += event.at - since
+                since, stored = None, False
         end = since or at
         return replace(
             consult.contact, ended=stopped(began, end, sound_s=sound_s, paused_s=max(0.0, paused.total_seconds()))
@@ -516,6 +584,16 @@ class Recorder:
         """Raises ``Elsewhere`` for a recording on another disk, whatever a broken-off begin has left on this one."""
         if not self._is_here(consult):
             raise Elsewhere
+
+    def _check_can_go_on(self, consult: Consult) -> None:
+        if not policy.can_go_on(consult):
+            raise CanNotGoOn
+        require(self._store.consent(consult.id), Purpose.RECORDING)
+        policy.check_space(self._space(), self._min_free_percent)
+
+    def _new_name(self) -> str:
+        """Another one each time: what was made of an earlier, empty beginning is not of this recording."""
+        return f"{self._here}{secrets.token_hex(4)}"
 
     def _is_here(self, consult: Consult) -> bool:
         return consult.upload.startswith(self._here)

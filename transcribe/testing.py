@@ -134,6 +134,7 @@ class MemoryStore:
                     raise Erased
                 new.transcripts.append((KeyPurpose.SOURCE, change.transcript))
                 new.pieces.clear()
+                new.typing = (KeyPurpose.SOURCE, Typing())
             if change.decoded is not None:
                 _keep(new, change.decoded)
             _put_note(new, change)
@@ -175,8 +176,8 @@ class MemoryStore:
             if isinstance(of, Lease):
                 self._fence(of)
             found = self._found(consult_id)
-            ended = found.consult.status not in policy.RUNNING
-            if isinstance(of, str) and (ended or found.consult.upload != of):
+            recorded = found.consult.status in policy.RUNNING
+            if recorded is isinstance(of, Lease) or (isinstance(of, str) and found.consult.upload != of):
                 raise Conflict
             if KeyPurpose.SOURCE not in found.keys:
                 raise Erased

@@ -563,6 +563,19 @@ def test_pieces_go_with_the_key(queue: QueueUnderTest) -> None:
         store.keep(consult.id, window(5.0), lease)
 
 
+def test_an_attempt_keeps_nothing_of_a_recording_that_goes_on(queue: QueueUnderTest) -> None:
+    """Who follows it now makes the same pieces, cut elsewhere."""
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    store.keep(consult.id, window(2.5), lease)
+    running = applied(store, consult, Status.PAUSED)
+    with pytest.raises(Conflict):
+        store.keep(consult.id, window(5.0), lease)
+    store.keep(consult.id, window(7.5), running.upload)
+    assert store.kept(consult.id) == Kept(windows=(window(2.5), window(7.5)))
+
+
 def test_while_it_is_recorded_pieces_need_no_lease(store: Store) -> None:
     consult = applied(store, applied(store, created(store)), Status.CONSENTED)
     with pytest.raises(Conflict):

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.test_store import applied, approval, certificate, created, drafted, note
+from tests.contract.test_store import TRANSCRIPT, applied, approval, certificate, created, drafted, note
 from transcribe.consult import KeyPurpose, LedgerEntry, Status, Typed
 from transcribe.errors import Erased, NotFound
 from transcribe.ports import Store
@@ -52,6 +52,14 @@ def test_what_is_typed_takes_the_place_of_what_was_typed_there(store: Store) -> 
     assert store.consult(consult.id) == consult
     with pytest.raises(NotFound):
         store.keep_typing(uuid4(), first)
+
+
+def test_what_is_typed_goes_with_the_draft_it_was_typed_in(store: Store) -> None:
+    """Its lines are not those of a draft of another transcript."""
+    consult = drafted(store)
+    store.keep_typing(consult.id, Typed(by="A", editor="L1", text="half"))
+    again = applied(store, applied(store, consult, Status.RECORDED), Status.TRANSCRIBED, transcript=TRANSCRIPT)
+    assert store.typing(again.id).texts == ()
 
 
 def test_what_is_typed_goes_with_the_key_of_the_draft_and_with_that_of_the_note(store: Store) -> None:

@@ -276,9 +276,30 @@ def test_recording_and_writing_out(examined: Callable[[str], Examined]) -> None:
         }.items():
             seen.go(f"/consult/{at(house, status, **fields)}")
             seen.look(f"consult {status.value}")
+        seen.go(f"/consult/{at(house, Status.PAUSED, audio_s=90.0)}")
+        page.locator("[data-do=here]:visible").wait_for()
+        seen.look("recording, goes on after its end")
+        late = at(house, Status.RECORDED, audio_s=90.0)
+        seen.go(f"/consult/{late}")
+        page.evaluate(LEFT_HERE, str(late))
+        page.reload()
+        page.locator("[data-rest]:visible").wait_for()
+        seen.look("sound that came too late")
         for reason in (Reason.NO_SPEECH, Reason.NO_MODEL):
             seen.go(f"/consult/{at(house, Status.RECORDED, reason=reason, audio_s=90.0)}")
             seen.look(f"stopped, {reason.value}")
+
+
+#: Ten frames of a consult that never came in.
+LEFT_HERE = """async (consult) => {
+  const opened = indexedDB.open("transcribe-opname");
+  await new Promise((resolve) => { opened.onsuccess = resolve; });
+  const writing = opened.result.transaction(["frames", "recordings"], "readwrite");
+  writing.objectStore("recordings").put({ next: 10, channels: 1, turn: "" }, consult);
+  for (let n = 0; n < 10; n += 1) writing.objectStore("frames").put(new Uint8Array(28), [consult, n]);
+  await new Promise((resolve) => { writing.oncomplete = resolve; });
+  opened.result.close();
+}"""
 
 
 def at(house: LiveHouse, status: Status, **fields: Any) -> UUID:

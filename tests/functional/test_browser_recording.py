@@ -133,7 +133,7 @@ def open_page(house: LiveHouse, base: str, talking: Browser) -> Iterator[Opener]
     assert problems == []
 
 
-def stored(house: LiveHouse) -> Samples:
+def stored_sound(house: LiveHouse) -> Samples:
     with house.audio.open(CONSULT, PCM, CONSULT.bytes * 2) as file:
         return np.frombuffer(file.read(), SOUND).astype(float)
 
@@ -147,7 +147,7 @@ def finished(house: LiveHouse, page: Page, *others: Page, unseen: int = 0) -> Sa
     press(page, "Stop en maak verslag")
     page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
     assert page.evaluate(ON_SHELF) == [0, 0], "nothing of a finished consult stays in the browser"
-    heard = stored(house)
+    heard = stored_sound(house)
     size = 2 * FRAME * len(house.store.consult(CONSULT).channels)
     sound = heard.astype(SOUND).tobytes()
     arrived = [piece for at in range(0, len(sound), size) if any(piece := sound[at : at + size])]
@@ -659,6 +659,56 @@ def test_what_was_left_when_it_was_finished_is_said(house: LiveHouse, open_page:
     press(page, "Verwijder dit geluid")
     page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
     assert page.evaluate(ON_SHELF) == [0, 0]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "after closing the page"])
+def test_what_came_too_late_is_added_after_all(
+    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network, later: bool
+) -> None:
+    """The same, and she has it added, there or after she came back to the consult: the recording is whole, in order,
+    and a new draft is asked for.
+    """
+    page = started(open_page())
+    recorded(page, 1)
+    network.cut()
+    warned(page, "Geen verbinding met de server")
+    stored = house.recorder.finish(GP, CONSULT).audio_s
+    assert stored is not None
+    network.mend()
+    state(page, "Deze opname is al afgerond")
+    waiting = page.evaluate(ON_SHELF)[0]
+    assert waiting > 20
+    if later:
+        page.goto(page.url)
+        warned(page, "s geluid van dit consult, dat niet is meegekomen")
+        network.mend()
+    press(page, "Voeg alsnog toe")
+    page.wait_for_function("() => !document.querySelector('[data-recorder], [data-rest]:not([hidden])')")
+    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    consult = house.store.consult(CONSULT)
+    assert (consult.status, consult.lost_s) == (Status.RECORDED, 0.0)
+    assert consult.audio_s is not None
+    assert consult.audio_s >= stored + waiting / 10 - 0.1
+    assert page.evaluate(ON_SHELF) == [0, 0]
+    check_order(stored_sound(house)[:-FRAME], spoken)
+
+
+def test_at_the_door_the_recording_goes_on(house: LiveHouse, open_page: Opener) -> None:
+    """She has stopped; at the door the patient says what it was really about. "Verder opnemen", and what comes is one
+    recording with what there was.
+    """
+    page = started(open_page())
+    recorded(page, 2)
+    first = len(finished(house, page))
+    press(page, "Verder opnemen")
+    warned(page, "Zij gaat verder zodra u hier opneemt")
+    assert house.store.consult(CONSULT).status is Status.PAUSED
+    press(page, "Hier verder opnemen")
+    state(page, "Opname loopt")
+    heard_more(house, page, 2)
+    heard = finished(house, page, unseen=10)
+    assert len(heard) >= first + 2 * RATE
+    assert details(house, Action.RECORDING_PAUSED) == ["na afronden"]
 
 
 @pytest.mark.parametrize("size", [PHONE, WORKSTATION], ids=["phone", "workstation"])

@@ -700,6 +700,25 @@ def test_a_recording_can_be_led_without_scripts(house: LiveHouse, browser: TestC
         assert house.store.consult(CONSULT).status is status
     gone = browser.get(f"{PAGE}/opname/stand")
     assert (gone.status_code, gone.headers["hx-refresh"]) == (204, "true")
+    assert ">Verder opnemen</button>" in browser.get(PAGE).text
+    assert post(browser, f"{PAGE}/opname/verder").status_code == 303
+    assert house.store.consult(CONSULT).status is Status.PAUSED
+    assert "1:05 veilig opgeslagen" in browser.get(f"{PAGE}/opname/stand").text
+
+
+def test_a_client_adds_what_came_too_late(house: LiveHouse, base: str) -> None:
+    """It was finished without the last of it; the same frames, sent again behind it, are the rest and nothing twice."""
+    sound = frames(50)
+    first = LiveClient(base=base, key=KEY, consult_id=house.begin(), pcm=sound[: 30 * FRAME], speed=0)
+    first.start()
+    first.join()
+    assert house.store.consult(CONSULT).audio_s == 3.0
+    house.recorder.go_on(GP, CONSULT)
+    rest = LiveClient(base=base, key=KEY, consult_id=CONSULT, pcm=sound, speed=0)
+    rest.start()
+    rest.join()
+    assert (first.broken, rest.broken) == ([], [])
+    assert house.audio.open(CONSULT, PCM, CONSULT.bytes * 2).read() == sound
 
 
 def test_a_start_needs_consent_and_a_layout(house: LiveHouse, browser: TestClient) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from consent import ConsentMissing, How, current_text, grant
-from transcribe.asr.transcript import Speaker
+from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Span
 from transcribe.consult import Action, Actor, Change, Consult, KeyPurpose, Role, Space, Status
 from transcribe.errors import (
@@ -27,8 +27,9 @@ from transcribe.errors import (
     Unreadable,
     WrongStatus,
 )
-from transcribe.recorder import Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
-from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
+from transcribe.recorder import CanNotGoOn, Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
+from transcribe.soep.note import Section
+from transcribe.testing import CONSULT, DRAFT, MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
 from transcribe.workflow import Workflow
 from transcribe.writer import PCM, Writer
 
@@ -37,6 +38,7 @@ ASSISTANT = Actor(name="A. Test", role=Role.ASSISTENTE)
 ONE, BOTH = (Speaker.ONBEKEND,), (Speaker.HUISARTS, Speaker.PATIENT)
 SECOND = 32_000  # bytes on one channel
 WORDS = current_text()
+HEARD = Transcript(utterances=CONSULT, duration_s=1.0)
 
 
 class House:
@@ -893,3 +895,183 @@ def test_a_recording_without_sound_began_nothing(house: House) -> None:
     house.later(hours=1)
     house.recorder.start(GP, consult_id, ONE)
     assert house.consult(consult_id).contact.began == house.now
+
+
+# --- going on after the end ----------------------------------------------------------------------------------------
+
+
+def ended(house: House, *, status: Status = Status.DRAFTED) -> UUID:
+    """A recording of a second, with what was made of it since."""
+    consult_id = house.recording(b"ab" * (SECOND // 2))
+    consult = house.recorder.finish(GP, consult_id)
+    if status is not Status.RECORDED:
+        consult = house.writer.apply(
+            GP, consult, Action.TRANSCRIBED, status=Status.TRANSCRIBED, transcript=HEARD, progress_s=1.0
+        )
+    if status is Status.DRAFTED:
+        house.writer.apply(GP, consult, Action.DRAFTED, status=Status.DRAFTED, note=DRAFT)
+    return consult_id
+
+
+def more(house: House, consult_id: UUID, sound: bytes) -> Consult:
+    live = house.recorder.open(GP, consult_id)
+    assert live.position == SECOND
+    live.append(sound)
+    live.sync()
+    return house.recorder.finish(GP, consult_id)
+
+
+@pytest.mark.parametrize("status", [Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED])
+def test_a_recording_goes_on_after_its_end(house: House, status: Status) -> None:
+    """The patient begins about something else at the door; what comes is one recording with what there was."""
+    consult_id = ended(house, status=status)
+    house.workflow.keep_typing(GP, consult_id, "nieuw-P", "Terug bij klachten.") if status is Status.DRAFTED else None
+    running = house.recorder.go_on(GP, consult_id)
+    assert (running.status, running.reason, running.contact.ended) == (Status.PAUSED, None, None)
+    assert house.store.events(consult_id)[-1].detail == "na afronden"
+    assert house.recorder.go_on(GP, consult_id) == running
+    assert house.recorder.progress(consult_id).safe_s == 1.0
+    consult = more(house, consult_id, b"cd" * (SECOND // 2))
+    assert (consult.status, consult.audio_s) == (Status.RECORDED, 2.0)
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
+    assert house.spool.consults() == []
+    house.writer.apply(GP, consult, Action.TRANSCRIBED, status=Status.TRANSCRIBED, transcript=HEARD)
+    assert house.store.typing(consult_id).texts == ()
+
+
+def test_nobody_touches_what_goes_on_and_it_gets_its_draft(house: House) -> None:
+    consult_id = ended(house)
+    house.recorder.go_on(GP, consult_id)
+    house.recorder.finish_abandoned()
+    house.later(hours=4, minutes=1)
+    assert house.recorder.finish_abandoned() == 1
+    assert house.consult(consult_id).status is Status.RECORDED
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2)
+
+
+def test_what_can_not_go_on(house: House) -> None:
+    from_a_file = house.workflow.receive(GP, house.consented(), [b"sound"], ONE).id
+    signed, withdrawn, damaged = ended(house), ended(house), ended(house)
+    house.workflow.confirm_line(GP, signed, house.consult(signed).version, "L3")
+    house.workflow.approve(GP, signed, house.workflow.review(GP, signed).sha256)
+    with pytest.raises(CanNotGoOn):
+        house.recorder.go_on(GP, signed)
+    again = house.workflow.add_line(GP, signed, house.consult(signed).version, Section.P, "Controle.")
+    house.workflow.withdraw(GP, withdrawn)
+    house.writer.apply(GP, house.consult(damaged), Action.NOTE_EDITED, lost_s=1.0)
+    for consult_id in (from_a_file, again.id, withdrawn, damaged, house.consented()):
+        before = house.consult(consult_id)
+        with pytest.raises(CanNotGoOn):
+            house.recorder.go_on(GP, consult_id)
+        assert house.consult(consult_id) == before
+    assert house.spool.consults() == []
+
+
+def test_going_on_asks_what_a_start_asks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    consult_id = ended(house)
+    with pytest.raises(NotAllowed):
+        house.recorder.go_on(Actor(name="transcribe", role=Role.SYSTEEM), consult_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(house, "space", Space(total=100, free=4))
+        with pytest.raises(DiskLow):
+            house.recorder.go_on(GP, consult_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "consent", lambda _: None)
+        with pytest.raises(ConsentMissing):
+            house.recorder.go_on(GP, consult_id)
+    assert house.consult(consult_id).status is Status.DRAFTED
+    assert house.spool.consults() == []
+
+
+@pytest.mark.parametrize("where", ["audio.open", "store.apply", "store.applied", "keeper"])
+def test_a_crash_while_it_goes_on_loses_nothing(house: House, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    consult_id = ended(house)
+    room, _, step = where.partition(".")
+    if step:
+        part = getattr(house, room)
+        name = {"applied": "apply"}.get(step, step)
+        real: Callable[..., Any] = getattr(part, name)
+
+        def dies(*args: Any) -> None:
+            if name != step:
+                real(*args)
+            raise Crash
+
+        with monkeypatch.context() as patch:
+            patch.setattr(part, name, dies)
+            patch.setattr(house.spool, "delete", lambda _: None)  # a process that is gone removes nothing
+            with pytest.raises(Crash):
+                house.recorder.go_on(GP, consult_id)
+    house.spool._writers.clear()
+    house.recorder = house.restarted()
+    house.recorder.finish_abandoned()
+    house.recorder.go_on(GP, consult_id)
+    house.recorder.finish_abandoned()
+    more(house, consult_id, b"cd" * (SECOND // 2))
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
+
+
+def test_a_database_that_is_away_when_it_goes_on_costs_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have written it down all the same: then what is here is the recording, and stays."""
+    consult_id = ended(house)
+    apply = house.store.apply
+
+    def lost(change: Change) -> None:
+        apply(change)
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "apply", lost)
+        with pytest.raises(StoreUnavailable):
+            house.recorder.go_on(GP, consult_id)
+    house.recorder.go_on(GP, consult_id)
+    more(house, consult_id, b"cd" * (SECOND // 2))
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
+
+
+def test_two_that_go_on_at_once_are_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one, and the keeper, come by while the sound is copied."""
+    consult_id = ended(house)
+    opened = house.audio.open
+    refused: list[type[BaseException]] = []
+
+    def meanwhile(*args: Any) -> BinaryIO:
+        house.recorder.finish_abandoned()
+        try:
+            house.restarted().go_on(GP, consult_id)
+        except Conflict as why:
+            refused.append(type(why))
+        return opened(*args)
+
+    monkeypatch.setattr(house.audio, "open", meanwhile)
+    house.recorder.go_on(GP, consult_id)
+    monkeypatch.undo()
+    assert refused == [Conflict]
+    more(house, consult_id, b"cd" * (SECOND // 2))
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
+
+
+def test_it_goes_on_at_another_machine_too(house: House) -> None:
+    """What is stored is everybody's; the new name says on whose disk it is now."""
+    consult_id = ended(house)
+    before = house.consult(consult_id).upload
+    house.spool = MemorySpool()
+    house.recorder = house.restarted()
+    assert house.recorder.go_on(GP, consult_id).upload != before
+    more(house, consult_id, b"cd" * (SECOND // 2))
+    assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
+
+
+@pytest.mark.parametrize(("gap_min", "known"), [(3, True), (180, False)])
+def test_the_contact_lasts_until_the_last_end(house: House, gap_min: int, known: bool) -> None:
+    consult_id = house.started()
+    began = house.now
+    sounded(house, consult_id, 2)
+    house.recorder.finish(GP, consult_id)
+    house.later(minutes=gap_min)
+    house.recorder.go_on(GP, consult_id)
+    house.later(seconds=20)
+    house.recorder.resume(GP, consult_id)
+    sounded(house, consult_id, 1)
+    contact = house.recorder.finish(GP, consult_id).contact
+    assert (contact.began, contact.ended) == (began, house.now if known else None)

@@ -160,6 +160,7 @@ class PostgresStore:
             if change.transcript is not None:
                 self._put(tx, consult.id, _TRANSCRIPT, change.transcript, KeyPurpose.SOURCE, keys)
                 _forget_pieces(tx, consult.id)
+                _forget_typing(tx, consult.id)
             if change.decoded is not None:
                 self._put_piece(tx, consult.id, consult.upload, change.decoded, keys)
             self._put_note(tx, change, keys)
@@ -205,7 +206,9 @@ class PostgresStore:
             ).one_or_none()
             if found is None:
                 raise NotFound
-            if isinstance(of, str) and (found.upload != of or Status(found.status) not in policy.RUNNING):
+            # a follower's while it is recorded, an attempt's after the end: never of two at a time
+            recorded = Status(found.status) in policy.RUNNING
+            if recorded is isinstance(of, Lease) or (isinstance(of, str) and found.upload != of):
                 raise Conflict
             self._put_piece(tx, consult_id, found.upload, piece, self._keys(tx, consult_id))
 
@@ -888,6 +891,12 @@ def _newest_version(tx: Connection, consult_id: UUID, kind: str) -> int | None:
 
 def _forget_pieces(tx: Connection, consult_id: UUID) -> None:
     tx.execute(delete(tables.piece).where(tables.piece.c.consult_id == consult_id))
+
+
+def _forget_typing(tx: Connection, consult_id: UUID) -> None:
+    """Typed beside lines that are not those of the next draft."""
+    content = tables.content
+    tx.execute(delete(content).where(content.c.consult_id == consult_id, content.c.kind == _TYPING))
 
 
 def _destroy(tx: Connection, consult_id: UUID, purpose: KeyPurpose) -> None:

@@ -119,6 +119,13 @@ def finish(request: Request, web: WebDep, consult_id: UUID) -> Response:
     return go(request, f"/consult/{consult_id}")
 
 
+@router.post("/consult/{consult_id}/opname/verder")
+def go_on(request: Request, web: WebDep, consult_id: UUID) -> Response:
+    """Record again after the end: at the door, or sound that came too late."""
+    web.recorder.go_on(web.actor, consult_id)
+    return go(request, f"/consult/{consult_id}")
+
+
 @router.get("/consult/{consult_id}/opname/sleutel")
 def client_key(web: WebDep, consult_id: UUID) -> Response:
     """For a client that keeps sound until it is safe: gone for good when the consult's sound is destroyed."""

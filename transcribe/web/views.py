@@ -24,7 +24,7 @@ from transcribe.consult import (
 )
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import N_
-from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights
+from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights, can_go_on
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
 from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
@@ -210,6 +210,10 @@ class ConsultView:
     @property
     def can_discard(self) -> bool:
         return Status.DISCARDED in TRANSITIONS[self.consult.status]
+
+    @property
+    def can_go_on(self) -> bool:
+        return can_go_on(self.consult)
 
     @property
     def can_erase(self) -> bool:

@@ -40,6 +40,14 @@ export async function clear(consult) {
   await committed(transaction);
 }
 
+// what lies here is all that still comes of it
+export async function close(consult) {
+  const store = (await database()).transaction("recordings", "readwrite").objectStore("recordings");
+  const note = await done(store.get(consult));
+  if (note) store.put({ ...note, ending: true }, consult);
+  await committed(store.transaction);
+}
+
 const all = (consult) => IDBKeyRange.bound([consult, 0], [consult, Infinity]);
 
 export class Shelf {

@@ -5,8 +5,9 @@ import { letters } from "./letters.js";
 import { hush, say } from "./problems.js";
 import { Capture, choose, chosen, microphones } from "./record-capture.js";
 import { Ear, height } from "./record-ear.js";
-import { clear, kept } from "./record-shelf.js";
+import { clear, close, kept } from "./record-shelf.js";
 import { clock, view } from "./record-view.js";
+import "./rest.js";
 
 const QUIET_S = 5;
 const over = document.querySelector("[data-sound-over]");
@@ -81,7 +82,7 @@ function recorder() {
       if (document.activeElement === document.body) button("start").focus();
       return;
     }
-    if (!note || waited) return watch("elsewhere");
+    if (!note || waited) return watch("again" in root.dataset ? "again" : "elsewhere");
     carryOn(note);
   }
 
@@ -202,7 +203,7 @@ function recorder() {
       } catch (refused) {
         return tell(why(refused, channels));
       }
-      const refused = await begin(layout);
+      const refused = await post("begin", { layout });
       if (refused) {
         made.close();
         return say(refused);
@@ -217,6 +218,11 @@ function recorder() {
     async here() {
       const channels = now ? now.channels : Number(root.dataset.channels);
       if (!(await listen(channels))) return;
+      const refused = "again" in root.dataset && (await post("hervat"));
+      if (refused) {
+        release();
+        return say(refused);
+      }
       active();
       ask("begin", { channels });
       button("pause").focus();
@@ -243,6 +249,14 @@ function recorder() {
       await capture.change(1).then(() => (lost[1] = false), (refused) => tell(why(refused, 2)));
       show();
     },
+    // it was ended without the last of our sound
+    async add() {
+      const refused = await post("verder");
+      if (refused) return say(refused);
+      await close(consult);
+      leaving = true;
+      location.assign(page);
+    },
     async forget() {
       leaving = true;
       await clear(consult);
@@ -250,11 +264,12 @@ function recorder() {
     },
   };
 
-  async function begin(layout) {
+  // what was wrong, if anything
+  async function post(what, fields = {}) {
     try {
-      const answer = await fetch(`/consult/${consult}/opname/begin`, {
+      const answer = await fetch(`/consult/${consult}/opname/${what}`, {
         method: "POST",
-        body: new URLSearchParams({ token, layout }),
+        body: new URLSearchParams({ token, ...fields }),
         headers: { Accept: "application/json" },
         redirect: "manual",
       });
@@ -379,7 +394,7 @@ function recorder() {
     button("take").hidden = now.problem?.code !== "taken-over";
     button("login").hidden = now.problem?.code !== "log-in";
     button("share").hidden = !(going && lost[1]);
-    button("forget").hidden = !(now.stored && now.left);
+    for (const name of ["add", "forget"]) button(name).hidden = !(now.stored && now.left);
     button("pause").querySelector("span").textContent = now.paused ? texts.resume : texts.pause;
     button("aside").querySelector("span").textContent = now.paused ? texts["aside-end"] : texts["aside-begin"];
     part("levels").hidden = !capture || !going;

@@ -1,5 +1,6 @@
 // The review page: each behaviour is a module of its own.
 import "./gate.js";
+import "./rest.js";
 import "./keep.js";
 import "./edit.js";
 import "./evidence.js";
