@@ -187,7 +187,9 @@ def add_commands(
                 _(
                     "Is de oude installatie er voorgoed niet meer? Maak dan nu naar elke schijf een nieuwe "
                     "reservekopie, zodat de sleutelkopieën weer worden bijgehouden: transcribe backup BESTAND "
-                    "--take-over. Is dit een proef en loopt de oude nog, maak er dan geen op haar schijven."
+                    "--take-over. Is dit een proef en loopt de oude nog, maak er dan geen op haar schijven, en "
+                    "verwijder na de proef deze gegevensmap en het geluid: wat de praktijk wist, is hier anders nog te "
+                    "lezen."
                 )
             )
 

@@ -71,6 +71,9 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert taken.returncode == 0, taken.stderr
 
     number = next(word for word in listed.stdout.split() if len(word) == 8)
+    there = cli("key-copies", "forget", number, "--data-dir", other_dir)
+    assert (there.returncode, "is er nog en is niet afgemeld" in there.stderr) == (1, True)
+    (tmp_path / "sleutels.kopie").unlink()
     assert cli("key-copies", "forget", number, "--data-dir", other_dir).returncode == 0
     assert number not in cli("key-copies", "list", "--data-dir", other_dir).stdout
     assert "Niets te doen" in cli("upgrade-database", "--data-dir", other_dir).stdout

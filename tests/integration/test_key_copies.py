@@ -8,15 +8,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from tests.integration.test_backup import MASTER, Practice, practice
+from tests.integration.test_backup import MASTER, Practice, event, practice
 from transcribe.errors import BackupProblem, OtherSchema
 from transcribe.store import backup as backup_module
 from transcribe.store.backup import verify
 from transcribe.store.envelope import Kind, end, put, read_label, write_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, NotOurs, read_copy
+from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, MarkedBlobs, installations
 from transcribe.store.migrate import migrate
 
@@ -102,7 +104,7 @@ def test_keys_that_only_the_other_has_are_not_taken_over(here: Practice, there: 
     here.consult(2)
     here.backup(disk / "twee.backup")
     written = (disk / NAME).read_bytes()
-    with pytest.raises(NotOurs, match=r"sleutels van consulten die hier niet zijn \(1\)"):
+    with pytest.raises(NotOurs, match=r"sleutels of vernietigingsbewijzen van consulten die hier niet zijn \(1\)"):
         there.backup(disk / "proef.backup", take_over=True)
     assert (disk / NAME).read_bytes() == written
 
@@ -129,6 +131,141 @@ def test_after_a_disaster_what_came_after_the_newest_backup_is_given_up_by_numbe
     assert trouble(there) is None
     there.backup(disk / "drie.backup")
     assert verify(disk / "drie.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+
+
+def test_what_was_erased_after_the_newer_backup_counts_too(here: Practice, there: Practice, disk: Path) -> None:
+    """Without the certificate of one consult the newer back-up is not to be read at all."""
+    here.consult(1)
+    here.backup(disk / "maandag.backup")
+    erased = here.consult(2)
+    here.backup(disk / "dinsdag.backup")
+    proofs = here.erase(erased)
+    with here.copies() as copies:
+        assert copies.forget(proofs) == proofs
+    there.restore(disk / "maandag.backup")
+    written = (disk / NAME).read_bytes()
+    for lost in (0, 2):
+        with pytest.raises(NotOurs, match=r"--take-over --lost 1\."):
+            there.backup(disk / "woensdag.backup", take_over=True, lost=lost)
+        assert (disk / NAME).read_bytes() == written
+    assert verify(disk / "dinsdag.backup", disk / NAME, master_key=MASTER).contents.consults == 2
+    there.backup(disk / "woensdag.backup", take_over=True, lost=1)
+    assert [one.detail for one in there.store.events()][-1] == "1 consult, sleutelkopie overgenomen, 1 verloren"
+
+
+def test_a_newer_backup_of_the_same_consults_can_be_read_after_an_older_one_was_brought_back(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    """It may hold sound that the older one has not; the log of the new installation is the shorter one."""
+    consult = here.consult(1)
+    here.backup(disk / "maandag.backup")
+    for _ in range(20):
+        here.store.log(event(consult.id))
+    here.backup(disk / "dinsdag.backup")
+    there.restore(disk / "maandag.backup")
+    there.backup(disk / "woensdag.backup", take_over=True)
+    assert verify(disk / "dinsdag.backup", disk / NAME, master_key=MASTER).contents.consults == 1
+
+
+def test_what_was_erased_does_not_return_into_a_copy_that_is_taken_over(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    """A disk that was in the cupboard during the erasure is brought back; then the other disk is taken over."""
+    consult = here.consult(1)
+    cupboard = disk.parent / "kast"
+    cupboard.mkdir()
+    here.backup(cupboard / "een.backup")
+    here.backup(disk / "een.backup")
+    cupboard.rename(disk.parent / "weg")
+    proofs = here.erase(consult)
+    with here.copies() as copies:
+        assert copies.forget(proofs) == []
+    (disk.parent / "weg").rename(cupboard)
+    there.restore(cupboard / "een.backup")
+    written = (disk / NAME).read_bytes()
+    with pytest.raises(NotOurs, match=f"gewist wat hier te lezen is: {consult.id}.*--keys {disk / NAME}"):
+        there.backup(disk / "twee.backup", take_over=True)
+    assert (disk / NAME).read_bytes() == written
+    there.erase(there.store.consult(consult.id))
+    there.backup(disk / "twee.backup", take_over=True)
+    assert read_copy(disk / NAME, MASTER).held() == set()
+
+
+def test_what_was_erased_before_a_backup_gets_no_key_of_another_installation(
+    here: Practice, there: Practice, disk: Path, tmp_path: Path, postgres_server: Callable[[str], object]
+) -> None:
+    consult = here.consult(1)
+    elsewhere = disk.parent / "elders"
+    elsewhere.mkdir()
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    there.backup(elsewhere / "een.backup")
+    here.erase(consult)
+    here.backup(disk / "twee.backup")
+    assert verify(disk / "twee.backup", elsewhere / NAME, master_key=MASTER).soundless == ()
+    with postgres_server("").database() as url:  # type: ignore[attr-defined]
+        third = practice(url, tmp_path / "derde")
+        with closing(third.store):
+            third.restore(disk / "twee.backup", elsewhere / NAME)
+            assert third.query("SELECT * FROM data_key") == []
+            assert len(third.store.certificates(consult.id)) == 2
+
+
+def test_a_disk_that_the_restored_installation_never_knew_is_taken_over_by_the_same_rules(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    """The disk that was brought back was away when the first back-up went to the other."""
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    disk.rename(disk.with_name("weg"))
+    newer = disk.parent / "nieuwer"
+    newer.mkdir()
+    here.consult(2)
+    here.backup(newer / "twee.backup")
+    disk.with_name("weg").rename(disk)
+    there.restore(disk / "een.backup")
+    with pytest.raises(BackupProblem, match=r"hoort bij een andere installatie.*--take-over"):
+        there.backup(newer / "drie.backup")
+    with pytest.raises(NotOurs, match=r"--take-over --lost 1\."):
+        there.backup(newer / "drie.backup", take_over=True)
+    there.backup(newer / "drie.backup", take_over=True, lost=1)
+    with there.copies() as copies:
+        assert [copies.trouble(place) for place in copies.places() if place.path == newer / NAME] == [None]
+
+
+def test_a_copy_that_is_there_is_not_reported_as_destroyed(here: Practice, disk: Path) -> None:
+    """What is erased from then on would be readable with it, and the certificate complete."""
+    erased = here.consult(1)
+    here.backup(disk / "een.backup")
+    with here.copies() as copies:
+        (place,) = copies.places()
+        with pytest.raises(BackupProblem, match="is er nog en is niet afgemeld"):
+            copies.remove(place.name)
+        proofs = here.erase(erased)
+        assert copies.forget(proofs) == proofs
+        assert read_copy(disk / NAME, MASTER).held() == set()
+        (disk / NAME).unlink()
+        copies.remove(place.name)
+        assert copies.places() == []
+
+
+@pytest.mark.parametrize("left", [0, 5, 40])
+def test_a_copy_that_is_damaged_at_its_beginning_is_told_and_made_anew(here: Practice, disk: Path, left: int) -> None:
+    here.consult(1)
+    here.backup(disk / "een.backup")
+    (disk / NAME).write_bytes((disk / NAME).read_bytes()[:left])
+    assert "is beschadigd. Maak een nieuwe reservekopie naar die map." in (trouble(here) or "")
+    here.backup(disk / "twee.backup")
+    assert trouble(here) is None
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.consults == 1
+
+
+def test_the_copy_of_another_master_key_never_asks_for_that_key(here: Practice, disk: Path) -> None:
+    """Of a demonstration, perhaps: who puts its master key into the practice can't start it any more."""
+    with write_envelope(disk / NAME, Kind.KEYS, uuid4(), MasterKey.of(bytes(32))) as file:
+        end(file)
+    with pytest.raises(BackupProblem, match=r"demonstratie.*Kies een andere map\.$"):
+        here.backup(disk / "een.backup", take_over=True)
 
 
 def test_after_a_restore_too_a_disk_that_is_away_is_missed(

@@ -72,6 +72,7 @@ class Contents:
     log_hash: str
     tables: tuple[SavedTable, ...]  # in an order in which they can be filled
     demo: bool = False  # of a demonstration: never brought back as a practice, nor the other way round
+    installation: UUID | None = None  # that made it; None: an old one, which does not say so
 
     @property
     def consults(self) -> int:
@@ -155,6 +156,8 @@ def back_up(
                 copies.keep(path.parent, take_over=take_over, lost=lost)
             soundless = tuple(sorted(one for one in silent if not _source_destroyed(store, one)))
             detail = _counted(contents.consults) + (f", {len(soundless)} zonder geluid" if soundless else "")
+            if take_over:
+                detail += ", sleutelkopie overgenomen" + (f", {lost} verloren" if lost else "")
             store.log(system_event(actor, Action.BACKED_UP, detail=detail))
             copies.refresh()
     except (DiskFull, OSError) as problem:
@@ -201,6 +204,7 @@ def _contents(tx: Connection, *, demo: bool) -> Contents:
             for table in SAVED
         ),
         demo=demo,
+        installation=tx.execute(select(tables.installation.c.id)).scalar_one(),
     )
 
 
@@ -261,7 +265,7 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
         contents = _read_contents(entries)
         _check_age(copy, keys_path, contents)
         statuses: dict[UUID, str] = {}
-        held, settled = copy.held(), copy.held() | copy.destroyed()
+        destroyed = copy.destroyed()
         for number, table in enumerate(contents.tables):
             progress(DOING_TABLES, number, len(contents.tables))
             rows = 0
@@ -270,10 +274,12 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
                 if table.name == "consult":
                     statuses[UUID(row["id"].decode())] = row["status"].decode()
                 elif table.name == "certificate":
-                    settled.add((UUID(row["consult_id"].decode()), row["purpose"].decode()))
+                    destroyed.add((UUID(row["consult_id"].decode()), row["purpose"].decode()))
             if rows != table.rows:
                 raise torn(path, Kind.BACKUP)
         progress(DOING_TABLES, len(contents.tables), len(contents.tables))
+        held = copy.held() - destroyed
+        settled = held | destroyed
         _check_keys(keys_path, sum(not {(one, purpose) for purpose in KeyPurpose} <= settled for one in statuses))
         sizes: dict[tuple[UUID, str], int] = {}
         for entry, chunks in entries:
@@ -412,7 +418,8 @@ def _read_contents(entries: Entries) -> Contents:
 
 
 def _check_age(copy: Copy, keys_path: Path, contents: Contents) -> None:
-    if copy.log_seq < contents.log_seq:
+    """Only within one installation: one that was restored counts on from a row of the log that the other passed."""
+    if contents.installation in (None, copy.installation) and copy.log_seq < contents.log_seq:
         raise BackupProblem(
             problem=f"De sleutelkopie {keys_path} is ouder dan de reservekopie en hoort er niet bij. Neem de "
             f"{NAME} uit de map waarin de reservekopie is gemaakt (--keys)."
@@ -470,8 +477,8 @@ def _bring_keys(tx: Connection, copy: Copy, keys_path: Path) -> list[UUID]:
         listed = ", ".join(columns)
         tx.execute(text(f"CREATE TEMP TABLE copied_{table} ON COMMIT DROP AS SELECT {listed} FROM {table} LIMIT 0"))  # noqa: S608
         copy_in(tx, f"copied_{table}", columns, [rows])
-    tx.execute(_ADD_KEYS)
     erased = sorted(set(tx.scalars(_ADD_PROOFS)))
+    tx.execute(_ADD_KEYS)  # but for what was destroyed, whoever says so
     _check_keys(keys_path, tx.scalar(_WITHOUT_KEY_OR_PROOF) or 0)
     for statement in _WITHOUT_KEY:
         tx.execute(statement)
@@ -490,7 +497,8 @@ def _check_keys(keys_path: Path, missing: int) -> None:
 
 _ADD_KEYS = text("""
     INSERT INTO data_key (consult_id, purpose, master, wrapped)
-    SELECT consult_id, purpose, master, wrapped FROM copied_data_key JOIN consult ON consult.id = consult_id
+    SELECT consult_id, purpose, master, wrapped FROM copied_data_key AS copied JOIN consult ON consult.id = consult_id
+     WHERE NOT EXISTS (SELECT FROM certificate c WHERE c.consult_id = consult.id AND c.purpose = copied.purpose)
 """)
 _ADD_PROOFS = text("""
     INSERT INTO certificate (id, consult_id, purpose, why, destroyed_at)

@@ -165,7 +165,7 @@ def _label(file: BinaryIO, path: Path, kind: Kind) -> Label:
             wrapped=base64.b64decode(found["wrapped"], validate=True),
         )
     except (ValueError, struct.error, KeyError, TypeError, AttributeError):
-        raise BackupProblem(problem=f"{path} is geen {kind} van transcribe, of beschadigd aan het begin.") from None
+        raise Torn(problem=f"{path} is geen {kind} van transcribe, of beschadigd aan het begin.") from None
     if label.kind is not kind:
         raise BackupProblem(problem=f"{path} is een {label.kind}; hier is een {kind} nodig.")
     return label

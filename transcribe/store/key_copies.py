@@ -12,8 +12,9 @@ writer saw: a key is made in the transaction that logs its consult, so a consult
 no destroyed key is left in it. While a place is being written both say the worst: a crash errs on the safe side.
 
 The file names the installation that wrote it. After a restore two installations may know the same place: what another
-one wrote, or what holds keys of consults that are not here, is never written over unless the administrator says that
-the other is gone for good (``take_over``), and how many consults with it (``lost``).
+one wrote, or what tells of consults that are not here, is never written over unless the administrator says that the
+other is gone for good (``take_over``), and how many consults with it (``lost``). Nor is what says that something was
+destroyed that can be read here: the key would be back in it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from transcribe.store.envelope import (
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
-from transcribe.store.tables import access_log, certificate, consult, installation, key_copy
+from transcribe.store.tables import access_log, certificate, consult, data_key, installation, key_copy
 
 log = logging.getLogger(__name__)
 
@@ -179,9 +180,9 @@ class KeyCopies:
         """Write the copy in this folder; from now on it is a place of ours.
 
         ``take_over``: also when another installation wrote what is there, for that one is gone for good; ``lost``: and
-        when it holds keys of that many consults that we do not have, for they were made after its newest back-up.
-        Raises ``BackupProblem`` when what is there belongs to another installation or holds other keys, or when the
-        disk does not answer; ``DiskFull``, ``OSError``.
+        when it tells of just so many consults that we do not have, for they were made after its newest back-up.
+        Raises ``BackupProblem`` when what is there belongs to another installation, tells of other consults, or of
+        some that were erased there and not here, or when the disk does not answer; ``DiskFull``, ``OSError``.
         """
         path = folder.resolve() / NAME
         try:
@@ -205,22 +206,37 @@ class KeyCopies:
     def _place_at(self, path: Path, *, take_over: bool, lost: int) -> UUID:
         """Number of the place there, known to the database from now on."""
         known = {place.id: place for place in self.places()}
-        if path.exists():
+        damaged = False
+        try:
             label = read_label(path, Kind.KEYS)
-            label.open(self._master_key, path)
-            if label.id not in known:
+        except FileNotFoundError:
+            label = None
+        except Torn:  # nobody can open anything with it, and its disk is there
+            label, damaged = None, True
+        if label is not None:
+            if label.master != self._master_key.id:
                 raise BackupProblem(
-                    problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map, of "
-                    "verwijder dat bestand als u zeker weet dat niemand het nodig heeft."
+                    problem=f"{path} hoort bij een andere hoofdsleutel ({label.master}) dan die hier staat "
+                    f"({self._master_key.id}): van een demonstratie of van een andere praktijk. Kies een andere map."
+                )
+            if label.id not in known and not take_over:
+                raise BackupProblem(
+                    problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map. Is "
+                    "die installatie er voorgoed niet meer, of vond u een afgemelde schijf terug, herhaal deze "
+                    "opdracht dan met --take-over."
                 )
             self._check_ours(path, take_over=take_over, lost=lost)
-            if not (known[label.id].ours or take_over):
+            if label.id not in known:
+                self._know(label.id, path)
+            elif not (known[label.id].ours or take_over):
                 raise _of_another(path)
             return label.id
-        # one that was never finished, else a new one
         here = [one for one in known.values() if one.path == path]
+        if damaged and len(here) == 1 and here[0].ours:
+            return here[0].id
+        # one that was never finished, else a new one
         begun = [one.id for one in here if one.ours and one.certificates == _NO_PROOF]
-        if here and not begun and _on_system_disk(path.parent):
+        if here and not begun and not damaged and _on_system_disk(path.parent):
             raise BackupProblem(
                 problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
                 "de schijf wel aangesloten? Bestaat die sleutelkopie niet meer, meld dat dan (transcribe "
@@ -229,10 +245,13 @@ class KeyCopies:
         if begun:
             return begun[0]
         place_id = uuid4()
-        # known before it is there: a copy that nobody knows of can't be reached by an erasure
+        self._know(place_id, path)
+        return place_id
+
+    def _know(self, place_id: UUID, path: Path) -> None:
+        """Before it is written: a copy that nobody knows of can't be reached by an erasure."""
         with self._begin() as tx:
             tx.execute(insert(key_copy).values(id=place_id, path=str(path), **_WORST, updated_at=func.now()))
-        return place_id
 
     def refresh(self) -> None:
         """Write all places anew that can be reached now."""
@@ -265,12 +284,19 @@ class KeyCopies:
     def remove(self, name: str) -> Place:
         """The place is no more: the administrator says so. By path, number or the start of the number.
 
-        Raises ``BackupProblem`` when that names none, or more than one.
+        Raises ``BackupProblem`` when that names none, or more than one, or one that is there: what is erased from then
+        on would stay in it, with a certificate that is complete.
         """
         found = [one for one in self.places() if str(one.path) == name or (name and str(one.id).startswith(name))]
         if len(found) != 1:
             known = ", ".join(f"{one.name} ({one.path})" for one in found or self.places()) or "geen"
             raise BackupProblem(problem=f"Noem één sleutelkopie, met haar nummer. Bekend: {known}.")
+        if self._there(found[0]):
+            raise BackupProblem(
+                problem=f"De sleutelkopie {found[0].path} ({found[0].name}) is er nog en is niet afgemeld: wat hierna "
+                "wordt gewist, zou erin blijven staan. Vernietig de schijf of verwijder dat bestand (de "
+                "reservekopieën in die map zijn dan niet meer te lezen) en meld haar daarna af."
+            )
         with self._begin() as tx:
             tx.execute(delete(key_copy).where(key_copy.c.id == found[0].id))
         return found[0]
@@ -298,9 +324,18 @@ class KeyCopies:
         return copy.installation not in (None, self._store.installation())
 
     def _strangers(self, copy: Copy) -> int:
-        """Of how many consults that are not here it has keys."""
+        """Of how many consults that are not here it tells. A newer back-up needs certificates as much as keys."""
+        told = {consult_id for consult_id, _ in copy.held() | copy.destroyed()}
         with self._begin() as tx:
-            return len({consult_id for consult_id, _ in copy.held()}.difference(tx.scalars(select(consult.c.id))))
+            return len(told.difference(tx.scalars(select(consult.c.id))))
+
+    def _undone(self, copy: Copy) -> list[UUID]:
+        """Consults of which it says that a key was destroyed that is here."""
+        with self._begin() as tx:
+            keys = {
+                (row.consult_id, row.purpose) for row in tx.execute(select(data_key.c.consult_id, data_key.c.purpose))
+            }
+        return sorted({consult_id for consult_id, _ in copy.destroyed() & keys})
 
     def _check_ours(self, path: Path, *, take_over: bool, lost: int) -> None:
         """After a restore, the copy on a disk may be the last that can open a back-up of another installation."""
@@ -309,16 +344,24 @@ class KeyCopies:
         except Torn:
             return  # then nobody can open anything with it
         strangers = self._strangers(copy)
-        if strangers > (lost if take_over else 0):
+        if strangers and not (take_over and lost == strangers):
             raise NotOurs(
-                problem=f"In {path} staan sleutels van consulten die hier niet zijn ({strangers}). Is er een nieuwere "
-                "reservekopie dan hier is teruggezet, zet die dan terug in een lege gegevensmap: zonder dit bestand "
-                "is zij nooit meer te lezen. Was dit de nieuwste en is de oude installatie er voorgoed niet meer, dan "
-                f"zijn die consulten van daarna en verloren: herhaal deze opdracht dan met --take-over --lost "
-                f"{strangers}. Weet u het niet zeker, kies dan een andere, lege map."
+                problem=f"In {path} staan sleutels of vernietigingsbewijzen van consulten die hier niet zijn "
+                f"({strangers}). Is er een nieuwere reservekopie dan hier is teruggezet, zet die dan terug in een lege "
+                "gegevensmap: zonder dit bestand is zij nooit meer te lezen. Was dit de nieuwste en is de oude "
+                "installatie er voorgoed niet meer, dan zijn die consulten van daarna en, als zij niet gewist waren, "
+                f"verloren: herhaal deze opdracht dan met --take-over --lost {strangers}. Weet u het niet zeker, kies "
+                "dan een andere, lege map."
             )
         if self._of_another(copy) and not take_over:
             raise _of_another(path)
+        if undone := self._undone(copy):
+            raise NotOurs(
+                problem=f"Volgens {path} is gewist wat hier te lezen is: {', '.join(map(str, undone))}. Is hier "
+                "teruggezet met een oudere sleutelkopie, verwijder deze consulten dan op hun pagina "
+                f"(/consult/NUMMER), of zet opnieuw terug in een lege gegevensmap, met --keys {path}. Wiste een proef "
+                f"ze, verwijder dan {path} en maak de reservekopie opnieuw."
+            )
 
     def _rewrite(self, place: Place) -> bool:
         """False when it can't be done now. A place that is not there gets the moment at which that was noticed."""
