@@ -22,6 +22,8 @@ LONGEST = timedelta(hours=6)
 DAY = timedelta(days=1)
 #: Sound that comes in later than it was said by more than this: then the stop says nothing of the contact's end.
 LATE = timedelta(minutes=1)
+#: The clocks of the machines that wrote the times down may differ so much.
+AHEAD = timedelta(minutes=5)
 CLOCK = re.compile(r"([01]?[0-9]|2[0-3])[:.]?([0-5][0-9])")
 
 END_FIRST = N_("Het einde van het contact ligt voor het begin. Controleer de tijden.")
@@ -76,14 +78,17 @@ class Contact:
         return Tariff.CONSULT if self.length < LONG else Tariff.CONSULT_LONG
 
 
-def check_contact(contact: Contact) -> None:
-    """Raises ``InvalidInput`` for what can't be."""
+def check_contact(contact: Contact, now: datetime) -> None:
+    """Raises ``InvalidInput`` for what can't be, or not yet."""
     if contact.ended is not None and contact.began is None:
         raise InvalidInput(problem=N_("Vul ook in wanneer het contact begon."))
     if contact.length is not None and contact.length < timedelta(0):
         raise InvalidInput(problem=END_FIRST)
     if contact.length is not None and contact.length > LONGEST:
         raise InvalidInput(problem=N_("Een contact duurt hoogstens 6 uur. Controleer de tijden."))
+    latest = contact.ended or contact.began
+    if latest is not None and _real(now, latest) > AHEAD:
+        raise InvalidInput(problem=N_("Het contact kan niet later zijn dan nu. Controleer de tijden."))
     if contact.tariff is not None and (contact.tariff in VISITS) != (contact.kind is ContactType.VISIT):
         raise InvalidInput(problem=N_("Dit tarief hoort niet bij dit soort contact. Kies een ander tarief."))
 

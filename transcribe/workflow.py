@@ -491,7 +491,7 @@ class Workflow:
     def change_contact(self, actor: Actor, consult_id: UUID, version: int, contact: Contact) -> Consult:
         """Kind, times and tariff as the doctor declares them, before the signature."""
         policy.check_may_approve(actor)
-        check_contact(contact)
+        check_contact(contact, self._writer.clock())
         consult = self._store.consult(consult_id)
         policy.check_status(consult, frozenset({Status.DRAFTED}))
         if consult.version != version:

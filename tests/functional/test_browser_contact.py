@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.functional.conftest import service_on_fakes
 from tests.functional.test_browser_story import WORKSTATION, confirm_all, drafted
+from transcribe.web.pages import PRACTICE_ZONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -25,18 +27,21 @@ def test_the_doctor_fills_in_the_time_and_signs(chromium: Browser) -> None:
         page = context.new_page()
         page.set_default_timeout(60_000)
         consult_id = drafted(service)
+        now = datetime.now(PRACTICE_ZONE)  # nobody declares a contact of later
+        began, ended, wrong = (now - timedelta(minutes=ago) for ago in (53, 33, 20))
         page.goto(service.start(f"/consult/{consult_id}"))
         contact = page.get_by_label("Contacttijd en tarief")
         contact.get_by_text("Contacttijd niet bekend").wait_for()
         contact.get_by_text("Contact wijzigen").click()
-        page.get_by_label("Begin").fill("10:15")
-        page.get_by_label("Einde").fill("1002")
+        page.get_by_label("Begin").fill(f"{wrong:%H:%M}")
+        page.get_by_label("Einde").fill(f"{ended:%H%M}")
         page.keyboard.press("Enter")
         page.get_by_text("Het einde van het contact ligt voor het begin").wait_for()
-        assert page.get_by_label("Begin").input_value() == "10:15"
-        page.get_by_label("Begin").fill("09:42")
+        assert page.get_by_label("Begin").input_value() == f"{wrong:%H:%M}"
+        page.get_by_label("Begin").fill(f"{began:%H:%M}")
         contact.get_by_role("button", name="Bewaar").click()
-        contact.get_by_text("Contact 09:42–10:02 (20 min): voorstel consult van 20 minuten of langer").wait_for()
+        proposed = f"Contact {began:%H:%M}–{ended:%H:%M} (20 min): voorstel consult van 20 minuten of langer"
+        contact.get_by_text(proposed).wait_for()
         if not page.get_by_label("Tarief", exact=True).is_visible():
             contact.get_by_text("Contact wijzigen").click()
         page.get_by_label("Tarief", exact=True).select_option(label="consult van 5 tot 20 minuten")

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -27,7 +27,7 @@ def house() -> Iterator[House]:
 
 
 def clock(text: str) -> datetime:
-    return datetime.fromisoformat(f"2026-11-23T{text}").replace(tzinfo=PRACTICE_ZONE)
+    return datetime.fromisoformat(f"2026-02-02T{text}").replace(tzinfo=PRACTICE_ZONE)
 
 
 def with_contact(house: House, contact: Contact, status: Status = Status.DRAFTED) -> UUID:
@@ -164,6 +164,18 @@ def test_what_cannot_be_is_refused_in_dutch_and_changes_nothing(
     assert answer.status_code == 422
     assert said.lower() in answer.text.lower()
     assert house.consult(consult_id) == before
+
+
+def test_a_contact_of_tomorrow_is_refused(house: House) -> None:
+    old = house.consult(with_contact(house, Contact()))
+    tomorrow = datetime.now(PRACTICE_ZONE) + timedelta(days=1)
+    new = replace(old, version=old.version + 1, created_at=tomorrow.astimezone(UTC))
+    house.store.apply(Change(consult=new, audit=house.service.writer.event(HUISARTS, Action.NOTE_VIEWED, old.id)))
+    answer = house.post(
+        f"/consult/{old.id}/contact", htmx=True, versie=str(new.version), begin=f"{tomorrow:%H:%M}", einde="", tarief=""
+    )
+    assert (answer.status_code, "niet later zijn dan nu" in answer.text) == (422, True)
+    assert house.consult(old.id).contact == Contact()
 
 
 def test_somebody_elses_change_is_not_overwritten(house: House) -> None:

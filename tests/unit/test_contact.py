@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcribe.contact import (
+    AHEAD,
     LATE,
     LONGEST,
     Contact,
@@ -26,6 +27,7 @@ from transcribe.errors import InvalidInput
 ZONE = ZoneInfo("Europe/Amsterdam")
 NINE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # 9:00 in the practice
 SECOND = timedelta(seconds=1)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def at(text: str) -> datetime:
@@ -88,15 +90,23 @@ def test_length_is_of_real_time(began: str, ended: str, minutes: int) -> None:
 )
 def test_what_cannot_be_is_refused_in_a_sentence(contact: Contact, sentence: str) -> None:
     with pytest.raises(InvalidInput, match=sentence):
-        check_contact(contact)
+        check_contact(contact, LATER)
+
+
+@pytest.mark.parametrize("contact", [Contact(began=NINE), lasting(timedelta(hours=1))])
+def test_it_is_not_of_later_than_now_but_for_what_clocks_differ(contact: Contact) -> None:
+    latest = contact.ended or NINE
+    check_contact(contact, latest - AHEAD)
+    with pytest.raises(InvalidInput, match="niet later zijn dan nu"):
+        check_contact(contact, latest - AHEAD - SECOND)
 
 
 def test_the_choice_is_the_doctors_and_not_the_clocks() -> None:
-    check_contact(Contact())
-    check_contact(Contact(began=NINE))
+    check_contact(Contact(), LATER)
+    check_contact(Contact(began=NINE), LATER)
     for tariff in (Tariff.CONSULT_SHORT, Tariff.CONSULT, Tariff.CONSULT_LONG):
-        check_contact(Contact(tariff=tariff))
-        check_contact(Contact(kind=ContactType.VIDEO, began=NINE, ended=NINE, tariff=tariff))
+        check_contact(Contact(tariff=tariff), LATER)
+        check_contact(Contact(kind=ContactType.VIDEO, began=NINE, ended=NINE, tariff=tariff), LATER)
 
 
 # --- as it is typed ------------------------------------------------------------------------------------------------
@@ -187,7 +197,7 @@ def test_what_the_clock_showed_is_found_back(began: datetime, length: timedelta)
     again = ended_at(shown, ZONE, began=began, was=None)
     assert ended - again in (timedelta(0), timedelta(hours=1))  # where an hour comes twice, the first one that fits
     assert again.astimezone(ZONE).time() == shown
-    check_contact(Contact(began=found, ended=again))
+    check_contact(Contact(began=found, ended=again), LATER)
 
 
 @given(MOMENTS, st.times(), st.times())
@@ -195,7 +205,7 @@ def test_whatever_is_typed_becomes_a_contact_that_can_be_or_a_sentence(about: da
     begin, end = (clock.replace(second=0, microsecond=0, tzinfo=None) for clock in (begin, end))
     try:
         began, ended = typed(begin, end, about)
-        check_contact(Contact(began=began, ended=ended))
+        check_contact(Contact(began=began, ended=ended), LATER)
     except InvalidInput:
         return
     assert timedelta(0) <= ended - began <= LONGEST
