@@ -10,7 +10,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +57,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _keys,
         _database,
         _sound,
+        _copies,
         _models,
         _decoder,
         _machine,
@@ -238,6 +239,44 @@ def _check_mark(settings: Settings, blobs: Blobs) -> bool:
     with closing(store):
         MarkedBlobs(blobs, store).check()
     return True
+
+
+def _copies(settings: Settings) -> Iterator[Finding]:
+    """Copies of the keys beside the back-ups. None when nobody can tell: the checks before this one say why."""
+    from transcribe.app import embedded_server
+    from transcribe.store.key_copies import KeyCopies
+    from transcribe.store.keys import load_master_key
+    from transcribe.store.migrate import is_current
+    from transcribe.store.postgres import PostgresStore
+
+    part = "sleutelkopie"
+    with ExitStack() as stack:
+        try:
+            master_key = load_master_key(settings, make=False)
+            url = settings.database_url or stack.enter_context(embedded_server(settings)).url
+            if not is_current(url):
+                return
+            store = stack.enter_context(closing(PostgresStore(url, master_key)))
+            copies = stack.enter_context(closing(KeyCopies(store, url, master_key)))
+            places = copies.places()
+        except (SetupProblem, StoreUnavailable):
+            return
+        for place in places:
+            trouble = copies.trouble(place)
+            present = "is er" if copies.there(place) else "is nu niet te vinden"
+            yield Finding(
+                level=Level.NOTICE if trouble else Level.GOOD,
+                part=part,
+                found=f"{place.path} ({place.name}) {present}",
+                advice=trouble or "",
+            )
+        if not places and not settings.demo:
+            yield Finding(
+                level=Level.NOTICE,
+                part=part,
+                found="er is er geen",
+                advice="Zonder sleutelkopie is er geen reservekopie. Maak er een: transcribe backup BESTAND.",
+            )
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -13,12 +14,14 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.test_backup import MASTER, Practice, event, practice
+from transcribe import doctor
 from transcribe.errors import BackupProblem, OtherSchema
+from transcribe.settings import Settings
 from transcribe.store import backup as backup_module
 from transcribe.store.backup import verify
 from transcribe.store.envelope import Kind, end, put, read_label, write_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, NotOurs, read_copy
-from transcribe.store.keys import MasterKey
+from transcribe.store.keys import VARIABLE, MasterKey
 from transcribe.store.marked import MARK, MarkedBlobs, installations
 from transcribe.store.migrate import migrate
 
@@ -49,6 +52,31 @@ def trouble(of: Practice) -> str | None:
     with of.copies() as copies:
         (place,) = copies.places()
         return copies.trouble(place)
+
+
+def test_the_doctor_tells_of_each_copy(
+    here: Practice, there: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, base64.b64encode(bytes(range(32))).decode())
+
+    def found(of: Practice) -> list[tuple[doctor.Level, str, str]]:
+        settings = Settings(data_dir=of.folder, database_url=of.url, master_key="env")
+        return [(one.level, one.found.partition(") ")[2], one.advice) for one in doctor._copies(settings)]
+
+    assert [(level, advice[-26:]) for level, _, advice in found(here)] == [
+        (doctor.Level.NOTICE, "transcribe backup BESTAND.")
+    ]
+    here.backup(disk / "een.backup")
+    assert found(here) == [(doctor.Level.GOOD, "is er", "")]
+    there.restore(disk / "een.backup")
+    [(level, present, advice)] = found(there)
+    assert (level, present, "van vóór het terugzetten" in advice) == (doctor.Level.NOTICE, "is er", True)
+    disk.rename(disk.with_name("weg"))
+    assert found(here) == [(doctor.Level.GOOD, "is nu niet te vinden", "")]
+    with here.copies() as copies:
+        copies.refresh()
+    [(level, present, advice)] = found(here)
+    assert (level, present, "loopt achter" in advice) == (doctor.Level.NOTICE, "is nu niet te vinden", True)
 
 
 # -- two installations that know the same place --------------------------------------------------------------------

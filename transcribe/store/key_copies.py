@@ -176,6 +176,13 @@ class KeyCopies:
             )
         return None
 
+    def there(self, place: Place) -> bool:
+        """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
+        try:
+            return self._touch(place, lambda: read_label(place.path, Kind.KEYS).id == place.id)
+        except (OSError, BackupProblem):
+            return False
+
     def keep(self, folder: Path, *, take_over: bool = False, lost: int = 0) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
 
@@ -266,7 +273,7 @@ class KeyCopies:
         written anew, also when there is nothing to take out.
         """
         for place in self.places():
-            if place.ours and place.missed_at is not None and self._there(place):
+            if place.ours and place.missed_at is not None and self.there(place):
                 self._rewrite(place)
         if not certificates:
             return []
@@ -291,7 +298,7 @@ class KeyCopies:
         if len(found) != 1:
             known = ", ".join(f"{one.name} ({one.path})" for one in found or self.places()) or "geen"
             raise BackupProblem(problem=f"Noem één sleutelkopie, met haar nummer. Bekend: {known}.")
-        if self._there(found[0]):
+        if self.there(found[0]):
             raise BackupProblem(
                 problem=f"De sleutelkopie {found[0].path} ({found[0].name}) is er nog en is niet afgemeld: wat hierna "
                 "wordt gewist, zou erin blijven staan. Vernietig de schijf of verwijder dat bestand (de "
@@ -306,13 +313,6 @@ class KeyCopies:
     def _touch(self, place: Place, act: Callable[[], Found]) -> Found:
         """Raises ``TimeoutError`` when the disk does not answer."""
         return self._answers.of(place.path.parent, act, limit_s=self._answer_s)
-
-    def _there(self, place: Place) -> bool:
-        """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
-        try:
-            return self._touch(place, lambda: read_label(place.path, Kind.KEYS).id == place.id)
-        except (OSError, BackupProblem):
-            return False
 
     def _found(self, place: Place) -> Copy | None:
         """None when another disk is in its place. Raises ``OSError`` and ``BackupProblem`` as reading does."""
