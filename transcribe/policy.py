@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from transcribe.consult import (
     Status,
 )
 from transcribe.errors import (
+    N_,
     DemoModelRefused,
     DiskLow,
     NotAllowed,
@@ -126,6 +128,23 @@ def expires(consult: Consult, unverified_days: int) -> datetime | None:
 def untouched(unverified_days: int) -> timedelta:
     """So long after its last change a consult is given the moment at which it expires, and people are warned."""
     return max(timedelta(days=unverified_days) - WARNED_BEFORE, timedelta(0))
+
+
+#: A warning and never a refusal: of a HIS's own numbers of nine digits one in eleven passes the test too, and a
+#: practice whose HIS hands over the BSN must be able to record.
+LIKE_BSN = N_("Dit patiëntkenmerk lijkt een BSN. Gebruik voortaan het patiëntnummer uit uw HIS, nooit het BSN.")
+
+
+def like_bsn(patient_ref: str) -> bool:
+    """Nine digits that pass the 11-test (weights 9 to 2, and -1), whatever blanks, dots, hyphens, words are there."""
+    together = re.sub(r"[\s.\-]", "", patient_ref)
+    return any(
+        digits != "0" * 9 and sum(int(one) * weight for one, weight in zip(digits, _BSN, strict=True)) % 11 == 0
+        for digits in re.findall(r"(?<![0-9])[0-9]{9}(?![0-9])", together)
+    )
+
+
+_BSN = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 
 
 def check_space(space: Space, min_free_percent: float) -> None:

@@ -154,6 +154,7 @@ def _record(
 ) -> None:
     from transcribe.app import actor_of, open_service
     from transcribe.audio.capture import SoundDevices
+    from transcribe.policy import LIKE_BSN, like_bsn
     from transcribe.recorder import NothingRecorded
     from transcribe.serving import address_of
     from transcribe.store.folders import make_data_dir
@@ -165,6 +166,8 @@ def _record(
     actor = actor_of(settings)
     if ref is not None and not ref.strip():
         raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
+    if ref is not None and like_bsn(ref):
+        out.print(_(LIKE_BSN))
     microphone = SoundDevices()
     microphone.open(device).close()  # before there is anything to record: what is wrong with it is said now
     switch = Switch(make_data_dir(settings.data_dir))

@@ -16,6 +16,7 @@ from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Lane, Reason, Status
 from transcribe.errors import AudioProblem, NoSpeech, SetupProblem, StoreUnavailable
+from transcribe.policy import LIKE_BSN, like_bsn
 from transcribe.workflow import Workflow
 
 CHUNK = 1 << 20  # bytes
@@ -77,6 +78,8 @@ def bring_in(
     lane: Lane = Lane.LIVE,
 ) -> Consult:
     """Consent, recording, draft. Raises what the rules raise; the file itself is only read."""
+    if like_bsn(ref):
+        out.print(LIKE_BSN)
     consult = workflow.create(actor, ref, lane)
     try:
         workflow.record_consent(actor, consult.id, consent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import logging
 import os
 import re
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from starlette.testclient import TestClient
 
-from tests.integration.test_web import BASE, KEY, House, make_house
+from tests.command_line import cli
+from tests.integration.test_web import BASE, HUISARTS, KEY, House, make_house
 from transcribe.consult import Action, Search
 from transcribe.contact import ContactType
+from transcribe.run import bring_in, consent_given
 from transcribe.web.his import WAITS, signature
 
 SECRET = "geheim-van-deze-test-0123456789-abcdef"
@@ -97,6 +101,38 @@ def test_reference_and_consent_are_still_all_there_is_to_do(house: House) -> Non
     assert answer.status_code == 303
     [consult] = house.workflow.search(Search())
     assert (consult.patient_ref, consult.contact.kind) == (REF, ContactType.CONSULT)
+
+
+def test_a_bsn_is_taken_with_a_warning(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """It is warned of before the consult and on its page, whoever filled it in; the log does not say which it was."""
+    caplog.set_level("WARNING")
+    log_in(house)
+    send(house, form("999911624"))
+    page = house.client.get("/consult/nieuw").text
+    assert "lijkt een BSN" in page
+    assert ("looks like a BSN" in caplog.text, "999911624" in caplog.text) == (True, False)
+    words = re.search(r'name="tekst" value="([^"]+)"', page)
+    assert words
+    said = {"soort": "spreekuur", "tekst": words[1], "antwoord": "ja", "leeftijd": ">=16", "gever": "patiënt"}
+    answer = house.post("/consult/nieuw", kenmerk="999911624", **said)
+    assert "lijkt een BSN" in house.client.get(answer.headers["location"]).text
+    answer = house.post("/consult/nieuw", kenmerk="999911625", **said)
+    assert "lijkt een BSN" not in house.client.get(answer.headers["location"]).text
+    send(house, form())
+    assert "lijkt een BSN" not in house.client.get("/consult/nieuw").text
+
+
+def test_the_command_line_warns_of_a_bsn_as_well(house: House, tmp_path: Path) -> None:
+    said = io.StringIO()
+    consent = consent_given("mondeling", "J. Jansen", others_informed=True)
+    missing = tmp_path / "weg.wav"
+    with pytest.raises(FileNotFoundError):
+        bring_in(house.workflow, HUISARTS, missing, ref="999911624", consent=consent, layout=(), out=Console(file=said))
+    assert "lijkt een BSN" in said.getvalue()
+    recorded = cli(
+        "record", "--ref", "999911624", "--device", "er is er geen", "--name", "Jansen", "--data-dir", tmp_path
+    )
+    assert (recorded.returncode, "lijkt een BSN" in recorded.stdout) == (5, True)
 
 
 def test_who_is_logged_out_logs_in_and_finds_it(house: House) -> None:

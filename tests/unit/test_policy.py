@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transcribe import policy
 from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Role, Status
@@ -152,3 +154,39 @@ def test_the_demo_model_hears_no_real_consult(demo_only: bool, demo: bool, refus
             policy.check_model("m", demo_only=demo_only, demo=demo)
     else:
         policy.check_model("m", demo_only=demo_only, demo=demo)
+
+
+# --- a reference that is a BSN --------------------------------------------------------------------------------------
+
+WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+NINE_DIGITS = st.text("0123456789", min_size=9, max_size=9)
+
+
+@pytest.mark.parametrize(
+    "ref", ["999911624", "999911120", " 9999.11.132 ", "999-911-624", "BSN 999911624", "p999911624x"]
+)
+def test_the_test_numbers_are_recognised_however_they_are_written(ref: str) -> None:
+    assert policy.like_bsn(ref)
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "P-4711", "999911625", "99991162", "9999116240", "0999911624", "000000000", "12345"]
+)
+def test_what_is_no_bsn_is_not_taken_for_one(ref: str) -> None:
+    assert not policy.like_bsn(ref)
+
+
+@given(NINE_DIGITS.filter(lambda digits: digits != "0" * 9))
+def test_nine_digits_are_like_a_bsn_when_their_weighted_sum_is_a_multiple_of_eleven(digits: str) -> None:
+    assert policy.like_bsn(digits) == (sum(int(one) * by for one, by in zip(digits, WEIGHTS, strict=True)) % 11 == 0)
+
+
+@given(NINE_DIGITS.filter(policy.like_bsn), st.integers(0, 8), st.integers(1, 9))
+def test_one_other_digit_is_another_number(digits: str, place: int, more: int) -> None:
+    other = str((int(digits[place]) + more) % 10)
+    assert not policy.like_bsn(digits[:place] + other + digits[place + 1 :])
+
+
+@given(st.text())
+def test_any_reference_gets_an_answer(ref: str) -> None:
+    assert policy.like_bsn(ref) in {True, False}

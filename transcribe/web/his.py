@@ -24,6 +24,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from transcribe.errors import N_, InvalidInput
+from transcribe.policy import like_bsn
 from transcribe.web.guard import cookie_name
 from transcribe.web.requests import Fields, Web, WebDep, read_form
 from transcribe.workflow import MAX_REF
@@ -142,6 +143,8 @@ def arrive(request: Request, web: WebDep, fields: Annotated[Fields, Depends(_pos
             forget(request, response)  # else the page of a new consult would offer the patient before this one
         return response
     log.info("the HIS handed a consult over")
+    if like_bsn(patient_ref):
+        log.warning("what the HIS hands over looks like a BSN")
     response = RedirectResponse("/his", status_code=303)
     response.set_cookie(
         _cookie(request),

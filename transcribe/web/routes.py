@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
 from transcribe.consult import Consult, Part, PartSize, Search
 from transcribe.errors import N_, Conflict, InvalidInput
-from transcribe.policy import OVER, RIGHTS, WITH_NOTE
+from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn
 from transcribe.web import his
 from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
@@ -108,6 +108,7 @@ def new(request: Request, web: WebDep) -> Response:
         words=_words(request, web),
         givers=list(GivenBy),
         handed_over=handed_over,
+        ref_warning=LIKE_BSN if like_bsn(handed_over) else "",
         kinds=CONTACT_TEXT,
     )
     if handed_over:

@@ -24,7 +24,7 @@ from transcribe.consult import (
 )
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import N_
-from transcribe.policy import OVER, RIGHTS, WITH_NOTE, Rights, can_go_on
+from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, Rights, can_go_on, like_bsn
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
 from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
@@ -202,6 +202,10 @@ class ConsultView:
     @property
     def contact(self) -> ContactView:
         return contact_view(self.consult.contact)
+
+    @property
+    def ref_warning(self) -> str:
+        return LIKE_BSN if like_bsn(self.consult.patient_ref) else ""
 
     @property
     def can_withdraw(self) -> bool:
