@@ -379,6 +379,7 @@ def doctor(
     demo: Demo = False,
 ) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from transcribe.doctor import Level, examine
     from transcribe.settings import Settings
@@ -391,7 +392,9 @@ def doctor(
         worst = Level.GOOD
         for finding in examine(settings):
             colour = {Level.GOOD: "green", Level.NOTICE: "yellow", Level.WRONG: "red"}[finding.level]
-            table.add_row(f"[{colour}]{_(finding.level.value)}", _(finding.part), finding.found, finding.advice)
+            table.add_row(
+                f"[{colour}]{_(finding.level.value)}", _(finding.part), Text(finding.found), Text(finding.advice)
+            )
             worst = max(worst, finding.level, key=list(Level).index)
         out().print(table)
         if worst is Level.WRONG:

@@ -196,6 +196,7 @@ def add_commands(
     @copies_cli.command("list", help=_("Waar sleutelkopieën zijn, en welke achterlopen."))
     def listed(data_dir: DataDir = None, database_url: DatabaseUrl = None, os_user: OsUser = None) -> None:
         from rich.table import Table
+        from rich.text import Text
 
         with friendly(), _copies(_settings(data_dir, database_url, None, os_user)) as (__, copies):
             table = Table(_("nummer"), _("plaats"), _("bijgewerkt (UTC)"), _("wat te doen"))
@@ -204,7 +205,10 @@ def add_commands(
                 if (trouble := copies.trouble(place)) is not None:
                     troubles.append(trouble)
                 updated = f"{place.updated_at:%d-%m-%Y %H:%M}"
-                table.add_row(place.name, str(place.path), updated, _("zie hieronder") if trouble else _("in orde"))
+                # a path is no markup, whatever it holds
+                table.add_row(
+                    place.name, Text(str(place.path)), updated, _("zie hieronder") if trouble else _("in orde")
+                )
             out().print(table)
             for trouble in troubles:  # with commands that are copied from here: not broken
                 out().print(trouble, markup=False, soft_wrap=True)

@@ -85,6 +85,15 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert not (other_dir / "keys/master.key").exists(), "a new one would fit nothing that is there"
 
 
+def test_a_path_is_printed_as_it_is(data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "[bold]"
+    folder.mkdir()
+    load_master_key(Settings(data_dir=data_dir))
+    assert cli("backup", folder / "een.backup", "--data-dir", data_dir).returncode == 0
+    for command in (("key-copies", "list"), ("doctor",)):
+        assert "[bold]/sleutels.kopie" in "".join(cli(*command, "--data-dir", data_dir, COLUMNS="400").stdout.split())
+
+
 def test_a_damaged_backup_has_an_exit_code(data_dir: Path, tmp_path: Path) -> None:
     load_master_key(Settings(data_dir=data_dir))
     (tmp_path / "een.backup").write_bytes(b"TSCRENV1 kapot")
