@@ -2,8 +2,9 @@
 
     python scripts/bench_worklist.py [--consults 100000] [--open 1.0]
 
-A real embedded PostgreSQL is filled with invented consults (``--open``: the part of them that waits for a doctor; the
-rest was copied), then each page is asked for some times. Milliseconds, on this machine as busy as it is.
+A real embedded PostgreSQL is filled with invented consults (``--open``: the part of them that waits for a doctor, one
+in three of those for whoever asks and one in three for a colleague; the rest was copied), then each page is asked for
+some times. Milliseconds, on this machine as busy as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from transcribe.store.postgres import PostgresStore, _consult_values, _key_id
 from transcribe.web.access import Access
 
 TIMES = 20
+WAITS_FOR = ("", "Demo-huisarts", "W. Neem")
 
 
 def fill(store: PostgresStore, url: str, consults: int, waiting: float) -> None:
@@ -40,7 +42,10 @@ def fill(store: PostgresStore, url: str, consults: int, waiting: float) -> None:
             status = Status.DRAFTED if number < waiting * consults else Status.DELIVERED
             at = now - timedelta(minutes=number)
             times = {"created_at": at, "changed_at": at}
-            consult = Consult(id=uuid4(), patient_ref=f"P-{number}", status=status, version=1, **times)
+            waits_for = WAITS_FOR[number % 3] if status is Status.DRAFTED else ""
+            consult = Consult(
+                id=uuid4(), patient_ref=f"P-{number}", status=status, version=1, waits_for=waits_for, **times
+            )
             key = new_key()
             rows.append(
                 {"id": consult.id} | _consult_values(consult) | store._patient_values(consult, {KeyPurpose.RECORD: key})
@@ -69,10 +74,12 @@ def main() -> None:
             access = Access(access_key(data_dir))
             client = TestClient(make_web(service, access), base_url="http://127.0.0.1")
             client.get(f"/start?ticket={access.ticket()}")
-            part = Part.CHECK if args.open else Part.DONE
+            part = Part.MINE if args.open else Part.DONE
             page = client.get("/").text
             token = page.partition('name="token" value="')[2].partition('"')[0]
-            middle = service.store.search(Search(part=part), limit=args.consults // 2)[-1].id
+            middle = service.store.search(
+                Search(part=part, person=WAITS_FOR[1]), limit=args.consults // (6 if args.open else 2)
+            )[-1].id
             asked = {
                 "the worklist": lambda: client.get("/"),
                 "the list alone": lambda: client.get("/werklijst"),

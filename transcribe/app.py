@@ -387,13 +387,14 @@ def actor_of(settings: Settings) -> Actor:
     """Who works at this machine. Raises ``InvalidInput`` without a name: an approval needs one."""
     if settings.demo:
         return Actor(name="Demo-huisarts", role=settings.user_role)
-    if not settings.user_name.strip():
+    name = " ".join(settings.user_name.split())
+    if not name:
         raise InvalidInput(
             problem=N_(
                 'Geef aan wie er werkt: --name "Uw naam" (of TRANSCRIBE_USER_NAME); die naam staat bij elk akkoord.'
             )
         )
-    return Actor(name=settings.user_name.strip(), role=settings.user_role)
+    return Actor(name=name, role=settings.user_role)
 
 
 def access_key(folder: Path) -> str:

@@ -164,13 +164,17 @@ class Consult:
     lane: Lane = Lane.LIVE
     practice: str = ""
     contact: Contact = field(default_factory=Contact)
+    waits_for: str = ""  # the name of whom the draft was passed on to, or who took it over; "": nobody in particular
+    passed_by: str = ""  # who passed it on last; stays when it was signed
 
 
 class Part(StrEnum):
-    """Of the worklist: who must do something for a consult now. See ``policy.part_of``."""
+    """Of somebody's worklist: who must do something for a consult now. See ``policy.part_of``."""
 
+    MINE = "voor-u"  # this person: the draft was passed on to them
     CHECK = "controle"  # a doctor: the draft is not verified
     ACT = "actie"  # a person: copy what was approved, or look at what stopped
+    OTHERS = "collega"  # somebody else: the draft was passed on to them
     BUSY = "bezig"
     DONE = "klaar"
 
@@ -189,6 +193,7 @@ class Search:
     since: datetime | None = None  # made then or later
     before: datetime | None = None
     part: Part | None = None
+    person: str = ""  # whose worklist that is a part of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +269,9 @@ class Action(StrEnum):
     NOTE_VIEWED = "verslag bekeken"
     NOTE_EDITED = "verslag gewijzigd"
     LINE_CONFIRMED = "regel bevestigd"
+    PASSED_ON = "verslag overgedragen"
+    SENT_BACK = "verslag teruggestuurd"
+    TAKEN_OVER = "verslag overgenomen"
     CONTACT_CHANGED = "contact gewijzigd"
     APPROVED = "verslag geaccordeerd"
     COPIED = "verslag gekopieerd"
@@ -279,7 +287,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEvent:
-    """One row of the access log. Holds ids, counts and codes, never clinical text."""
+    """One row of the access log. Holds ids, counts, codes and names of staff, never clinical text."""
 
     at: datetime
     actor: str
@@ -332,6 +340,7 @@ class Change:
     note: Note | None = None
     approval: Approval | None = None
     delivery: Delivery | None = None
+    message: str | None = None  # that goes with the draft, in the place of the one before; "": there is none any more
     destroy: tuple[Certificate, ...] = ()  # data keys to destroy, with their certificates
     decoded: Decoded | None = None  # the recording is there as PCM
     ledger: LedgerEntry | None = None

@@ -8,6 +8,8 @@ TranscribeError
 │   ├── TextChanged           the text on the screen is no longer the text in the store
 │   ├── NotApproved           no valid approval of exactly this text
 │   ├── NothingToApprove      the note has no lines
+│   ├── WaitsFor              the draft waits for somebody else
+│   ├── NotPassedOn           nobody passed the draft on to this person: there is nobody to send it back to
 │   ├── InvalidInput          a field of a form or command is missing or impossible
 │   └── DemoModelRefused      the demo model, outside demo mode
 ├── Conflict              somebody else changed the consult in the meantime
@@ -25,7 +27,7 @@ TranscribeError
     └── OtherSchema           the tables are those of another version of the program
 
 ``text`` is a Dutch sentence for the person at the screen (marked with ``N_`` so that the English catalogue can carry
-it). It never holds patient text: parameters are numbers, roles, statuses, paths of the installation.
+it). It never holds patient text: parameters are numbers, roles, statuses, names of staff, paths of the installation.
 """
 
 from __future__ import annotations
@@ -78,6 +80,14 @@ class NotApproved(Refused):
 
 class NothingToApprove(Refused):
     text = N_("Het verslag is leeg. Voeg een regel toe of verwijder het consult.")
+
+
+class WaitsFor(Refused):
+    text = N_("Dit verslag wacht op {name}. Wijzigen en akkoord geven kan pas na “Ik neem het over”.")
+
+
+class NotPassedOn(Refused):
+    text = N_("Dit verslag is niet aan u overgedragen. Kies “Overdragen” en vul in aan wie.")
 
 
 class InvalidInput(Refused):

@@ -26,11 +26,14 @@ from transcribe.errors import (
     N_,
     DemoModelRefused,
     DiskLow,
+    InvalidInput,
     NotAllowed,
     NotApproved,
     NoteHasOpenFlags,
     NothingToApprove,
+    NotPassedOn,
     TextChanged,
+    WaitsFor,
     WrongStatus,
 )
 from transcribe.soep.note import Note, note_text, text_hash
@@ -77,9 +80,12 @@ UNVERIFIED = frozenset(
 WARNED_BEFORE = timedelta(days=3)
 
 
-def part_of(consult: Consult) -> Part:
+def part_of(consult: Consult, person: str = "") -> Part:
+    """Of the worklist of that person."""
     if consult.status is Status.DRAFTED:
-        return Part.CHECK
+        if not consult.waits_for:
+            return Part.CHECK
+        return Part.MINE if consult.waits_for == person else Part.OTHERS
     if consult.status is Status.APPROVED or (consult.status in STAGES and consult.reason in STOPPING):
         return Part.ACT
     return Part.DONE if consult.status is Status.DELIVERED or consult.status in OVER else Part.BUSY
@@ -192,13 +198,56 @@ def check_status(consult: Consult, allowed: frozenset[Status]) -> None:
         raise WrongStatus(status=consult.status.value)
 
 
+def waits_elsewhere(actor: Actor, consult: Consult) -> bool:
+    """A draft that waits for somebody is theirs."""
+    return consult.waits_for not in ("", actor.name)
+
+
+def check_turn(actor: Actor, consult: Consult) -> None:
+    """Nobody else changes it, signs it or throws it away. Raises ``WaitsFor``."""
+    if waits_elsewhere(actor, consult):
+        raise WaitsFor(name=consult.waits_for)
+
+
+def check_pass_on(actor: Actor, consult: Consult, to: str) -> None:
+    """The gate before a draft waits for ``to``: whoever may edit it, when it is their turn."""
+    check_may_edit(actor)
+    check_status(consult, frozenset({Status.DRAFTED}))
+    check_turn(actor, consult)
+    if to == actor.name:
+        raise InvalidInput(problem=N_("Kies een collega: aan uzelf overdragen kan niet."))
+
+
+def check_send_back(actor: Actor, consult: Consult) -> None:
+    """To whoever passed it on: only by the one it waits for."""
+    check_may_edit(actor)
+    check_status(consult, frozenset({Status.DRAFTED}))
+    check_turn(actor, consult)
+    if not (consult.waits_for and consult.passed_by):
+        raise NotPassedOn
+
+
+def may_take_over(actor: Actor, consult: Consult) -> bool:
+    """Every doctor, and whoever passed it on: a name that was typed wrong must not keep a draft from everybody."""
+    rights = RIGHTS[actor.role]
+    return rights.approve or (rights.edit and consult.passed_by == actor.name)
+
+
+def check_take_over(actor: Actor, consult: Consult) -> None:
+    if not may_take_over(actor, consult):
+        raise NotAllowed(role=actor.role.value)
+    check_status(consult, frozenset({Status.DRAFTED}))
+
+
 def check_approve(actor: Actor, consult: Consult, note: Note, open_flags: Mapping[str, Sized], shown: str) -> None:
-    """The gate before a signature: a doctor, a draft, every flag handled, and exactly the text that was on the screen.
+    """The gate before a signature: a doctor, a draft that waits for nobody else, every flag handled, and exactly the
+    text that was on the screen.
 
     ``shown`` is the SHA-256 of the text the person saw.
     """
     check_may_approve(actor)
     check_transition(consult, Status.APPROVED)
+    check_turn(actor, consult)
     if not any(True for _ in note.lines()):
         raise NothingToApprove
     if open_flags:

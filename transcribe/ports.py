@@ -75,8 +75,10 @@ class Store(Protocol):
         """Newest first; ``after``: those that come after this one. Raises ``NotFound`` when that is not there."""
         ...
 
-    def sizes(self) -> dict[Part, PartSize]:
-        """Of all parts. Counting stops at ``MOST_COUNTED``: beyond it a number tells nobody anything."""
+    def sizes(self, person: str = "") -> dict[Part, PartSize]:
+        """Of all parts of that person's worklist. Counting stops at ``MOST_COUNTED``: beyond it a number tells nobody
+        anything.
+        """
         ...
 
     def consent(self, consult_id: UUID) -> Consent | None:
@@ -111,6 +113,16 @@ class Store(Protocol):
 
         Raises ``NotFound``, ``Erased``.
         """
+        ...
+
+    def message(self, consult_id: UUID) -> str:
+        """That goes with a draft that was passed on (``Change.message``); "" when there is none, or its key was
+        destroyed. Sealed as the note is.
+        """
+        ...
+
+    def colleagues(self, practice: str) -> list[str]:
+        """Names, each once: who signed lately in this practice, and between whom drafts were passed on that wait."""
         ...
 
     def ledger(self, since: date) -> list[LedgerEntry]:

@@ -74,6 +74,7 @@ class _Consult:
     certificates: list[Certificate] = field(default_factory=list)
     #: with the upload they are of
     typing: tuple[KeyPurpose, Typing] = (KeyPurpose.SOURCE, Typing())
+    message: tuple[KeyPurpose, str] = (KeyPurpose.SOURCE, "")
     pieces: list[tuple[str, Decoded | HeardWindow | Growing]] = field(default_factory=list)
 
     def copy(self) -> _Consult:
@@ -142,6 +143,8 @@ class MemoryStore:
                 new.approvals.append(change.approval)
             if change.delivery is not None:
                 new.deliveries.append(change.delivery)
+            if change.message is not None:
+                new.message = (_purpose(new), change.message) if change.message else (KeyPurpose.SOURCE, "")
             for certificate in change.destroy:
                 new.certificates.append(certificate)
                 _destroy(new, certificate.purpose)
@@ -347,17 +350,17 @@ class MemoryStore:
             if (not reference or reference == known)
             and (wanted.since is None or consult.created_at >= wanted.since)
             and (wanted.before is None or consult.created_at < wanted.before)
-            and (wanted.part is None or policy.part_of(consult) is wanted.part)
+            and (wanted.part is None or policy.part_of(consult, wanted.person) is wanted.part)
         ]
         if after is not None:
             last = self.consult(after)
             found = [one for one in found if (one.created_at, one.id) < (last.created_at, last.id)]
         return sorted(found, key=lambda consult: (consult.created_at, consult.id), reverse=True)[:limit]
 
-    def sizes(self) -> dict[Part, PartSize]:
+    def sizes(self, person: str = "") -> dict[Part, PartSize]:
         with self._lock:
             every = [kept.consult for kept in self._consults.values()]
-        made = {part: [one.created_at for one in every if policy.part_of(one) is part] for part in Part}
+        made = {part: [one.created_at for one in every if policy.part_of(one, person) is part] for part in Part}
         return {
             part: PartSize(count=min(len(moments), MOST_COUNTED), oldest=min(moments, default=None))
             for part, moments in made.items()
@@ -414,10 +417,19 @@ class MemoryStore:
     def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
         with self._lock:
             kept = self._found(consult_id)
-            if not kept.keys:
-                raise Erased
-            purpose = KeyPurpose.SOURCE if KeyPurpose.SOURCE in kept.keys else KeyPurpose.RECORD
-            kept.typing = (purpose, self.typing(consult_id).typed(typed))
+            kept.typing = (_purpose(kept), self.typing(consult_id).typed(typed))
+
+    def message(self, consult_id: UUID) -> str:
+        with self._lock:
+            purpose, message = self._found(consult_id).message
+            return message if purpose in self._found(consult_id).keys else ""
+
+    def colleagues(self, practice: str) -> list[str]:
+        with self._lock:
+            here = [kept for kept in self._consults.values() if kept.consult.practice == practice]
+        signed = {approval.approved_by for kept in here for approval in kept.approvals}
+        waiting = [kept.consult for kept in here if kept.consult.waits_for]
+        return sorted((signed | {name for one in waiting for name in (one.waits_for, one.passed_by)}) - {""})
 
     def ledger(self, since: date) -> list[LedgerEntry]:
         with self._lock:
@@ -450,6 +462,13 @@ def _keep(kept: _Consult, piece: Decoded | HeardWindow | Growing) -> None:
     upload = kept.consult.upload
     kept.pieces = [(of, other) for of, other in kept.pieces if of != upload or not same(other)]
     kept.pieces.append((upload, piece))
+
+
+def _purpose(kept: _Consult) -> KeyPurpose:
+    """Of the key that a draft is sealed with now. Raises ``Erased``."""
+    if not kept.keys:
+        raise Erased
+    return KeyPurpose.SOURCE if KeyPurpose.SOURCE in kept.keys else KeyPurpose.RECORD
 
 
 def _created(consult: Consult) -> datetime:

@@ -64,6 +64,8 @@ WHOLE = "alles"
 MAX_LINE = 2000
 MAX_REF = 64
 LONG_LINE = N_("De regel is te lang (hoogstens 2000 tekens).")
+#: Longest name of a colleague, and longest message to one.
+MAX_NAME, MAX_MESSAGE = 100, 500
 #: Names of the page's editors: "L3", "nieuw-R1-S".
 EDITOR = re.compile(r"[\w-]{1,64}")
 #: Stretches in the drawing of a recording: about one for each two pixels of a screen.
@@ -84,6 +86,7 @@ class Review:
     sha256: str
     #: ICPC codes to choose from, by report and section; None where codes are not used
     codes: Mapping[tuple[str, Section], Sequence[Proposal]] | None = None
+    message: str = ""  # that goes with a draft that was passed on
     #: on a first look: what this person typed and did not save, by editor
     typed: Mapping[str, str] = field(default_factory=dict)
 
@@ -139,9 +142,9 @@ class Workflow:
     def consult(self, consult_id: UUID) -> Consult:
         return self._store.consult(consult_id)
 
-    def sizes(self) -> dict[Part, PartSize]:
-        """Of the parts of the worklist."""
-        return self._store.sizes()
+    def sizes(self, person: str = "") -> dict[Part, PartSize]:
+        """Of the parts of that person's worklist."""
+        return self._store.sizes(person)
 
     def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
         """Newest first; ``after``: those that come after this one."""
@@ -494,6 +497,7 @@ class Workflow:
         check_contact(contact, self._writer.clock())
         consult = self._store.consult(consult_id)
         policy.check_status(consult, frozenset({Status.DRAFTED}))
+        policy.check_turn(actor, consult)
         if consult.version != version:
             raise Conflict
         old = consult.contact
@@ -536,6 +540,7 @@ class Workflow:
         policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
         policy.check_status(consult, policy.WITH_NOTE)
+        policy.check_turn(actor, consult)
         if consult.version != version:
             raise Conflict
         note_version, old = self._note(consult_id)
@@ -558,6 +563,70 @@ class Workflow:
             reason=Reason.EDITED_AFTER_APPROVAL,
             note=new,
         )
+
+    # --- passing on ------------------------------------------------------------------------------------------------
+
+    def colleagues(self, actor: Actor) -> list[str]:
+        """Whom this person may want to pass a draft on to; anybody else can be named as well."""
+        return [name for name in self._store.colleagues(self._practice) if name != actor.name]
+
+    def pass_on(self, actor: Actor, consult_id: UUID, version: int, to: str, message: str = "") -> Consult:
+        """The draft waits for a colleague from now on: nobody else signs or changes it without taking it over."""
+        consult = self._store.consult(consult_id)
+        to = self._name(to)
+        policy.check_pass_on(actor, consult, to)
+        return self._hand(actor, consult, version, Action.PASSED_ON, to, message)
+
+    def send_back(self, actor: Actor, consult_id: UUID, version: int, message: str = "") -> Consult:
+        """To whoever passed it on."""
+        consult = self._store.consult(consult_id)
+        policy.check_send_back(actor, consult)
+        return self._hand(actor, consult, version, Action.SENT_BACK, consult.passed_by, message)
+
+    def take_over(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
+        """It waits for this person from now on. Raises ``WaitsFor`` when somebody else was first."""
+        consult = self._store.consult(consult_id)
+        policy.check_take_over(actor, consult)
+        if consult.waits_for == actor.name:
+            return consult
+        # back where it came from: the message was for somebody else, and there is nobody to send it back to
+        own = consult.passed_by == actor.name
+        try:
+            if consult.version != version:
+                raise Conflict
+            return self._writer.apply(
+                actor,
+                consult,
+                Action.TAKEN_OVER,
+                detail=f"van {consult.waits_for}" if consult.waits_for else "",
+                waits_for=actor.name,
+                passed_by="" if own else consult.passed_by,
+                message="" if own else None,
+            )
+        except Conflict:
+            policy.check_turn(actor, self._store.consult(consult_id))
+            raise
+
+    def _hand(self, actor: Actor, consult: Consult, version: int, action: Action, to: str, message: str) -> Consult:
+        """``message`` may be clinical: it is sealed as the note is, and goes with the draft."""
+        message = " ".join(message.split())
+        if len(message) > MAX_MESSAGE:
+            raise InvalidInput(problem=N_("Het bericht is te lang (hoogstens 500 tekens)."))
+        if consult.version != version:
+            raise Conflict
+        return self._writer.apply(
+            actor, consult, action, detail=f"aan {to}", waits_for=to, passed_by=actor.name, message=message
+        )
+
+    def _name(self, typed: str) -> str:
+        """As a colleague spells it who worked here before: by that name a draft finds its reader."""
+        name = " ".join(typed.split())
+        if not name:
+            raise InvalidInput(problem=N_("Vul in aan wie u het verslag overdraagt."))
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidInput(problem=N_("Deze naam kan niet. Gebruik hoogstens 100 gewone tekens."))
+        known = {one.casefold(): one for one in self._store.colleagues(self._practice)}
+        return known.get(name.casefold(), name)
 
     # --- sign-off and after ----------------------------------------------------------------------------------------
 
@@ -658,6 +727,7 @@ class Workflow:
         if consult.status in policy.WITH_NOTE:
             policy.check_may_approve(actor)
         policy.check_transition(consult, Status.DISCARDED)
+        policy.check_turn(actor, consult)
         return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd")
 
     def erase(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -760,6 +830,7 @@ class Workflow:
             text=text,
             sha256=sha256,
             codes=self._codes(note),
+            message=self._store.message(consult.id) if consult.waits_for else "",
         )
 
 

@@ -60,6 +60,7 @@ class Writer:
         note: Note | None = None,
         approval: Approval | None = None,
         delivery: Delivery | None = None,
+        message: str | None = None,
         destroy: tuple[Certificate, ...] = (),
         decoded: Decoded | None = None,
         ledger: LedgerEntry | None = None,
@@ -71,6 +72,10 @@ class Writer:
         if to is not consult.status:
             assert isinstance(to, Status)
             policy.check_transition(consult, to)
+            if consult.status is Status.DRAFTED:
+                fields["waits_for"], message = "", ""  # only a draft waits for somebody
+            if to in policy.OVER:
+                fields["passed_by"] = ""
         fields = {"expires_at": None, "stumbles": 0, **fields}  # somebody is at it
         new = replace(consult, version=consult.version + 1, changed_at=self.clock(), **fields)  # type: ignore[arg-type]
         job = policy.job_for(new, self._need)
@@ -83,6 +88,7 @@ class Writer:
                 note=note,
                 approval=approval,
                 delivery=delivery,
+                message=message,
                 destroy=destroy,
                 decoded=decoded,
                 ledger=ledger,

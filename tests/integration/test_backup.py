@@ -373,6 +373,25 @@ def test_what_comes_back_is_in_its_part_of_the_worklist(here: Practice, there: P
     }
 
 
+def test_what_was_passed_on_still_waits_for_the_same_person_and_nothing_erased_does(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    waiting, erased = (
+        replace(here.consult(number), version=3, waits_for="W. Neem", passed_by="Dr. A. Jansen") for number in (1, 2)
+    )
+    for one in (waiting, erased):
+        here.store.apply(Change(consult=one, audit=event(one.id), message="Graag dosering nakijken."))
+    here.backup(disk / "een.backup")
+    here.erase(erased)
+    with here.copies() as copies:
+        here.keeper(copies).clear()
+    there.restore(disk / "een.backup")
+    assert there.store.search(Search(part=Part.MINE, person="W. Neem")) == [replace(waiting, expires_at=None)]
+    assert there.store.message(waiting.id) == "Graag dosering nakijken."
+    gone = there.store.consult(erased.id)
+    assert (gone.waits_for, gone.passed_by, there.store.message(erased.id)) == ("", "", "")
+
+
 def test_a_restore_goes_into_a_database_without_tables_too(here: Practice, there: Practice, disk: Path) -> None:
     consult = here.consult()
     here.backup(disk / "een.backup")

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from transcribe.consult import Consult, Status
+from transcribe.consult import Actor, Consult, Role, Status
 from transcribe.policy import UNVERIFIED, WARNED_BEFORE
 from transcribe.web.pages import day
 from transcribe.web.requests import Web
@@ -52,7 +52,9 @@ def test_the_warning_comes_in_time(web: Web, left: timedelta, warned: bool) -> N
 
 def test_the_worklist_carries_it(web: Web) -> None:
     old, young = (consult(Status.DRAFTED, NOW - timedelta(days=days)) for days in (DAYS - 1, 1))
-    by_id = {view.consult.id: view.erased_at for view in part_view("", [old, young], web.erased_soon, most=9).rows}
+    reader = Actor(name="Dr. Test", role=Role.HUISARTS)
+    rows = part_view("", [old, young], reader, web.erased_soon, most=9).rows
+    by_id = {view.consult.id: view.erased_at for view in rows}
     assert by_id == {old.id: NOW + timedelta(days=1), young.id: None}
 
 

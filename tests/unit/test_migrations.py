@@ -18,6 +18,7 @@ RELEASED = {
     "0004_words.py": "33fe43df8844b9255d2fe93da77c9139b852c4ea89ab32ac94b3d2dfeca7cdc0",
     "0005_ledger.py": "c971a58dcded3db1b0ba8a5e3b7de824253c231691f97156921b64a1fa17ec3a",
     "0006_contact.py": "ed47b34afc71f7dbb9a158525c7d8173d00293786709eb2c2badff39a2013e98",
+    "0007_passing_on.py": "16c817e129dd662a30f49db91f31973fcfc24188f832859758a07df89b697096",
 }
 
 

@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcribe import policy
-from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Role, Status
+from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Part, Role, Status
 from transcribe.errors import (
     DemoModelRefused,
+    InvalidInput,
     NotAllowed,
     NotApproved,
     NoteHasOpenFlags,
     NothingToApprove,
+    NotPassedOn,
     TextChanged,
+    WaitsFor,
     WrongStatus,
 )
 from transcribe.soep.note import Line, Note, Report, Section, note_text, text_hash
@@ -121,6 +124,74 @@ def test_when_a_note_may_be_approved(actor, status, note, flags, shown, refusal)
     else:
         with pytest.raises(refusal):
             policy.check_approve(actor, consult(status), note, flags, shown)
+
+
+# --- passing on ----------------------------------------------------------------------------------------------------
+
+LOCUM = Actor(name="W. Neem", role=Role.WAARNEMER)
+NURSE = Actor(name="P. Zorg", role=Role.POH)
+ASSISTANT = Actor(name="A. Balie", role=Role.ASSISTENTE)
+
+
+@pytest.mark.parametrize(
+    ("actor", "status", "waits_for", "passed_by", "pass_on", "send_back", "take_over", "approve"),
+    [
+        # nobody in particular
+        (GP, Status.DRAFTED, "", "", None, NotPassedOn, None, None),
+        (NURSE, Status.DRAFTED, "", "", None, NotPassedOn, NotAllowed, NotAllowed),
+        (ASSISTANT, Status.DRAFTED, "", "", NotAllowed, NotAllowed, NotAllowed, NotAllowed),
+        # it waits for this person
+        (GP, Status.DRAFTED, GP.name, LOCUM.name, None, None, None, None),
+        (NURSE, Status.DRAFTED, NURSE.name, LOCUM.name, None, None, NotAllowed, NotAllowed),
+        (GP, Status.DRAFTED, GP.name, "", None, NotPassedOn, None, None),
+        (ASSISTANT, Status.DRAFTED, ASSISTANT.name, GP.name, NotAllowed, NotAllowed, NotAllowed, NotAllowed),
+        # it waits for somebody else
+        (GP, Status.DRAFTED, LOCUM.name, NURSE.name, WaitsFor, WaitsFor, None, WaitsFor),
+        (GP, Status.DRAFTED, LOCUM.name, GP.name, WaitsFor, WaitsFor, None, WaitsFor),
+        (LOCUM, Status.DRAFTED, GP.name, "", WaitsFor, WaitsFor, None, WaitsFor),
+        (NURSE, Status.DRAFTED, LOCUM.name, GP.name, WaitsFor, WaitsFor, NotAllowed, NotAllowed),
+        (NURSE, Status.DRAFTED, LOCUM.name, NURSE.name, WaitsFor, WaitsFor, None, NotAllowed),
+        (ASSISTANT, Status.DRAFTED, LOCUM.name, GP.name, NotAllowed, NotAllowed, NotAllowed, NotAllowed),
+        # no draft
+        (GP, Status.TRANSCRIBED, "", "", WrongStatus, WrongStatus, WrongStatus, WrongStatus),
+        (GP, Status.APPROVED, "", LOCUM.name, WrongStatus, WrongStatus, WrongStatus, WrongStatus),
+        (GP, Status.WITHDRAWN, "", "", WrongStatus, WrongStatus, WrongStatus, WrongStatus),
+    ],
+)
+def test_whose_turn_it_is(actor, status, waits_for, passed_by, pass_on, send_back, take_over, approve) -> None:
+    draft = replace(consult(status), waits_for=waits_for, passed_by=passed_by)
+    checks = {
+        lambda: policy.check_pass_on(actor, draft, "C. Ollega"): pass_on,
+        lambda: policy.check_send_back(actor, draft): send_back,
+        lambda: policy.check_take_over(actor, draft): take_over,
+        lambda: policy.check_approve(actor, draft, NOTE, {}, SHOWN): approve,
+    }
+    for check, refusal in checks.items():
+        if refusal is None:
+            check()
+        else:
+            with pytest.raises(refusal):
+                check()
+
+
+def test_nobody_passes_a_draft_on_to_themselves() -> None:
+    with pytest.raises(InvalidInput, match="aan uzelf"):
+        policy.check_pass_on(GP, consult(Status.DRAFTED), GP.name)
+
+
+@pytest.mark.parametrize(
+    ("status", "waits_for", "part"),
+    [
+        (Status.DRAFTED, "", Part.CHECK),
+        (Status.DRAFTED, GP.name, Part.MINE),
+        (Status.DRAFTED, LOCUM.name, Part.OTHERS),
+        (Status.APPROVED, "", Part.ACT),
+    ],
+)
+def test_in_which_part_of_whose_worklist(status, waits_for, part) -> None:
+    draft = replace(consult(status), waits_for=waits_for)
+    assert policy.part_of(draft, GP.name) is part
+    assert policy.part_of(draft) is (Part.OTHERS if waits_for else part)
 
 
 @pytest.mark.parametrize(

@@ -530,7 +530,7 @@ _WITHOUT_KEY = (
 )
 _ERASED = text(f"""
     UPDATE consult SET status = '{Status.ERASED.value}', part = '{Part.DONE.value}', reason = NULL,
-           changed_at = now(), version = version + 1
+           waits_for = '', passed_by = '', changed_at = now(), version = version + 1
      WHERE id = ANY(:erased)
 """)  # noqa: S608
 

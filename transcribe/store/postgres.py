@@ -22,7 +22,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
-    and_,
     delete,
     event,
     func,
@@ -86,7 +85,8 @@ Value = TypeVar("Value")
 # Advisory locks by pairs of numbers: (23553, 1) the log, (23553, 2) migrations, (23554, task) ``alone``. Leases of jobs
 # are of one number, a space of its own (lease.py).
 _LOCKS, _LOG_LOCK = 23553, 1
-_TRANSCRIPT, _NOTE, _TYPING, _DECODED, _GROWING = "transcript", "note", "typing", "decoded", "growing"
+_TRANSCRIPT, _NOTE, _TYPING, _MESSAGE = "transcript", "note", "typing", "message"
+_DECODED, _GROWING = "decoded", "growing"
 _LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
 _GENESIS = bytes(32)  # "the hash before" of the first row of the access log
 
@@ -104,6 +104,8 @@ _SESSION = (
     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
 """
 )
+#: Newest approvals among which those who work in a practice are looked for.
+_LATELY = 1000
 #: A little more than the time-out of a statement: by then the server has something to say, if only that.
 SILENCE_S = 35.0
 
@@ -168,6 +170,8 @@ class PostgresStore:
                 tx.execute(insert(tables.approval).values(_fields(change.approval)))
             if change.delivery is not None:
                 tx.execute(insert(tables.delivery).values(_fields(change.delivery)))
+            if change.message is not None:
+                _put_message(tx, consult.id, change.message, keys)
             if change.ledger is not None:
                 document = json.loads(codec.encode(change.ledger.checked))
                 row = {name: getattr(change.ledger, name) for name in ("day", "practice", "drafter", "model")}
@@ -213,24 +217,19 @@ class PostgresStore:
             self._put_piece(tx, consult_id, found.upload, piece, self._keys(tx, consult_id))
 
     def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
-        content, row_of_it = tables.content, {"consult_id": consult_id, "kind": _TYPING, "version": 1}
+        content = tables.content
         with self._begin() as tx:
             # the consult's row is locked: two tabs write one after the other, and no key is destroyed meanwhile
             this = select(tables.consult.c.id).where(tables.consult.c.id == consult_id).with_for_update()
             if tx.scalar(this) is None:
                 raise NotFound
             keys = self._keys(tx, consult_id)
-            if not keys:
-                raise Erased
-            purpose = KeyPurpose.SOURCE if KeyPurpose.SOURCE in keys else KeyPurpose.RECORD
-            place = _content_place(consult_id, _TYPING, 1)
-            same = and_(*(content.c[name] == value for name, value in row_of_it.items()))
+            purpose = _of_draft(keys)
+            same = (content.c.consult_id == consult_id) & (content.c.kind == _TYPING) & (content.c.version == 1)
             old = tx.scalar(select(content.c.blob).where(same, content.c.purpose == purpose.value))
+            place = _content_place(consult_id, _TYPING, 1)
             typing = Typing() if old is None else codec.decode(Typing, open_sealed(keys[purpose], old, place))
-            sealed = seal(keys[purpose], codec.encode(typing.typed(typed)), place)
-            values = {"purpose": purpose.value, "blob": sealed}
-            new = insert_or_skip(content).values(row_of_it | values)
-            tx.execute(new.on_conflict_do_update(index_elements=list(row_of_it), set_=values))
+            _put_only(tx, consult_id, _TYPING, typing.typed(typed), keys)
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         rows = [{"certificate_id": certificate.id, "cleared_at": at} for certificate in certificates]
@@ -293,7 +292,7 @@ class PostgresStore:
         if wanted.before:
             query = query.where(consult.c.created_at < wanted.before)
         if wanted.part:
-            query = query.where(consult.c.part == wanted.part.value)
+            query = query.where(_in_part(wanted.part, wanted.person))
         with self._begin() as tx:
             if after is not None:
                 last = tx.execute(select(consult.c.created_at, consult.c.id).where(consult.c.id == after)).one_or_none()
@@ -303,16 +302,16 @@ class PostgresStore:
             rows = tx.execute(query).all()
         return [self._consult(row) for row in rows]
 
-    def sizes(self) -> dict[Part, PartSize]:
+    def sizes(self, person: str = "") -> dict[Part, PartSize]:
         consult = tables.consult
         with self._begin() as tx:
             return {
                 part: PartSize(
                     count=tx.scalar(select(func.count()).select_from(of_it.limit(MOST_COUNTED).subquery())) or 0,
-                    oldest=tx.scalar(select(func.min(consult.c.created_at)).where(consult.c.part == part.value)),
+                    oldest=tx.scalar(select(func.min(consult.c.created_at)).where(_in_part(part, person))),
                 )
                 for part in Part
-                for of_it in [select(consult.c.id).where(consult.c.part == part.value)]
+                for of_it in [select(consult.c.id).where(_in_part(part, person))]
             }
 
     def consent(self, consult_id: UUID) -> Consent | None:
@@ -360,6 +359,26 @@ class PostgresStore:
         except Erased:
             return Typing()
         return Typing() if found is None else found[1]
+
+    def message(self, consult_id: UUID) -> str:
+        try:
+            found = self._content(consult_id, _MESSAGE, str)
+        except Erased:
+            return ""
+        return "" if found is None else found[1]
+
+    def colleagues(self, practice: str) -> list[str]:
+        consult, approval = tables.consult, tables.approval
+        newest = select(approval.c.consult_id, approval.c.approved_by).order_by(approval.c.seq.desc()).limit(_LATELY)
+        lately = newest.subquery()
+        signed = select(lately.c.approved_by).join(consult, consult.c.id == lately.c.consult_id)
+        waiting = select(consult.c.waits_for, consult.c.passed_by)
+        waiting = waiting.where(consult.c.waits_for != "", consult.c.practice == practice).limit(_LATELY)
+        with self._begin() as tx:
+            names = set(tx.scalars(signed.where(consult.c.practice == practice).distinct()))
+            for row in tx.execute(waiting):
+                names |= {row.waits_for, row.passed_by}
+        return sorted(names - {""})
 
     def ledger(self, since: date) -> list[LedgerEntry]:
         ledger = tables.ledger
@@ -792,6 +811,8 @@ class PostgresStore:
                 ended=row.contact_ended,
                 tariff=None if row.contact_tariff is None else Tariff(row.contact_tariff),
             ),
+            waits_for=row.waits_for,
+            passed_by=row.passed_by,
         )
 
 
@@ -878,7 +899,45 @@ def _consult_values(consult: Consult) -> dict[str, object]:
         "contact_began": consult.contact.began,
         "contact_ended": consult.contact.ended,
         "contact_tariff": None if consult.contact.tariff is None else consult.contact.tariff.value,
+        "waits_for": consult.waits_for,
+        "passed_by": consult.passed_by,
     }
+
+
+def _in_part(part: Part, person: str) -> ColumnElement[bool]:
+    """The column does not know whose worklist it is: ``OTHERS`` stands there for all that wait for somebody."""
+    consult = tables.consult.c
+    handed = (consult.part == Part.OTHERS.value) & (consult.waits_for != "")
+    if part is Part.MINE:
+        return handed & (consult.waits_for == person)
+    if part is Part.OTHERS:
+        return handed & (consult.waits_for != person)
+    return consult.part == part.value
+
+
+def _of_draft(keys: Mapping[KeyPurpose, bytes]) -> KeyPurpose:
+    """Of the key that a draft is sealed with now. Raises ``Erased``."""
+    if not keys:
+        raise Erased
+    return KeyPurpose.SOURCE if KeyPurpose.SOURCE in keys else KeyPurpose.RECORD
+
+
+def _put_only(tx: Connection, consult_id: UUID, kind: str, value: object, keys: Mapping[KeyPurpose, bytes]) -> None:
+    """In the place of what there was of this kind."""
+    purpose = _of_draft(keys)
+    blob = seal(keys[purpose], codec.encode(value), _content_place(consult_id, kind, 1))
+    row = {"consult_id": consult_id, "kind": kind, "version": 1, "purpose": purpose.value, "blob": blob}
+    new = insert_or_skip(tables.content).values(row)
+    same = ["consult_id", "kind", "version"]
+    tx.execute(new.on_conflict_do_update(index_elements=same, set_={"purpose": purpose.value, "blob": blob}))
+
+
+def _put_message(tx: Connection, consult_id: UUID, message: str, keys: Mapping[KeyPurpose, bytes]) -> None:
+    content = tables.content
+    if message:
+        _put_only(tx, consult_id, _MESSAGE, message, keys)
+    else:
+        tx.execute(delete(content).where(content.c.consult_id == consult_id, content.c.kind == _MESSAGE))
 
 
 def _newest_version(tx: Connection, consult_id: UUID, kind: str) -> int | None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -55,10 +56,13 @@ consult = Table(
     Column("contact_began", DateTime(timezone=True)),
     Column("contact_ended", DateTime(timezone=True)),
     Column("contact_tariff", Text),  # that the doctor chose
+    Column("waits_for", Text, nullable=False, server_default=""),  # names of staff
+    Column("passed_by", Text, nullable=False, server_default=""),
     Index("consult_newest", "created_at", "id"),
     Index("consult_part", "part", "created_at", "id"),
     Index("consult_status", "status"),
     Index("consult_patient", "patient_pseudonym"),
+    Index("consult_waits", "waits_for", "created_at", "id", postgresql_where=text("waits_for <> ''")),
 )
 
 
@@ -94,7 +98,8 @@ content = Table(
     "content",
     metadata,
     Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
-    Column("kind", Text, primary_key=True),  # "transcript", "note", or "typing": what is not saved yet
+    # "transcript", "note", "typing": what is not saved yet, "message": to whom the draft waits for
+    Column("kind", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("purpose", Text, nullable=False),  # of the key it is sealed with
     Column("blob", LargeBinary),  # null: its key was destroyed

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 
 from transcribe.contact import Contact, ContactType, Tariff, began_at, ended_at, read_clock
 from transcribe.errors import InvalidInput
-from transcribe.web.errors import BAD_FORM, is_htmx
+from transcribe.web.errors import BAD_FORM
 from transcribe.web.pages import PRACTICE_ZONE
-from transcribe.web.requests import Fields, FieldsDep, WebDep, checked, go
-from transcribe.web.review import review_page
+from transcribe.web.requests import Fields, FieldsDep, WebDep, checked
+from transcribe.web.review import changed
 
 router = APIRouter(dependencies=[Depends(checked)])
 
@@ -32,8 +32,7 @@ def declare(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) 
         raise InvalidInput(problem=BAD_FORM) from unknown
     contact = Contact(kind=read_kind(fields), began=began, ended=ended, tariff=tariff)
     web.workflow.change_contact(web.actor, consult_id, fields.number("versie"), contact)
-    page = f"/consult/{consult_id}"
-    return review_page(request, web, consult_id, first=False) if is_htmx(request) else go(request, page)
+    return changed(request, web, consult_id)
 
 
 def read_kind(fields: Fields) -> ContactType | None:

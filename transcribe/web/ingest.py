@@ -141,7 +141,7 @@ def standing(request: Request, web: WebDep, consult_id: UUID) -> Response:
     return web.pages.render(
         request,
         "_recording.html",
-        head=consult_view(consult),
+        head=consult_view(consult, web.actor),
         consult=consult,
         rights=RIGHTS[web.actor.role],
         safe_s=web.recorder.progress(consult_id).safe_s,

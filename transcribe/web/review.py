@@ -44,6 +44,7 @@ def review_page(
         table=web.workflow.code_table() if review.codes is not None and open_note else (),
         kinds=CONTACT_TEXT,
         tariffs=TARIFF_TEXT,
+        colleagues=web.workflow.colleagues(web.actor) if template == "review.html" else (),
         now=web.now(),
     )
 
@@ -67,7 +68,7 @@ def edit(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, lin
         web.workflow.split_line(*line, fields["rest"])
     else:
         web.workflow.edit_line(*line)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/getypt")
@@ -80,19 +81,19 @@ def typed(web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
 @router.post("/consult/{consult_id}/regel/{line_id}/bevestig")
 def confirm(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
     web.workflow.confirm_line(web.actor, consult_id, fields.number("versie"), line_id)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/regel/{line_id}/verwijder")
 def remove(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
     web.workflow.remove_line(web.actor, consult_id, fields.number("versie"), line_id)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/regel/{line_id}/terug")
 def restore(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
     web.workflow.restore_line(web.actor, consult_id, fields.number("versie"), line_id)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/regel")
@@ -105,7 +106,7 @@ def add(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> R
         fields.text("tekst"),
         report_id=fields.get("verslag") or None,
     )
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/uiting")
@@ -125,7 +126,7 @@ def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
         transcript.utterances[index].text,
         evidence=(index,),
     )
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/verplaats")
@@ -143,25 +144,25 @@ def move(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
         web.workflow.join_line(*line)
     else:
         web.workflow.move_line(*line, None if where == "nieuw" else where)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/ongedaan")
 def undo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     web.workflow.undo(web.actor, consult_id, fields.number("versie"))
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/opnieuw-doen")
 def redo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     web.workflow.redo(web.actor, consult_id, fields.number("versie"))
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/verslag/{report_id}/samen")
 def merge(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, report_id: str) -> Response:
     web.workflow.merge_report(web.actor, consult_id, fields.number("versie"), report_id)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 @router.post("/consult/{consult_id}/icpc")
@@ -171,7 +172,7 @@ def code(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
     letter, _, listed = rest.partition("-")
     chosen = fields.get("code", listed).strip().upper()
     web.workflow.code_report(web.actor, consult_id, fields.number("versie"), report_id, _section(letter), chosen)
-    return _changed(request, web, consult_id)
+    return changed(request, web, consult_id)
 
 
 def _section(value: str) -> Section:
@@ -181,7 +182,8 @@ def _section(value: str) -> Section:
         raise InvalidInput(problem=BAD_FORM) from unknown
 
 
-def _changed(request: Request, web: Web, consult_id: UUID) -> Response:
+def changed(request: Request, web: Web, consult_id: UUID) -> Response:
+    """The page after a change: what is new of it, or all of it anew."""
     page = f"/consult/{consult_id}"
     return review_page(request, web, consult_id, first=False) if is_htmx(request) else go(request, page)
 

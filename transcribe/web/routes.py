@@ -10,8 +10,8 @@ from fastapi.responses import Response
 
 from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
 from transcribe.consult import Consult, Part, PartSize, Search
-from transcribe.errors import N_, Conflict, InvalidInput
-from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn
+from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
+from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, waits_elsewhere
 from transcribe.web import his
 from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
@@ -60,22 +60,23 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
             since=_day(fields.get("van", "")),
             before=_day(fields.get("tot", ""), days=1),
             part=Part(chosen) if chosen else None,
+            person=web.actor.name,
         )
     except (ValueError, OverflowError) as wrong:
         raise InvalidInput(problem=WRONG_SEARCH) from wrong
     found = web.workflow.search(wanted, limit=LONG_ROWS + 1)
-    part = part_view(FOUND, found, web.erased_soon, most=LONG_ROWS)
+    part = part_view(FOUND, found, web.actor, web.erased_soon, most=LONG_ROWS)
     return _list_page(request, web, [part], asked=fields)
 
 
 def _parts(web: Web) -> list[PartView]:
-    sizes = web.workflow.sizes()
+    sizes = web.workflow.sizes(web.actor.name)
     return [_part(web, part, most=ROWS, size=sizes[part]) for part in Part if sizes[part].count]
 
 
 def _part(web: Web, part: Part, *, most: int, after: UUID | None = None, size: PartSize | None = None) -> PartView:
-    found = web.workflow.search(Search(part=part), after=after, limit=most + 1)
-    return part_view(PART_TEXT[part], found, web.erased_soon, most=most, size=size, part=part)
+    found = web.workflow.search(Search(part=part, person=web.actor.name), after=after, limit=most + 1)
+    return part_view(PART_TEXT[part], found, web.actor, web.erased_soon, most=most, size=size, part=part)
 
 
 def _list_page(
@@ -199,7 +200,8 @@ def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> R
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     if version in (0, consult.version):
         return Response(status_code=204)
-    text = web.pages.explain(request, Conflict())
+    elsewhere = waits_elsewhere(web.actor, consult)
+    text = web.pages.explain(request, WaitsFor(name=consult.waits_for) if elsewhere else Conflict())
     return web.pages.render(request, "_error.html", text=text, status=409)
 
 
@@ -225,7 +227,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
     return web.pages.render(
         request,
         template,
-        head=consult_view(consult, erased_at=web.erased_soon(consult)),
+        head=consult_view(consult, web.actor, erased_at=web.erased_soon(consult)),
         consult=consult,
         rights=RIGHTS[web.actor.role],
         layouts=LAYOUT_TEXT,

@@ -24,7 +24,17 @@ from transcribe.consult import (
 )
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import N_
-from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, Rights, can_go_on, like_bsn
+from transcribe.policy import (
+    LIKE_BSN,
+    OVER,
+    RIGHTS,
+    WITH_NOTE,
+    Rights,
+    can_go_on,
+    like_bsn,
+    may_take_over,
+    waits_elsewhere,
+)
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
 from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
@@ -197,6 +207,7 @@ class ConsultView:
     label: str  # status in plain words, to be translated
     tone: str  # "wacht", "open", "bezig", "stopt", "klaar", "over": colour and sign beside the words
     reason: str
+    elsewhere: bool  # the draft waits for somebody else than the reader
     erased_at: datetime | None = None  # soon, if nobody verifies it
 
     @property
@@ -224,12 +235,15 @@ class ConsultView:
         return Status.ERASED in TRANSITIONS[self.consult.status] and self.consult.status in WITH_NOTE
 
 
-def consult_view(consult: Consult, *, erased_at: datetime | None = None) -> ConsultView:
+def consult_view(consult: Consult, reader: Actor, *, erased_at: datetime | None = None) -> ConsultView:
     label = STATUS_TEXT[consult.status]
+    elsewhere = waits_elsewhere(reader, consult)
     if consult.reason in STOPPED_TEXT:
         label = STOPPED_TEXT[consult.reason]
     if stopped(consult):
         tone = "stopt"
+    elif elsewhere:
+        tone = "open"
     elif consult.status in {Status.DRAFTED, Status.APPROVED, Status.NEW}:
         tone = "wacht"
     elif consult.status is Status.DELIVERED:
@@ -239,12 +253,14 @@ def consult_view(consult: Consult, *, erased_at: datetime | None = None) -> Cons
     else:
         tone = "bezig" if processing(consult) else "open"
     reason = REASON_TEXT[consult.reason] if consult.reason else ""
-    return ConsultView(consult=consult, label=label, tone=tone, reason=reason, erased_at=erased_at)
+    return ConsultView(consult=consult, label=label, tone=tone, reason=reason, elsewhere=elsewhere, erased_at=erased_at)
 
 
 PART_TEXT: dict[Part, str] = {
+    Part.MINE: N_("Voor u"),
     Part.CHECK: N_("Te controleren"),
     Part.ACT: N_("Vraagt iets van u"),
+    Part.OTHERS: N_("Wacht op een collega"),
     Part.BUSY: N_("Bezig"),
     Part.DONE: N_("Klaar"),
 }
@@ -271,6 +287,7 @@ class PartView:
 def part_view(
     title: str,
     consults: Sequence[Consult],
+    reader: Actor,
     erased_soon: Callable[[Consult], datetime | None],
     *,
     most: int,
@@ -281,7 +298,7 @@ def part_view(
     shown = consults[:most]
     return PartView(
         title=title,
-        rows=[consult_view(consult, erased_at=erased_soon(consult)) for consult in shown],
+        rows=[consult_view(consult, reader, erased_at=erased_soon(consult)) for consult in shown],
         size=size,
         part=part,
         after=shown[-1].id if len(consults) > most else None,
@@ -369,6 +386,7 @@ class ReviewView:
     review: Review
     head: ConsultView
     rights: Rights
+    may_take_over: bool
     reports: list[ReportView]
     flagged: list[LineView]
     utterances: list[UtteranceView]
@@ -413,8 +431,9 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
     lines = [line for report in reports for section in report.sections for line in section.lines]
     return ReviewView(
         review=review,
-        head=consult_view(review.consult, erased_at=erased_at),
+        head=consult_view(review.consult, actor, erased_at=erased_at),
         rights=RIGHTS[actor.role],
+        may_take_over=may_take_over(actor, review.consult),
         reports=reports,
         flagged=[line for line in lines if line.flags],
         utterances=utterances,

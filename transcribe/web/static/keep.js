@@ -153,6 +153,10 @@ function homeOf(form, body) {
       return "form[data-action=ongedaan] button, form[data-action=opnieuw-doen] button";
     case "icpc":
       return `#icpc-${body.get("keuze").split("-", 2).join("-")} summary`;
+    case "overdragen":
+    case "terugsturen":
+    case "overnemen":
+      return "#wacht";
     case "samen": {
       const first = form.closest(".report").querySelector("[data-line]");
       return first && `#${first.id}`;

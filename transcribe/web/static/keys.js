@@ -40,9 +40,10 @@ function backOrForth({ key, ctrlKey, metaKey, shiftKey, altKey }) {
 
 const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
 
-// unsaved text is not in the note that would be signed
+// unsaved text is not in the note that would be signed, or that a colleague would see
+const LEAVING = "form[data-action=akkoord], form[data-action=overdragen], form[data-action=terugsturen]";
 const guarded = (event) => {
-  if (!event.target.matches?.("form[data-action=akkoord]") || !unsaved().length) return;
+  if (!event.target.matches?.(LEAVING) || !unsaved().length) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   say(document.getElementById("review").dataset.unsaved, "warn");
@@ -104,6 +105,9 @@ document.addEventListener("keydown", (event) => {
   } else if (key === "+" || key === "-") {
     event.preventDefault();
     pace(key === "+" ? 1 : -1);
+  } else if (key === "i") {
+    event.preventDefault();
+    if (!event.repeat) document.querySelector("form[data-action=overnemen]")?.requestSubmit();
   } else if (key === "e" && line) {
     event.preventDefault();
     open(line.dataset.line);
