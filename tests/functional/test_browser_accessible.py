@@ -19,7 +19,7 @@ from tests.functional.test_browser_story import drafted
 from tests.live_server import GP, LiveHouse, served
 from tests.microphone import PHONE, WORKSTATION, chromium_program, fake_microphone, noise, write_wav
 from transcribe.asr.transcript import Transcript
-from transcribe.consult import Action, AuditEvent, Change, Reason, Status
+from transcribe.consult import Action, Actor, AuditEvent, Change, Reason, Role, Status
 from transcribe.ports import Growing
 from transcribe.soep.note import Line, Report, Section
 from transcribe.testing import ScriptedDrafter, ScriptedTranscriber
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOCUM = Actor(name="Mw. dr. Everdina van Oudenhove-Slingerland", role=Role.WAARNEMER)
 #: English is two further than Dutch: of each state it has the other colours and the other size.
 VIEWS = (("light", WORKSTATION), ("dark", WORKSTATION), ("dark", PHONE), ("light", PHONE))
 #: Two problems; a dose that was poorly heard and a line that nobody said; something that may be missed.
@@ -203,6 +204,23 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     seen.look("review, withdrawing", within="#intrekken")
     page.locator("#toetsen summary").click()
     seen.look("review, keys", within="#toetsen")
+    page.locator("#overdragen summary").click()
+    seen.look("review, passing on", within="#overdragen")
+    page.locator("#overdragen-naam").fill(LOCUM.name)
+    page.locator("#overdragen-bericht").fill("Graag de dosering nakijken.")
+    page.locator("#overdragen-naam").press("Enter")
+    page.locator("#wacht [data-action=overnemen]").wait_for()
+    seen.look("review, waits for a colleague")
+    seen.go("/")
+    seen.look("worklist, one waits for a colleague")
+    workflow.send_back(LOCUM, consult, workflow.consult(consult).version, "Wel links?")
+    seen.go("/")
+    seen.look("worklist, sent back")
+    seen.go(f"/consult/{consult}")
+    page.wait_for_load_state()
+    seen.look("review, sent back")
+    page.locator("#terugsturen summary").click()
+    seen.look("review, sending back", within="#terugsturen")
 
     for line in workflow.review(actor, consult, first=False).flags:
         workflow.confirm_line(actor, consult, workflow.consult(consult).version, line)
