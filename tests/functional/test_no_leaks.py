@@ -1,6 +1,6 @@
 """Promise 7: what was said is in no log, error, address, job row or clear file.
 
-A consult is spoken, recognised, drafted, edited, signed and copied by the real service. Then everything the
+A consult is spoken, recognised, drafted, passed on, edited, signed and copied by the real service. Then everything the
 service left behind is searched for the words of the transcript: its output, PostgreSQL's log, every table, every file.
 """
 
@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 #: Words the program itself uses (screens, statuses, codes); finding them proves nothing.
 OUR_OWN = Path(__file__).resolve().parents[2]
+#: To a colleague, with the draft.
+MESSAGE = "Graag nakijken: dacht u ook aan een peritonsillair abces?"
 
 
 def spoken_words(transcript_texts: list[str]) -> set[str]:
@@ -85,10 +87,14 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pyt
         with running(recording, listener), workers(settings, service.database_url):
             consult_id = play_consult(service.workflow, actor, CONSULTS / "keelpijn.ogg", Console(file=seen))
             said = [utterance.text for utterance in service.store.transcript(consult_id).utterances]
+            version = service.store.consult(consult_id).version
+            passed = service.workflow.pass_on(actor, consult_id, version, "W. Neem", MESSAGE)
             while_open = everything_in(service.database_url) + files(data_dir)
+            assert service.store.message(consult_id) == MESSAGE
+            service.workflow.take_over(actor, consult_id, passed.version)
             note = verify(service.workflow, actor, consult_id, address, access.ticket(), Console(file=io.StringIO()))
         after = everything_in(service.database_url)
-    canaries = spoken_words(said) | {line.strip() for line in note.splitlines() if len(line.split()) >= 4}
+    canaries = spoken_words(said) | {MESSAGE} | {line.strip() for line in note.splitlines() if len(line.split()) >= 4}
     assert len(canaries) > 20
     haystacks = {
         "the database while the draft is open, and the files": while_open,
