@@ -217,20 +217,20 @@ class Recorder:
         """Paused again after the end: what comes is added to what there is, and the draft is made anew.
 
         For who goes on talking at the door, and for sound that came too late. Fine when it is running already. Raises
-        ``CanNotGoOn``, ``ConsentMissing``, ``DiskLow``, ``Conflict`` while somebody else is at it.
+        ``CanNotGoOn``, ``WaitsFor``, ``ConsentMissing``, ``DiskLow``, ``Conflict`` while somebody else is at it.
         """
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
         if consult.status in policy.RUNNING:
             return consult
-        self._check_can_go_on(consult)
+        self._check_can_go_on(actor, consult)
         key = self._key(consult_id)
         self._remove_stored(consult_id)  # what a crash left of finishing it
         with closing(self._spool.open(consult_id, key, new=True)) as recording:
             consult = self._store.consult(consult_id)  # from here on nobody else on this machine goes on with it
             if consult.status in policy.RUNNING:
                 return consult
-            self._check_can_go_on(consult)
+            self._check_can_go_on(actor, consult)
             if recording.position:
                 raise SoundLeft
             try:
@@ -585,9 +585,10 @@ class Recorder:
         if not self._is_here(consult):
             raise Elsewhere
 
-    def _check_can_go_on(self, consult: Consult) -> None:
+    def _check_can_go_on(self, actor: Actor, consult: Consult) -> None:
         if not policy.can_go_on(consult):
             raise CanNotGoOn
+        policy.check_turn(actor, consult)
         require(self._store.consent(consult.id), Purpose.RECORDING)
         policy.check_space(self._space(), self._min_free_percent)
 

@@ -25,6 +25,7 @@ from transcribe.errors import (
     NotFound,
     StoreUnavailable,
     Unreadable,
+    WaitsFor,
     WrongStatus,
 )
 from transcribe.recorder import CanNotGoOn, Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
@@ -965,6 +966,18 @@ def test_what_can_not_go_on(house: House) -> None:
             house.recorder.go_on(GP, consult_id)
         assert house.consult(consult_id) == before
     assert house.spool.consults() == []
+
+
+def test_what_waits_for_a_colleague_does_not_go_on_under_their_hands(house: House) -> None:
+    consult_id = ended(house)
+    passed = house.workflow.pass_on(GP, consult_id, house.consult(consult_id).version, "W. Neem", "Klopt dit?")
+    with pytest.raises(WaitsFor):
+        house.recorder.go_on(GP, consult_id)
+    assert house.consult(consult_id) == passed
+    assert house.spool.consults() == []
+    running = house.recorder.go_on(Actor(name="W. Neem", role=Role.WAARNEMER), consult_id)
+    # the next draft is another one
+    assert (running.waits_for, house.store.message(consult_id)) == ("", "")
 
 
 def test_going_on_asks_what_a_start_asks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

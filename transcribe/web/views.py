@@ -228,7 +228,7 @@ class ConsultView:
 
     @property
     def can_go_on(self) -> bool:
-        return can_go_on(self.consult)
+        return can_go_on(self.consult) and not self.elsewhere
 
     @property
     def can_erase(self) -> bool:
