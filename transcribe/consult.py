@@ -273,6 +273,7 @@ class Action(StrEnum):
     SENT_BACK = "verslag teruggestuurd"
     TAKEN_OVER = "verslag overgenomen"
     CONTACT_CHANGED = "contact gewijzigd"
+    VIDEO_RECORDED = "videogegevens vastgelegd"
     APPROVED = "verslag geaccordeerd"
     COPIED = "verslag gekopieerd"
     DISCARDED = "consult verwijderd"

@@ -66,6 +66,8 @@ WITH_SOURCE = frozenset({Status.RECORDING, Status.PAUSED, Status.RECORDED, Statu
 RUNNING = frozenset({Status.RECORDING, Status.PAUSED})
 #: Statuses in which it is stored.
 STORED = WITH_SOURCE - RUNNING
+#: Statuses in which what is recorded of a video consult waits for the note.
+BEFORE_NOTE = frozenset({Status.CONSENTED, *WITH_SOURCE}) - WITH_NOTE
 #: Statuses that end a consult.
 OVER = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.DISCARDED, Status.ERASED})
 

@@ -36,6 +36,7 @@ from transcribe.consult import (
 )
 from transcribe.soep.note import Note
 from transcribe.soep.style import Rule, Style
+from transcribe.video import Video, VideoPresets
 from transcribe.vitals import Vitals
 
 #: Of consults in a part of the worklist: whoever has more of them knows that it is too many.
@@ -123,6 +124,22 @@ class Store(Protocol):
 
     def colleagues(self, practice: str) -> list[str]:
         """Names, each once: who signed lately in this practice, and between whom drafts were passed on that wait."""
+        ...
+
+    def video(self, consult_id: UUID) -> tuple[int, Video]:
+        """What was recorded of a video consult before there was a note, and its version (0: nothing was).
+
+        Nothing too when its key was destroyed. Raises ``NotFound``.
+        """
+        ...
+
+    def keep_video(self, consult_id: UUID, seen: int, video: Video, audit: AuditEvent) -> None:
+        """In the place of version ``seen``, sealed with the SOURCE key, with its audit row. The consult keeps its
+        version: a worker that is at it goes on.
+
+        Raises ``Conflict`` when there is a newer one, or when the consult has a note or is over; ``NotFound``,
+        ``Erased``.
+        """
         ...
 
     def ledger(self, since: date) -> list[LedgerEntry]:
@@ -478,6 +495,12 @@ class Preferences(Protocol):
     def remove_word(self, owner: str, word: str) -> None:
         """Fine when it is gone."""
         ...
+
+    def video_presets(self) -> VideoPresets:
+        """The default before anything was set."""
+        ...
+
+    def set_video_presets(self, presets: VideoPresets) -> None: ...
 
     def codes(self) -> dict[str, str]:
         """Code and description of the practice's own ICPC table; empty when it has none."""

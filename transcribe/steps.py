@@ -220,6 +220,9 @@ class Steps:
             raise NotFound
         note = self._styled(consult, self._drafter.draft(transcript))
         note = replace(note, missed=missed(note, transcript))
+        before = self._store.note(consult.id)
+        if before is not None:  # the recording went on: what was recorded in the draft before this one still holds
+            note = replace(note, video=before[1].video, video_version=before[1].video_version)
         lines = sum(1 for _ in note.lines())
         self._writer.apply(
             SYSTEM, consult, Action.DRAFTED, detail=f"{lines} regels", lease=lease, status=Status.DRAFTED, note=note

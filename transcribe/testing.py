@@ -53,6 +53,7 @@ from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.soep.own_words import alphabetical
 from transcribe.soep.style import Rule, Style
 from transcribe.steps import Interrupted, Steps
+from transcribe.video import Video, VideoPresets
 from transcribe.vitals import Queue, Vitals
 from transcribe.workflow import Workflow
 from transcribe.writer import Writer
@@ -72,9 +73,10 @@ class _Consult:
     approvals: list[Approval] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
-    #: with the upload they are of
     typing: tuple[KeyPurpose, Typing] = (KeyPurpose.SOURCE, Typing())
     message: tuple[KeyPurpose, str] = (KeyPurpose.SOURCE, "")
+    videos: list[Video] = field(default_factory=list)
+    #: with the upload they are of
     pieces: list[tuple[str, Decoded | HeardWindow | Growing]] = field(default_factory=list)
 
     def copy(self) -> _Consult:
@@ -87,6 +89,7 @@ class _Consult:
             approvals=list(self.approvals),
             deliveries=list(self.deliveries),
             certificates=list(self.certificates),
+            videos=list(self.videos),
             pieces=list(self.pieces),
         )
 
@@ -431,6 +434,21 @@ class MemoryStore:
         waiting = [kept.consult for kept in here if kept.consult.waits_for]
         return sorted((signed | {name for one in waiting for name in (one.waits_for, one.passed_by)}) - {""})
 
+    def video(self, consult_id: UUID) -> tuple[int, Video]:
+        with self._lock:
+            videos = self._found(consult_id).videos
+            return len(videos), videos[-1] if videos else Video()
+
+    def keep_video(self, consult_id: UUID, seen: int, video: Video, audit: AuditEvent) -> None:
+        with self._lock:
+            kept = self._found(consult_id)
+            if kept.consult.status not in policy.BEFORE_NOTE or len(kept.videos) != seen:
+                raise Conflict
+            if KeyPurpose.SOURCE not in kept.keys:
+                raise Erased
+            kept.videos.append(video)
+            self._events.append(audit)
+
     def ledger(self, since: date) -> list[LedgerEntry]:
         with self._lock:
             return [entry for entry in self._ledger if entry.day >= since]
@@ -497,6 +515,7 @@ def _destroy(kept: _Consult, purpose: KeyPurpose) -> None:
     kept.transcripts = [(key, None if key is purpose else value) for key, value in kept.transcripts]
     kept.notes = [(key, None if key is purpose else value) for key, value in kept.notes]
     if purpose is KeyPurpose.SOURCE:
+        kept.videos.clear()
         kept.pieces.clear()
 
 
@@ -509,6 +528,7 @@ class MemoryPreferences:
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._last: dict[tuple[str, str, str], UUID] = {}
         self._own_words: set[tuple[str, str]] = set()
+        self._video_presets = VideoPresets()
         self._codes: dict[str, str] = {}
         self._others: dict[str, MemoryPreferences] = {}
 
@@ -570,6 +590,12 @@ class MemoryPreferences:
     def remove_word(self, owner: str, word: str) -> None:
         with self._lock:
             self._own_words.discard((owner, word))
+
+    def video_presets(self) -> VideoPresets:
+        return self._video_presets
+
+    def set_video_presets(self, presets: VideoPresets) -> None:
+        self._video_presets = presets
 
     def codes(self) -> dict[str, str]:
         return dict(sorted(self._codes.items()))

@@ -55,6 +55,7 @@ from transcribe.soep.check import Finding, open_findings
 from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
 from transcribe.soep.note import Code, Note, Origin, Section, note_text, part_text, text_hash
 from transcribe.soep.style import difference
+from transcribe.video import Video, VideoPresets, checked_video
 from transcribe.writer import PCM, Writer
 
 log = logging.getLogger(__name__)
@@ -276,6 +277,23 @@ class Workflow:
         if replacing:
             self._remove(consult_id, consult.upload)
         return recorded
+
+    def recorded_video(self, consult_id: UUID) -> tuple[int, Video]:
+        """What is known of a video consult that is being recorded, and the version to be replaced."""
+        found = self._store.note(consult_id)  # there is one when it goes on after its end
+        return self._video(consult_id, found[1] if found else None)
+
+    def record_video(self, actor: Actor, consult_id: UUID, seen: int, video: Video) -> None:
+        """Before there is a note; ``seen``: the version that was on the screen. It waits for the note."""
+        policy.check_may_record(actor)
+        consult = self._store.consult(consult_id)
+        policy.check_status(consult, policy.BEFORE_NOTE)
+        _check_video(consult)
+        audit = self._writer.event(actor, Action.VIDEO_RECORDED, consult_id)
+        self._store.keep_video(consult_id, seen, checked_video(video, self.video_presets()), audit)
+
+    def video_presets(self) -> VideoPresets:
+        return self._preferences.video_presets() if self._preferences else VideoPresets()
 
     def retry(self, actor: Actor, consult_id: UUID) -> Consult:
         """Have the worker try once more after a stop."""
@@ -515,6 +533,14 @@ class Workflow:
         ]
         return self._writer.apply(actor, consult, Action.CONTACT_CHANGED, detail=", ".join(changed), contact=contact)
 
+    def change_video(self, actor: Actor, consult_id: UUID, version: int, video: Video) -> Consult:
+        """Of a consult with a note, whose first line follows from it: an edit as any other, after approval too."""
+        _check_video(self._store.consult(consult_id))
+        video = checked_video(video, self.video_presets())
+        return self._edit(
+            actor, consult_id, version, lambda note: replace(note, video=video), Action.VIDEO_RECORDED, "verslag"
+        )
+
     def keep_typing(self, actor: Actor, consult_id: UUID, editor: str, text: str) -> None:
         """What somebody is typing: it is on the page again after a reload, a lost session, a machine that fails."""
         policy.check_may_edit(actor)
@@ -543,7 +569,7 @@ class Workflow:
         policy.check_turn(actor, consult)
         if consult.version != version:
             raise Conflict
-        note_version, old = self._note(consult_id)
+        note_version, old = self._note(consult)
         try:
             new = change(old)
         except KeyError as unknown:
@@ -635,7 +661,7 @@ class Workflow:
         consult = self._store.consult(consult_id)
         policy.check_may_approve(actor)
         policy.check_status(consult, frozenset({Status.DRAFTED}))
-        note_version, note = self._note(consult_id)
+        note_version, note = self._note(consult)
         flags = open_findings(note, self._transcript(consult_id))
         policy.check_approve(actor, consult, note, flags, shown_sha256)
         now = self._writer.clock()
@@ -684,7 +710,7 @@ class Workflow:
         consult = self._store.consult(consult_id)
         policy.check_may_copy(actor)
         policy.check_status(consult, policy.WITH_NOTE)
-        note_version, note = self._note(consult_id)
+        note_version, note = self._note(consult)
         approval = policy.check_deliver(actor, consult, note_version, note, self._store.approval(consult_id))
         try:
             text = note_text(note) if part == WHOLE else part_text(note, part)
@@ -796,11 +822,25 @@ class Workflow:
         except (TranscribeError, OSError) as problem:
             log.warning("consult %s: sound is removed later (%s)", consult_id, type(problem).__name__)
 
-    def _note(self, consult_id: UUID) -> tuple[int, Note]:
-        found = self._store.note(consult_id)
+    def _note(self, consult: Consult) -> tuple[int, Note]:
+        """The newest, with its version. A draft takes over what was recorded of the video consult before it was there;
+        one of another kind of contact has nothing of it. What was signed stays as it was.
+        """
+        found = self._store.note(consult.id)
         if found is None:
             raise NotFound
-        return found
+        version, note = found
+        if consult.status is not Status.DRAFTED:
+            return found
+        if consult.contact.kind is not ContactType.VIDEO:
+            return version, replace(note, video=None)
+        video_version, video = self._video(consult.id, note)
+        return version, replace(note, video=video, video_version=video_version)
+
+    def _video(self, consult_id: UUID, note: Note | None) -> tuple[int, Video]:
+        """What was recorded last: beside the recorder, with its version, or in the note since then."""
+        version, video = self._store.video(consult_id)
+        return version, note.video if note and note.video and note.video_version >= version else video
 
     def _transcript(self, consult_id: UUID) -> Transcript | None:
         try:
@@ -809,7 +849,7 @@ class Workflow:
             return None
 
     def _review(self, consult: Consult) -> Review:
-        note_version, note = self._note(consult.id)
+        note_version, note = self._note(consult)
         transcript = self._transcript(consult.id)
         approval = self._store.approval(consult.id)
         text = note_text(note)
@@ -840,6 +880,11 @@ class Pcm16File:
 
     file: BinaryIO
     channels: int
+
+
+def _check_video(consult: Consult) -> None:
+    if consult.contact.kind is not ContactType.VIDEO:
+        raise InvalidInput(problem=N_("Dit is geen videoconsult. Kies eerst “Videoconsult” als soort contact."))
 
 
 def _clean(text: str) -> str:

@@ -14,6 +14,7 @@ from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.store.preferences import PostgresPreferences
 from transcribe.testing import MemoryPreferences
+from transcribe.video import APPS, VideoPresets
 
 GP = "Dr. Proef"
 MASTER = MasterKey.of(b"m" * 32)
@@ -114,6 +115,14 @@ def test_words_are_of_one_doctor_or_of_the_practice(preferences: Preferences) ->
     preferences.remove_word(GP, "macrogol")
     assert preferences.own_words(GP) == ["Zonneveld"]
     assert "macrogol" in preferences.words(GP)  # the practice still has it
+
+
+def test_applications_for_video_are_all_those_we_know_until_they_are_set(preferences: Preferences) -> None:
+    assert preferences.video_presets() == VideoPresets(apps=APPS)
+    for presets in (VideoPresets(apps=("Zaurus", "BeeldZorg"), app="BeeldZorg"), VideoPresets(apps=())):
+        preferences.set_video_presets(presets)
+        assert preferences.video_presets() == presets
+    assert preferences.of("Noord").video_presets() == VideoPresets()
 
 
 def test_practices_that_share_a_service_share_nothing_of_this(preferences: Preferences) -> None:

@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.test_store import TRANSCRIPT, applied, approval, certificate, created, drafted, note
-from transcribe.consult import KeyPurpose, LedgerEntry, Status, Typed
-from transcribe.errors import Erased, NotFound
+from transcribe.consult import Action, AuditEvent, Consult, KeyPurpose, LedgerEntry, Role, Status, Typed
+from transcribe.errors import Conflict, Erased, NotFound
 from transcribe.ports import Store
 from transcribe.soep.note import Checked, Edits, Section
+from transcribe.video import Connection, Video
 
 
 def test_older_versions_of_a_note_are_there_until_their_key_is_destroyed(store: Store) -> None:
@@ -75,6 +76,42 @@ def test_what_is_typed_goes_with_the_key_of_the_draft_and_with_that_of_the_note(
     assert store.typing(consult.id).texts == ()
     with pytest.raises(Erased):
         store.keep_typing(consult.id, first)
+
+
+def test_what_is_recorded_of_a_video_consult_takes_the_place_of_what_was_seen(store: Store) -> None:
+    consult = applied(store, created(store), Status.CONSENTED)
+    assert store.video(consult.id) == (0, Video())
+    first, second = Video(app="Zaurus"), Video(connection=Connection.POOR, others="dochter")
+    store.keep_video(consult.id, 0, first, video_event(consult))
+    with pytest.raises(Conflict):
+        store.keep_video(consult.id, 0, second, video_event(consult))
+    assert store.video(consult.id) == (1, first)
+    store.keep_video(consult.id, 1, second, video_event(consult))
+    assert store.video(consult.id) == (2, second)
+    assert [one.action for one in store.events(consult.id)][-2:] == [Action.VIDEO_RECORDED] * 2
+    assert store.consult(consult.id) == consult  # whoever is at it goes on
+    with pytest.raises(NotFound):
+        store.keep_video(uuid4(), 0, first, video_event(consult))
+    with pytest.raises(NotFound):
+        store.video(uuid4())
+
+
+def test_from_the_draft_on_it_is_changed_in_the_note_only(store: Store) -> None:
+    consult = applied(store, created(store), Status.CONSENTED)
+    store.keep_video(consult.id, 0, Video(app="Zaurus"), video_event(consult))
+    consult = applied(store, consult, Status.DRAFTED, note=note("een"))
+    with pytest.raises(Conflict):
+        store.keep_video(consult.id, 1, Video(), video_event(consult))
+    assert store.video(consult.id) == (1, Video(app="Zaurus"))
+    source = certificate(consult, KeyPurpose.SOURCE)
+    applied(store, consult, Status.APPROVED, approval=approval(consult, 1), destroy=(source,))
+    assert store.video(consult.id) == (0, Video())
+
+
+def video_event(consult: Consult) -> AuditEvent:
+    return AuditEvent(
+        at=consult.changed_at, actor="A", role=Role.HUISARTS, action=Action.VIDEO_RECORDED, consult_id=consult.id
+    )
 
 
 def test_the_ledger_grows_with_the_change_it_belongs_to(store: Store) -> None:

@@ -22,6 +22,7 @@ LAYERS = {
     "transcribe.settings": 1,
     "transcribe.consult": 1,
     "transcribe.contact": 1,
+    "transcribe.video": 1,
     "transcribe.audio": 1,
     "transcribe.audio.pcm": 1,
     "transcribe.asr": 1,

@@ -36,7 +36,7 @@ def test_each_report_can_be_copied_by_itself_and_by_section() -> None:
     assert part_text(NOTE, "R1-S") == "Pijn knie."
     assert part_text(NOTE, "R1-O") == ""
     assert part_text(NOTE, "S") == section_text(NOTE, Section.S) == "Pijn knie.\n\nNagel ingegroeid."
-    assert note_text(NOTE) == f"{report_text(KNEE)}\n\n{report_text(NAIL)}"
+    assert note_text(NOTE) == f"{report_text(NOTE, KNEE)}\n\n{report_text(NOTE, NAIL)}"
 
 
 @pytest.mark.parametrize("part", ["", "R3", "R3-S", "R1-", "R1-X", "-S", "alles", "s", "R1-S-S"])
@@ -82,7 +82,7 @@ def test_an_utterance_is_nearest_to_the_report_that_speaks_of_what_is_beside_it(
 def test_a_code_is_in_the_text_of_its_section_alone() -> None:
     note = NOTE.coding("R1", Section.E, ARTROSE)
     assert part_text(note, "R1-E") == "Artrose.\nICPC L90 Artrose van de knie"
-    assert report_text(note.report("R1")) == "S: Pijn knie.\nE: Artrose.\n   ICPC L90 Artrose van de knie"
+    assert report_text(note, note.report("R1")) == "S: Pijn knie.\nE: Artrose.\n   ICPC L90 Artrose van de knie"
     assert part_text(note, "R1-S") == "Pijn knie."
     assert note.coding("R1", Section.E, None) == NOTE
 

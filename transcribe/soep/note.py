@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from transcribe.video import Video, video_line
+
 #: How a line may end before another one goes on in it.
 _CLOSED = (".", "!", "?", ":", ";", ",")
 
@@ -113,6 +115,13 @@ class Note:
     before: int = 0  # version of the note that undoing goes back to; 0: there is none
     after: int = 0  # version that was undone and that redoing brings back; 0: there is none
     checked: Checked | None = None  # of an approved note; stays when it is edited after that
+    video: Video | None = None  # what was recorded of a video consult; None: it is none, or nobody changed it here
+    video_version: int = 0  # of what was recorded beside the recorder, when this took its place
+
+    @property
+    def opening(self) -> str:
+        """The first row in S of the first report: it follows from ``video``, so nobody can write it otherwise."""
+        return video_line(self.video) if self.video else ""
 
     def lines(self) -> Iterator[Line]:
         for report in self.reports:
@@ -294,16 +303,16 @@ class Note:
 
 def section_text(note: Note, section: Section) -> str:
     """What the copy key of one section gives: the lines of all reports, one a row; reports apart by an empty row."""
-    parts = ["\n".join(_rows(report, section)) for report in note.reports]
+    parts = ["\n".join(_rows(note, report, section)) for report in note.reports]
     return "\n\n".join(part for part in parts if part)
 
 
-def report_text(report: Report) -> str:
+def report_text(note: Note, report: Report) -> str:
     """One report as it is copied: a row for each line, with the section letter before the first of its section."""
     return "\n".join(
         f"{section.value}: {row}" if i == 0 else f"   {row}"
         for section in Section
-        for i, row in enumerate(_rows(report, section))
+        for i, row in enumerate(_rows(note, report, section))
     )
 
 
@@ -312,7 +321,7 @@ def note_text(note: Note) -> str:
 
     Empty sections are left out (gp-EncounterReport: a present section needs text). Reports are apart by an empty row.
     """
-    return "\n\n".join(text for report in note.reports if (text := report_text(report)))
+    return "\n\n".join(text for report in note.reports if (text := report_text(note, report)))
 
 
 def part_text(note: Note, part: str) -> str:
@@ -321,16 +330,18 @@ def part_text(note: Note, part: str) -> str:
     if part in set(Section):
         return section_text(note, Section(part))
     if not name:
-        return report_text(note.report(part))
+        return report_text(note, note.report(part))
     if letter not in set(Section):
         raise KeyError(part)
-    return "\n".join(_rows(note.report(name), Section(letter)))
+    return "\n".join(_rows(note, note.report(name), Section(letter)))
 
 
-def _rows(report: Report, section: Section) -> list[str]:
-    """The lines of a section, and its code behind them; a section without lines has none."""
+def _rows(note: Note, report: Report, section: Section) -> list[str]:
+    """The lines of a section, and its code behind them; a section without lines has none. First what opens the note."""
+    opens = section is Section.S and report.id == note.reports[0].id and note.opening
     rows = [line.text for line in report.section(section)]
-    return rows and rows + [f"ICPC {one.code} {one.title}".rstrip() for one in report.codes if one.section is section]
+    codes = [f"ICPC {one.code} {one.title}".rstrip() for one in report.codes if one.section is section and rows]
+    return [*([note.opening] if opens else []), *rows, *codes]
 
 
 def text_hash(text: str) -> str:

@@ -74,6 +74,7 @@ from transcribe.store.database import SESSION_NAME, translated
 from transcribe.store.impatient import impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
+from transcribe.video import Video
 from transcribe.vitals import Vitals
 
 __all__ = ["PostgresStore", "migrate"]
@@ -85,7 +86,7 @@ Value = TypeVar("Value")
 # Advisory locks by pairs of numbers: (23553, 1) the log, (23553, 2) migrations, (23554, task) ``alone``. Leases of jobs
 # are of one number, a space of its own (lease.py).
 _LOCKS, _LOG_LOCK = 23553, 1
-_TRANSCRIPT, _NOTE, _TYPING, _MESSAGE = "transcript", "note", "typing", "message"
+_TRANSCRIPT, _NOTE, _VIDEO, _TYPING, _MESSAGE = "transcript", "note", "video", "typing", "message"
 _DECODED, _GROWING = "decoded", "growing"
 _LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
 _GENESIS = bytes(32)  # "the hash before" of the first row of the access log
@@ -230,6 +231,19 @@ class PostgresStore:
             place = _content_place(consult_id, _TYPING, 1)
             typing = Typing() if old is None else codec.decode(Typing, open_sealed(keys[purpose], old, place))
             _put_only(tx, consult_id, _TYPING, typing.typed(typed), keys)
+
+    def keep_video(self, consult_id: UUID, seen: int, video: Video, audit: AuditEvent) -> None:
+        consult = tables.consult.c
+        with self._begin() as tx:
+            # locked: of two people one is first, and the draft comes before this or after it
+            status = tx.scalar(select(consult.status).where(consult.id == consult_id).with_for_update())
+            if status is None:
+                raise NotFound
+            newest = _newest_version(tx, consult_id, _VIDEO) or 0
+            if Status(status) not in policy.BEFORE_NOTE or newest != seen:
+                raise Conflict
+            self._put(tx, consult_id, _VIDEO, video, KeyPurpose.SOURCE, self._keys(tx, consult_id))
+            append_log(tx, audit)
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         rows = [{"certificate_id": certificate.id, "cleared_at": at} for certificate in certificates]
@@ -379,6 +393,12 @@ class PostgresStore:
             for row in tx.execute(waiting):
                 names |= {row.waits_for, row.passed_by}
         return sorted(names - {""})
+
+    def video(self, consult_id: UUID) -> tuple[int, Video]:
+        try:
+            return self._content(consult_id, _VIDEO, Video) or (0, Video())
+        except Erased:
+            return 0, Video()
 
     def ledger(self, since: date) -> list[LedgerEntry]:
         ledger = tables.ledger

@@ -16,6 +16,7 @@ from transcribe.soep.style import Order, Rule, Style
 from transcribe.store import tables
 from transcribe.store.database import translated
 from transcribe.store.impatient import impatient_engine
+from transcribe.video import VideoPresets
 
 _CONNECT: dict[str, object] = {
     "options": "-c statement_timeout=5s -c lock_timeout=2s -c log_parameter_max_length_on_error=0"
@@ -139,6 +140,21 @@ class PostgresPreferences:
         chosen = and_(table.c.practice == self._practice, table.c.owner == owner, table.c.word == word)
         with self._begin() as tx:
             tx.execute(delete(table).where(chosen))
+
+    def video_presets(self) -> VideoPresets:
+        table = tables.video_preset
+        with self._begin() as tx:
+            row = tx.execute(select(table).where(table.c.practice == self._practice)).one_or_none()
+        return VideoPresets() if row is None else VideoPresets(apps=tuple(row.apps), app=row.app)
+
+    def set_video_presets(self, presets: VideoPresets) -> None:
+        values = {"apps": list(presets.apps), "app": presets.app}
+        with self._begin() as tx:
+            tx.execute(
+                upsert(tables.video_preset)
+                .values(practice=self._practice, **values)
+                .on_conflict_do_update(index_elements=["practice"], set_=values)
+            )
 
     def codes(self) -> dict[str, str]:
         table = tables.icpc_code

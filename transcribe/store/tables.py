@@ -98,7 +98,7 @@ content = Table(
     "content",
     metadata,
     Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
-    # "transcript", "note", "typing": what is not saved yet, "message": to whom the draft waits for
+    # "transcript", "note", "video", "typing": what is not saved yet, "message": to whom the draft waits for
     Column("kind", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("purpose", Text, nullable=False),  # of the key it is sealed with
@@ -229,7 +229,7 @@ key_copy = Table(
     Column("ours", Boolean, nullable=False),  # false: known from before a restore
 )
 
-# What a practice and its doctors set. Nothing in these three is about a patient: rules hold words of our own tables, or
+# What a practice and its doctors set. Nothing of it is about a patient: rules hold words of our own tables, or
 # what a doctor typed as a rule.
 style = Table(
     "style",
@@ -277,6 +277,15 @@ icpc_code = Table(
     Column("practice", Text, primary_key=True),
     Column("code", Text, primary_key=True),
     Column("title", Text, nullable=False),
+)
+
+# Applications for video consults: those of the practice, and the one that the form begins with ("": none).
+video_preset = Table(
+    "video_preset",
+    metadata,
+    Column("practice", Text, primary_key=True),
+    Column("apps", ARRAY(Text), nullable=False),
+    Column("app", Text, nullable=False),
 )
 
 # What finished steps cost; says nothing of which consult.

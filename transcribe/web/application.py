@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from transcribe.consult import Actor, Space
 from transcribe.ports import Handovers, Preferences
 from transcribe.recorder import Recorder
-from transcribe.web import contact, entry, errors, his, ingest, media, passing, review, routes, style, watch
+from transcribe.web import contact, entry, errors, his, ingest, media, passing, review, routes, style, video, watch
 from transcribe.web.access import Access
 from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
@@ -76,8 +76,8 @@ def create_app(
     app.include_router(his.router)
     app.include_router(watch.router)
     for router in (
-        entry.router, routes.router, review.router, contact.router, passing.router, style.router, media.router,
-        ingest.router, ingest.live,
+        entry.router, routes.router, review.router, contact.router, video.router, passing.router, style.router,
+        media.router, ingest.router, ingest.live,
     ):  # fmt: skip
         app.include_router(router)
     errors.register(app)

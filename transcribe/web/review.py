@@ -29,7 +29,9 @@ def review_page(
     ``changing``: an approved note, to edit. ``first``: a look that is logged, not the page after its own edit.
     """
     review = web.workflow.review(web.actor, consult_id, first=first)
-    view = review_view(review, web.actor, erased_at=web.erased_soon(review.consult))
+    view = review_view(
+        review, web.actor, presets=web.workflow.video_presets(), erased_at=web.erased_soon(review.consult)
+    )
     open_note = view.consult.status is Status.DRAFTED or changing
     template = "_review.html" if is_htmx(request) else "review.html" if open_note else "approved.html"
     return web.pages.render(

@@ -10,14 +10,16 @@ from fastapi.responses import Response
 
 from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
 from transcribe.consult import Consult, Part, PartSize, Search
+from transcribe.contact import ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
-from transcribe.policy import LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, waits_elsewhere
+from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, waits_elsewhere
 from transcribe.web import his
 from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
+from transcribe.web.video import recorded
 from transcribe.web.views import (
     CONTACT_TEXT,
     LAYOUT_TEXT,
@@ -224,12 +226,15 @@ def erase(request: Request, web: WebDep, consult_id: UUID) -> Response:
 
 
 def _consult_page(request: Request, web: Web, consult: Consult, template: str) -> Response:
+    rights = RIGHTS[web.actor.role]
+    recording = rights.record and consult.status in BEFORE_NOTE and consult.contact.kind is ContactType.VIDEO
     return web.pages.render(
         request,
         template,
         head=consult_view(consult, web.actor, erased_at=web.erased_soon(consult)),
         consult=consult,
-        rights=RIGHTS[web.actor.role],
+        rights=rights,
+        video=recorded(web, consult.id) if recording else None,
         layouts=LAYOUT_TEXT,
         certificates=certificate_views(web.workflow.certificates(consult.id)),
         max_upload_mb=web.max_upload_mb,

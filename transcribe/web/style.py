@@ -13,6 +13,7 @@ from transcribe.ports import Preferences
 from transcribe.soep.own_words import LONGEST as LONGEST_WORD
 from transcribe.soep.own_words import check_word
 from transcribe.soep.style import LONGEST, Order, Style, check_rule
+from transcribe.video import APPS, VideoPresets, checked_presets
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
 
@@ -45,6 +46,8 @@ def page(request: Request, web: WebDep) -> Response:
         own_words=preferences.own_words(web.actor.name),
         practice_words=preferences.own_words(PRACTICE),
         longest_word=LONGEST_WORD,
+        video=preferences.video_presets(),
+        apps=APPS,
     )
 
 
@@ -60,6 +63,16 @@ def save(request: Request, web: WebDep, fields: FieldsDep) -> Response:
         raise InvalidInput(problem=BAD_FORM)
     style = Style(abbreviations=fields.ticked("afkortingen"), line_words=length, order=order)
     _preferences(web).set_style(style)
+    return go(request, "/stijl")
+
+
+@router.post("/video")
+def save_video(request: Request, web: WebDep, fields: FieldsDep) -> Response:
+    """Applications for video consults, of the whole practice: a doctor decides."""
+    policy.check_may_approve(web.actor)
+    ticked = [app for number, app in enumerate(APPS) if fields.ticked(f"app{number}")]
+    apps = (*ticked, *fields.text("andere").split(","))
+    _preferences(web).set_video_presets(checked_presets(VideoPresets(apps=apps, app=fields.text("vooraf"))))
     return go(request, "/stijl")
 
 

@@ -38,6 +38,8 @@ from transcribe.policy import (
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
 from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
+from transcribe.soep.prescribing import unidentified
+from transcribe.video import APPS, Connection, Device, Identity, Video, VideoPresets, in_order, video_line
 from transcribe.workflow import Review
 
 #: Heard a little before and after an utterance: word times are a few tenths off.
@@ -106,6 +108,26 @@ TARIFF_TEXT: dict[Tariff, str] = {
     Tariff.VISIT: N_("visite korter dan 20 minuten"),
     Tariff.VISIT_LONG: N_("visite van 20 minuten of langer"),
 }
+CONNECTION_TEXT: dict[Connection, str] = {
+    Connection.GOOD: N_("goed"),
+    Connection.MODERATE: N_("matig"),
+    Connection.POOR: N_("slecht"),
+}
+DEVICE_TEXT: dict[Device, str] = {
+    Device.SMARTPHONE: N_("smartphone"),
+    Device.TABLET: N_("tablet"),
+    Device.LAPTOP: N_("laptop"),
+    Device.COMPUTER: N_("computer"),
+    Device.OTHER: N_("ander toestel"),
+}
+IDENTITY_TEXT: dict[Identity, str] = {
+    Identity.BIRTH_DATE: N_("met geboortedatum"),
+    Identity.KNOWN: N_("bekende patiënt"),
+    Identity.DOCUMENT: N_("met identiteitsbewijs"),
+    Identity.LOGIN: N_("ingelogd in de app"),
+}
+#: In the form, of an application that is typed.
+OTHER_APP = "anders"
 PURPOSE_TEXT: dict[KeyPurpose, str] = {
     KeyPurpose.SOURCE: N_("Opname, transcript en concept"),
     KeyPurpose.RECORD: N_("Patiëntkenmerk en verslag"),
@@ -197,6 +219,42 @@ def contact_view(contact: Contact) -> ContactView:
         proposed=TARIFF_TEXT[contact.proposed] if contact.proposed else "",
         chosen=TARIFF_TEXT[contact.tariff] if contact.tariff else "",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoView:
+    """What is recorded of a video consult, and what can be chosen."""
+
+    video: Video
+    presets: VideoPresets
+    version: int = 0  # of what is recorded before there is a note
+    connections = CONNECTION_TEXT
+    devices = DEVICE_TEXT
+    identities = IDENTITY_TEXT
+
+    @property
+    def empty(self) -> bool:
+        return self.video == Video()
+
+    @property
+    def line(self) -> str:
+        return video_line(self.video)
+
+    @property
+    def usual(self) -> str:
+        """The line when all is in order."""
+        return video_line(in_order(Video(), self.presets))
+
+    @property
+    def chosen(self) -> str:
+        """The application that the form begins with."""
+        return self.presets.app if self.empty else self.video.app
+
+    @property
+    def outside(self) -> list[str]:
+        """Applications that are not on the practice's list."""
+        known = (*APPS, self.video.app) if self.video.app else APPS
+        return [app for app in dict.fromkeys(known) if app not in self.presets.apps]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,6 +398,8 @@ class SectionView:
     lines: list[LineView]
     code: Code | None = None
     offered: Sequence[Proposal] | None = None  # codes to choose from; None where none may be
+    opening: str = ""  # a row that follows from what was recorded of a video consult
+    unidentified: bool = False  # it names medicines, and nobody recorded who was on the screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,14 +456,18 @@ class ReviewView:
     copies: list[CopyGroup]
     whole: CopyPart  # everything at once
     edits: EditsView | None
+    video: VideoView | None  # None: no video consult
 
     @property
     def consult(self) -> Consult:
         return self.review.consult
 
 
-def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = None) -> ReviewView:
+def review_view(
+    review: Review, actor: Actor, *, presets: VideoPresets, erased_at: datetime | None = None
+) -> ReviewView:
     note, transcript = review.note, review.transcript
+    asked = unidentified(note)
     utterances = utterance_views(review)
     by_index = {utterance.index: utterance for utterance in utterances}
 
@@ -422,6 +486,8 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
                     lines=[line_view(line) for line in report.section(section)],
                     code=next((one for one in report.codes if one.section is section), None),
                     offered=(review.codes or {}).get((report.id, section)),
+                    opening=note.opening if section is Section.S and report is note.reports[0] else "",
+                    unidentified=section is Section.P and report.id in asked,
                 )
                 for section in Section
             ],
@@ -443,6 +509,7 @@ def review_view(review: Review, actor: Actor, *, erased_at: datetime | None = No
         copies=_copies(review),
         whole=_copy(review, "alles", "", "" if len(note.reports) > 1 else "a", review.text),
         edits=None if note.checked is None else _edits(note.checked),
+        video=None if note.video is None else VideoView(video=note.video, presets=presets),
     )
 
 
@@ -535,7 +602,7 @@ def _copies(review: Review) -> list[CopyGroup]:
                     )
                     for one in Section
                 ),
-                _copy(review, report.id, "", "a", report_text(report)),
+                _copy(review, report.id, "", "a", report_text(note, report)),
             ],
         )
         for report in note.reports
