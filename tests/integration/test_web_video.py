@@ -107,6 +107,8 @@ def test_all_in_order_is_one_click_that_says_beforehand_what_it_records(house: H
     answer = record(house, consult_id, alles="ja")
     assert f'role="status">{USUAL}' in answer.text
     assert "Alles in orde" not in answer.text
+    # written out already, the page may go at any moment: what is more is filled in beside the draft
+    assert ('id="video-wijzigen" hidden' in answer.text) == (status is Status.RECORDED)
     assert house.workflow.recorded_video(consult_id)[0] == 1
     assert house.actions()[-1] is Action.VIDEO_RECORDED
     assert USUAL in page_of(house, consult_id)

@@ -104,7 +104,8 @@ document.addEventListener("htmx:after:swap", (event) => {
     if (one && !(sent && one.contains(sent) && action === "nieuw")) one.open = true;
   }
   if (sent?.dataset.editor) typing(sent, ""); // it is saved
-  if (sent?.isConnected && action === "nieuw") sent.reset();
+  // what was saved is what the form begins with now
+  if (sent?.isConnected && ["nieuw", "video", "contact"].includes(action)) sent.reset();
   for (const text of texts) retype(text);
   const note = review().querySelector(".note-side");
   if (note) note.scrollTop = scroll;
@@ -151,6 +152,8 @@ function homeOf(form, body) {
     case "ongedaan":
     case "opnieuw-doen":
       return "form[data-action=ongedaan] button, form[data-action=opnieuw-doen] button";
+    case "video":
+      return "#video-wijzigen > summary";
     case "icpc":
       return `#icpc-${body.get("keuze").split("-", 2).join("-")} summary`;
     case "overdragen":

@@ -1,5 +1,6 @@
 // The page by keyboard: what each key does stands in _keys.html.
 import { open } from "./edit.js";
+import { filled } from "./filled.js";
 import { letters } from "./letters.js";
 import { unsaved } from "./keep.js";
 import { pace, play, playing, stop } from "./player.js";
@@ -40,13 +41,17 @@ function backOrForth({ key, ctrlKey, metaKey, shiftKey, altKey }) {
 
 const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
 
-// unsaved text is not in the note that would be signed, or that a colleague would see
+// what is typed and not saved would not be signed, and no colleague would see it
 const LEAVING = "form[data-action=akkoord], form[data-action=overdragen], form[data-action=terugsturen]";
 const guarded = (event) => {
-  if (!event.target.matches?.(LEAVING) || !unsaved().length) return;
+  if (!event.target.matches?.(LEAVING)) return;
+  const texts = document.getElementById("review").dataset;
+  const form = [...document.querySelectorAll("#video-form, #contact form")].find(filled);
+  if (!unsaved().length && !form) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  say(document.getElementById("review").dataset.unsaved, "warn");
+  form?.closest("details").setAttribute("open", "");
+  say(form ? texts.unsavedForm : texts.unsaved, "warn");
 };
 window.addEventListener("submit", guarded, true);
 
