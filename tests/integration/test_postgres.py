@@ -52,6 +52,7 @@ from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.preferences import PostgresPreferences
+from transcribe.video import Video
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 MASTER = MasterKey.of(bytes(range(32)))
@@ -120,8 +121,10 @@ def approved(store: PostgresStore) -> Consult:
 
 
 def half_done(store: PostgresStore, url: str) -> None:
-    """A consult whose transcription has begun."""
-    consult = Consult(id=uuid4(), patient_ref=PATIENT, status=Status.NEW, created_at=NOW, changed_at=NOW, version=1)
+    """A consult whose transcription has begun, with what was recorded of the video consult that it was."""
+    consult = Consult(
+        id=uuid4(), patient_ref=PATIENT, status=Status.RECORDED, created_at=NOW, changed_at=NOW, version=1
+    )
     job = Job(stage=Stage.TRANSCRIBE, consult_id=consult.id, lane=Lane.LIVE, practice="De Linde")
     decoded = Decoded(duration_s=4.0, channels=1, missing=())
     store.apply(Change(consult=consult, audit=event(consult.id), jobs=(job,), decoded=decoded))
@@ -133,6 +136,7 @@ def half_done(store: PostgresStore, url: str) -> None:
     )
     window = HeardWindow(model="m", channel=0, start_s=0.0, end_s=2.0, segments=(heard,))
     store.keep(consult.id, window, taken[1])
+    store.keep_video(consult.id, 0, Video(others=CANARY, reason=CANARY), event(consult.id))
     queue.close()
     store.measured(Stage.TRANSCRIBE, 4.0, 1.0)
 
@@ -141,7 +145,7 @@ def half_done(store: PostgresStore, url: str) -> None:
 
 
 #: Machines, browsers, folders, and what a practice sets: nothing of a consult ever comes near them.
-NOT_OF_CONSULTS = {"worker", "session", "key_copy", "style", "icpc_code", "style_rule", "own_word"}
+NOT_OF_CONSULTS = {"worker", "session", "key_copy", "style", "icpc_code", "style_rule", "own_word", "video_preset"}
 QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 
 
