@@ -83,8 +83,8 @@ def video_line(video: Video) -> str:
         f"verbinding {video.connection}" if video.connection else "",
         f"patiënt op {video.device}" if video.device else "",
         f"identiteit gecontroleerd ({video.identity})" if video.identity else "",
-        "patiënt kon vrijuit spreken" if video.speaks_freely else "",
-        "grenzen van videoconsult besproken" if video.limits_explained else "",
+        "kon vrijuit spreken" if video.speaks_freely else "",
+        "beperkingen besproken" if video.limits_explained else "",
         f"ook aanwezig: {video.others}" if video.others else "",
         f"reden van deze app: {video.reason}" if video.reason else "",
     ]

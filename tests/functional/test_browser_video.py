@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 USUAL = (
     "Videoconsult via WeSeeDo; verbinding goed; identiteit gecontroleerd (geboortedatum); "
-    "patiënt kon vrijuit spreken; grenzen van videoconsult besproken."
+    "kon vrijuit spreken; beperkingen besproken."
 )
 
 

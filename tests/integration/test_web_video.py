@@ -24,7 +24,7 @@ from transcribe.video import Identity, Video, VideoPresets
 PRACTICE = VideoPresets(apps=("WeSeeDo", "Zaurus"), app="WeSeeDo")
 USUAL = (
     "Videoconsult via WeSeeDo; verbinding goed; identiteit gecontroleerd (geboortedatum); "
-    "patiënt kon vrijuit spreken; grenzen van videoconsult besproken."
+    "kon vrijuit spreken; beperkingen besproken."
 )
 BLANK = {"app": "", "verbinding": "", "toestel": "", "identiteit": "", "aanwezig": "", "reden": ""}
 MEDICINE = replace(
@@ -123,7 +123,7 @@ def test_what_was_filled_in_stays_and_without_a_script_too(house: House) -> None
     assert answer.headers["location"] == f"/consult/{consult_id}"
     line = (
         "Videoconsult via Zaurus; verbinding slecht; patiënt op tablet; identiteit gecontroleerd (bekende patiënt); "
-        "patiënt kon vrijuit spreken; ook aanwezig: dochter."
+        "kon vrijuit spreken; ook aanwezig: dochter."
     )
     page = page_of(house, consult_id)
     assert line in page
@@ -241,7 +241,7 @@ def test_the_same_once_more_opens_nothing(house: House) -> None:
     consult_id = drafted(house)
     sign(house, consult_id)
     change(
-        house, consult_id, app="WeSeeDo", verbinding="goed", identiteit="geboortedatum", vrijuit="ja", grenzen="ja"
+        house, consult_id, app="WeSeeDo", verbinding="goed", identiteit="geboortedatum", vrijuit="ja", beperkingen="ja"
     )  # fmt: skip
     assert house.consult(consult_id).status is Status.APPROVED
 

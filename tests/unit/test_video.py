@@ -42,7 +42,7 @@ WORDS = {
     "device": "patiënt op ",
     "identity": "identiteit",
     "speaks_freely": "vrijuit",
-    "limits_explained": "grenzen",
+    "limits_explained": "beperkingen",
     "others": "aanwezig",
     "reason": "reden",
 }
@@ -109,7 +109,7 @@ def test_another_application_needs_a_reason_and_no_other_has_one(video: Video, p
         (
             FULL,
             "Videoconsult via Zoom; verbinding matig; patiënt op tablet; identiteit gecontroleerd (geboortedatum); "
-            "patiënt kon vrijuit spreken; grenzen van videoconsult besproken; ook aanwezig: dochter; "
+            "kon vrijuit spreken; beperkingen besproken; ook aanwezig: dochter; "
             "reden van deze app: WeSeeDo lag eruit.",
         ),
         (Video(others="dochter; identiteit gecontroleerd"), "Videoconsult; ook aanwezig: dochter, identiteit "
@@ -124,7 +124,7 @@ def test_all_in_order_takes_the_application_of_the_practice_and_leaves_what_was_
     usual = in_order(Video(), PRESETS)
     assert video_line(usual) == (
         "Videoconsult via WeSeeDo; verbinding goed; identiteit gecontroleerd (geboortedatum); "
-        "patiënt kon vrijuit spreken; grenzen van videoconsult besproken."
+        "kon vrijuit spreken; beperkingen besproken."
     )
     said = Video(app="BeeldZorg", device=Device.LAPTOP, identity=Identity.KNOWN, others="zoon")
     assert in_order(said, PRESETS) == replace(

@@ -57,7 +57,7 @@ def _read(web: Web, fields: Fields) -> Video:
         device=_chosen(Device, fields.text("toestel")),
         identity=_chosen(Identity, fields.text("identiteit")),
         speaks_freely=fields.ticked("vrijuit"),
-        limits_explained=fields.ticked("grenzen"),
+        limits_explained=fields.ticked("beperkingen"),
         others=fields.text("aanwezig"),
         reason=fields.text("reden"),
     )
