@@ -154,17 +154,19 @@ def _unsaid_drugs(text: str, source: Source) -> Iterator[Finding]:
 def _numbers(text: str, source: Source) -> Iterator[Finding]:
     """Numbers that were not said, and numbers that were said of something else ("3dd" beside "3 dagen")."""
     shown = measures.measures(text)
-    around = source.measures | measures.measures(source.wide, spoken=True)
+    around = source.measures | measures.measures(source.wide, spoken=True) if shown else set()
     converted = {number for number, unit in shown if measures.same_amount((number, unit), around)}
-    for number in sorted(measures.numbers(text) - source.numbers - converted):
+    stated = measures.numbers(text)
+    for number in sorted(stated - source.numbers - converted) if stated else ():
         why = (
             f"Het getal {number} werd in het gesprek teruggenomen."
             if number in source.raw_numbers
             else f"Het getal {number} komt niet voor in het gesprek bij deze regel."
         )
         yield Finding(kind=Kind.NUMBER, text=why, here=number)
-    said = drugs.frequencies(source.text)
-    for name, often in drugs.frequencies(text).items():
+    taken = drugs.frequencies(text)
+    said = drugs.frequencies(source.text) if taken else {}
+    for name, often in taken.items():
         wrong = sorted(often - said.get(name, often))
         if wrong and not measures.conflicting((wrong[0], "dd"), source.measures, source.text):
             there = ", ".join(f"{n}dd" for n in sorted(said[name]))
@@ -237,12 +239,17 @@ def _denied_part(text: str, source: Source) -> str:
             continue
         if DENIAL.search(re.split(r"[.;:]", flat[: part.start()])[-1]):
             continue  # the denial of an earlier part may reach it
-        named = [
-            (word, at) for word, at in content_words(part.group(), _VALUES | _allowed()) if source.polarities(word)
-        ]
-        clinical = any_of((*_WEIGHED, "body"), part.group())
-        if named and clinical and all(source.polarities(word) == {Polarity.DENIED} for word, _ in named):
-            return named[0][0]
+        if not any_of((*_WEIGHED, "body"), part.group()):
+            continue
+        denied = ""
+        for word, _ in content_words(part.group(), _VALUES | _allowed()):
+            said = source.polarities(word)
+            if said - {Polarity.DENIED}:
+                break
+            denied = denied or (word if said else "")
+        else:
+            if denied:
+                return denied
     return ""
 
 
@@ -352,7 +359,7 @@ def _times(text: str, source: Source) -> Iterator[Finding]:
     wide = plain_same_length(f"{source.wide} {source.raw}")
     for kind in _clocks():
         for word, spoken in kind.items():
-            if not re.search(rf"(?<![\w]){word}(?!\w)", flat) or spoken.search(wide):
+            if word not in flat or not re.search(rf"(?<![\w]){word}(?!\w)", flat) or spoken.search(wide):
                 continue
             there = next((m.group() for other in kind.values() if (m := other.search(said))), "")
             instead = f", in het gesprek “{there}”" if there else " en komt in het gesprek bij deze regel niet voor"

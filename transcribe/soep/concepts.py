@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from transcribe.soep.lexicon import plain_same_length, table
+from transcribe.soep.lexicon import plain_same_length, table, words
 from transcribe.soep.memory import remembered
 
 
@@ -46,3 +46,9 @@ def fold(plain: str) -> str:
     for pattern, to in _FOLDS:
         plain = pattern.sub(to, plain)
     return plain
+
+
+@remembered
+def sound(text: str) -> str:
+    """All words of a text as they sound, a space between them."""
+    return " ".join(fold(word) for word in words(text))

@@ -51,6 +51,7 @@ MISHEARD = (
     0.72  # likeness of a word, or of two words as one, to a name: enough where a dose or "slikt" stands beside it
 )
 MISSPELT = 0.85  # enough anywhere
+LEAST = 6  # letters of what is compared at all
 
 
 @dataclass(frozen=True)
@@ -96,35 +97,40 @@ def _nearest(heard: str, prescribed: bool) -> str | None:
     if any(part in _names() for part in parts) or all(_ordinary(part) for part in parts):
         return None
     sound = fold("".join(parts))
+    if len(sound) < LEAST:
+        return None
     letters = set(sound)
     best, likeness = None, 0.0
-    for name, folded in _sounds().get(sound[:1], ()):
-        generic = _names()[name] == name
+    for name, folded, needed, generic in _sounds().get(sound[:1], ()):
         if not generic and len(parts) > 1:
             continue  # trade names are short: two ordinary words are soon like one
         enough = MISHEARD if prescribed and generic else MISSPELT
         most = (1 - enough) * max(len(folded), len(sound))  # letters that may differ
-        apart = max(len(letters - set(folded)), len(set(folded) - letters), abs(len(folded) - len(sound)))
-        if apart > most:
+        if abs(len(folded) - len(sound)) > most or len(letters - needed) > most or len(needed - letters) > most:
             continue
         found = 1 - _distance(sound, folded) / max(len(sound), len(folded))
         if found >= max(enough, likeness):
             best, likeness = name, found
-    return best if len(sound) >= 6 else None
+    return best
 
 
 @functools.cache
-def _sounds() -> dict[str, list[tuple[str, str]]]:
-    """Names as they sound, by their first letter; short ones are too near to ordinary words."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for name in _names():
+def _sounds() -> dict[str, list[tuple[str, str, frozenset[str], bool]]]:
+    """Names as they sound, with their letters and whether they are generic, by the first letter.
+
+    Short ones are too near to ordinary words.
+    """
+    found: dict[str, list[tuple[str, str, frozenset[str], bool]]] = {}
+    for name, stands_for in _names().items():
         if len(name) >= 7:
-            found.setdefault(fold(name)[:1], []).append((name, fold(name)))
+            folded = fold(name)
+            found.setdefault(folded[:1], []).append((name, folded, frozenset(folded), name == stands_for))
     return found
 
 
 @by_language
-def _ordinary_words() -> tuple[str, ...]:
+def _ordinary_words() -> dict[str, tuple[str, ...]]:
+    """Words of the tables, by their first letters."""
     kinds = (
         "dx",
         "care",
@@ -138,12 +144,13 @@ def _ordinary_words() -> tuple[str, ...]:
         "note_words",
         "drugs",
     )
-    return tuple({entry.strip("=*") for kind in kinds for entry in terms(kind) if len(entry) > 4})
+    entries = {entry.strip("=*") for kind in kinds for entry in terms(kind) if len(entry) > 4}
+    return {first: tuple(e for e in entries if e[:4] == first) for first in {e[:4] for e in entries}}
 
 
 def _ordinary(word: str) -> bool:
     """A word of the tables, in any form: it is what it is, however near a name it sounds."""
-    return word.startswith(_ordinary_words())
+    return word.startswith(_ordinary_words().get(word[:4], ()))
 
 
 def _distance(first: str, second: str) -> int:

@@ -15,6 +15,7 @@ from transcribe.soep.numbers import plain
 
 NEVER = r"(?!)"  # what a cue that a language does not have matches
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_NOT_ASCII = re.compile(r"([^\x00-\x7f])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +141,10 @@ def cue(section: str, name: str, text: str) -> re.Match[str] | None:
 @remembered
 def plain_same_length(text: str) -> str:
     """``plain`` text of exactly the same length, so that places in it are places in the text itself."""
-    return "".join((plain(c) or " ")[0] if not c.isascii() else c.lower() for c in text)
+    parts = _NOT_ASCII.split(text)  # each odd one is a single letter
+    return "".join(part.lower() if part.isascii() else (plain(part) or " ")[0] for part in parts)
 
 
 def words(text: str) -> list[str]:
     """The words of a text, plain."""
-    return [plain(word) for word in WORD.findall(text)]
+    return WORD.findall(text.lower()) if text.isascii() else [plain(word) for word in WORD.findall(text)]

@@ -184,7 +184,9 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
     (r"(?<=\dx) (?:in de|op een|in een) (?=week|maand|jaar)", " per "),
     (rf"\been (?={DOSE_FORMS}\b)", "1 "),
 )  # fmt: skip
-_RULES = tuple((re.compile(pattern, re.IGNORECASE), to) for pattern, to in _SPOKEN)
+#: A rule that asks for a digit ("\\d") is not tried on a text without one.
+_RULES = tuple((re.compile(pattern, re.IGNORECASE), to, r"\d" in pattern) for pattern, to in _SPOKEN)
+_DIGIT = re.compile(r"\d")
 
 _GLUED = re.compile(rf"\b({'|'.join(('een', *ONES[2:], *TEENS))})(maal|daags|daagse)\b", re.IGNORECASE)
 
@@ -204,8 +206,9 @@ def written(text: str) -> str:
     """Spoken numbers in the text as a GP writes them; everything else stays as it was."""
     text = _HALVES.sub(lambda m: f"{number_word(m[1])},5", text)
     text = _digits(_GLUED.sub(_unglue, text))
-    for pattern, to in _RULES:
-        text = pattern.sub(to, text)
+    for pattern, to, counts in _RULES:
+        if not counts or _DIGIT.search(text):
+            text = pattern.sub(to, text)
     return text
 
 

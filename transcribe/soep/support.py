@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.soep.concepts import fold, speaks_of
+from transcribe.soep.concepts import fold, sound, speaks_of
 from transcribe.soep.conclusions import rejected
 from transcribe.soep.lexicon import cue, cue_pattern, plain_same_length, table, words
 from transcribe.soep.measures import measures, numbers, spoken_numbers
@@ -38,7 +38,7 @@ def looked_for(word: str) -> tuple[tuple[str, ...], ...]:
     flat = plain(word)
     bare = _SUFFIX.sub("", flat)
     short = bare[:6] if len(bare) > 3 else flat[:4] if len(flat) > 3 else f" {flat} "
-    alike = next((group for group in _alike() if any(flat.startswith(stem) for stem in group)), (short,))
+    alike = next((group for group in _alike() if flat.startswith(group)), (short,))
     head = next(((head[:6],) for head in _HEADS if head in flat[3:]), ())
     return (alike, head) if head else (alike,)
 
@@ -55,6 +55,7 @@ class Source:
     replies: tuple[tuple[Sentence, Sentence], ...]  # question and the sentence that answers it
     raw: str  # as transcribed
     _spoken: dict[int, bool] = field(default_factory=dict, compare=False)
+    _told: dict[tuple[str, bool], set[Polarity]] = field(default_factory=dict, compare=False)  # by stem
 
     @functools.cached_property
     def text(self) -> str:
@@ -85,7 +86,7 @@ class Source:
 
     @functools.cached_property
     def _sound(self) -> str:
-        return " ".join(fold(word) for word in words(f"{self.wide} {written(self.raw)} {self.raw}"))
+        return " ".join(sound(text) for text in (*(s.text for s in self.around), written(self.raw), self.raw))
 
     def knows(self, word: str) -> bool:
         """Was this word said, in this or another form, or both halves of it?"""
@@ -107,18 +108,18 @@ class Source:
     @functools.cached_property
     def _weighed(self) -> tuple[Sentence, ...]:
         """The evidence, with the questions it answers."""
-        asked = [s for s in self.around if s.question and s not in self.said]
         answering = {s.turn - 1 for s in self.said}
-        return (*(s for s in asked if s.turn in answering), *self.said)
+        asked = (s for s in self.around if s.question and s.turn in answering and s not in self.said)
+        return (*asked, *self.said)
 
     def flatly_denied(self, word: str) -> bool:
         """Does a "geen" stand right before it every time it is told?"""
         stems = next(iter(looked_for(word)), ())
         told = [
-            bool(_FLAT.search(flat[: match.start()]))
+            bool(_FLAT.search(flat[:start]))
             for flat in (plain_same_length(s.text) for s in self.said if not s.question)
             for stem in stems
-            for match in re.finditer(rf"\b{re.escape(stem.strip())}", flat)
+            for start, _ in _places(stem.strip(), flat, opening=True)
         ]
         return bool(told) and all(told)
 
@@ -137,7 +138,9 @@ class Source:
         for wanted in looked_for(word):
             found: set[Polarity] = set()
             for stem in wanted:
-                found |= self._polarities(stem, plan)
+                if (stem, plan) not in self._told:
+                    self._told[stem, plan] = self._polarities(stem, plan)
+                found |= self._told[stem, plan]
             if found:
                 return found
         return set()
@@ -146,28 +149,26 @@ class Source:
         found: set[Polarity] = set()
         answered = {id(question): answer for question, answer in self.replies}
         for n, sentence in enumerate(self._weighed):
-            if not re.search(_place(stem), plain_same_length(sentence.text)):
+            flat = plain_same_length(sentence.text)
+            if stem.strip() not in flat:
                 continue
             following = self._weighed[n + 1].text if n + 1 < len(self._weighed) else ""
             doctor = sentence.speaker is Speaker.HUISARTS
-            flat = plain_same_length(sentence.text)
             spoken = _NO_FIRST.sub(lambda m: " " * len(m.group()), sentence.text)
-            for match in re.finditer(_place(stem), plain_same_length(spoken)):
+            for start, end in _places(stem, plain_same_length(spoken)):
                 if sentence.question:
                     known = cue_pattern("asking", "open_question").match(flat)  # "Waar zit de pijn?": there is pain
                     found |= {Polarity.AFFIRMED} if known else _asked(stem, answered.get(id(sentence)))
                     continue
-                if doctor and any(r.start <= match.start() < r.end for r in rejected(sentence.text, following)):
+                if doctor and any(r.start <= start < r.end for r in rejected(sentence.text, following)):
                     found.add(Polarity.DENIED)
                     continue
-                if plan and _THEN.search(flat[: match.start()]):
+                if plan and _THEN.search(flat[:start]):
                     found.add(Polarity.AFFIRMED)
                     continue
-                here = {polarity(spoken, match.start(), match.end())}
+                here = {polarity(spoken, start, end)}
                 short = _short(spoken, doctor)  # as the drafter would write it
-                here |= {
-                    polarity(short, m.start(), m.end()) for m in re.finditer(_place(stem), plain_same_length(short))
-                }
+                here |= {polarity(short, *place) for place in _places(stem, plain_same_length(short))}
                 later = (
                     s for s in self._weighed if s.utterance > sentence.utterance and s.speaker is not sentence.speaker
                 )
@@ -175,7 +176,7 @@ class Source:
                     here = {Polarity.DENIED} if plan and not doctor else here | {Polarity.DENIED}
                 firm = plan and doctor and not ON_CONDITION.search(flat)
                 refused = cue("plan", "refused", sentence.text) if firm else None
-                if refused and match.start() < refused.end():
+                if refused and start < refused.end():
                     here = here - {Polarity.AFFIRMED} | {Polarity.DENIED}
                 elif plan and doctor and cue("plan", "refuse", sentence.text):
                     here.add(Polarity.UNCLEAR)
@@ -191,8 +192,21 @@ _NO_LONGER = re.compile(r"\W*(?:al |daar ben ik mee )?gestopt\b", re.IGNORECASE)
 _NO_FEVER = re.compile(r"(?<![\d,/])3[5-7](?:,\d)?(?![\d,/])")  # degrees
 
 
-def _place(stem: str) -> str:
-    return rf"\b{re.escape(stem.strip())}\b" if stem[0] == " " else re.escape(stem)
+def _places(stem: str, flat: str, *, opening: bool = False) -> Iterator[tuple[int, int]]:
+    """Where a stem stands in a plain text: a stem between spaces as a whole word, with ``opening`` opening a word."""
+    whole, wanted = stem[0] == " ", stem.strip()
+    start = flat.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        opens = start == 0 or not _LETTER.match(flat, start - 1)
+        if ((whole or opening) and not opens) or (whole and _LETTER.match(flat, end)):
+            end = start + 1
+        else:
+            yield start, end
+        start = flat.find(wanted, end)
+
+
+_LETTER = re.compile(r"\w")
 
 
 @remembered
@@ -220,6 +234,11 @@ class Talk:
     def __init__(self, transcript: Transcript) -> None:
         self.transcript = transcript
         self._said = tuple(sentences(transcript))
+        self._answers = dict(self._replies())
+        self._told: dict[int, list[int]] = {}  # by utterance: the sentences that rest on it
+        for n, sentence in enumerate(self._said):
+            for index in sentence.evidence:
+                self._told.setdefault(index, []).append(n)
         self._sources: dict[tuple[int, ...], Source] = {}
 
     @functools.cached_property
@@ -235,23 +254,25 @@ class Talk:
     def _source(self, evidence: tuple[int, ...]) -> Source:
         wanted = set(evidence)
         near = {i + step for i in wanted for step in (-2, -1, 0, 1)}
-        around = tuple(s for s in self._said if near & set(s.evidence))
+        places = sorted({n for index in near for n in self._told.get(index, ())})
+        around = tuple(self._said[n] for n in places)
         return Source(
-            said=tuple(s for s in self._said if wanted & set(s.evidence)),
+            said=tuple(s for s in around if not wanted.isdisjoint(s.evidence)),
             around=around,
-            replies=tuple(self._replies(around)),
+            replies=tuple((self._said[n], self._answers[n]) for n in places if n in self._answers),
             raw=self.transcript.text(evidence),
         )
 
-    def _replies(self, said: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, Sentence]]:
+    def _replies(self) -> Iterator[tuple[int, Sentence]]:
+        """The place of each question, with the sentence that answers it."""
         for n, sentence in enumerate(self._said):
-            if not sentence.question or sentence not in said:
+            if not sentence.question:
                 continue
             unknown = sentence.speaker is Speaker.ONBEKEND
             later = (s for s in self._said[n + 1 :] if unknown or s.speaker is not sentence.speaker)
             answer = next(later, None)
             if answer is not None:
-                yield sentence, answer
+                yield n, answer
 
 
 _SIDE = re.compile(r"(?P<left>links|linker|li|left)|(?P<right>rechts|rechter|re|right)")
@@ -289,11 +310,15 @@ def sides(text: str) -> set[tuple[str, str]]:
     return result
 
 
+_TOKEN = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+_DIGIT = re.compile(r"\d")
+
+
 def content_words(text: str, allowed: frozenset[str], *, least: int = 4) -> list[tuple[str, int]]:
     """The words of a line that must come from somewhere, of so many letters at least, with their place."""
     flat = plain_same_length(text)
     return [
         (match.group(), match.start())
-        for match in re.finditer(r"[^\W_]+(?:[-'][^\W_]+)*", flat)
-        if len(match.group()) >= least and not re.search(r"\d", match.group()) and match.group() not in allowed
+        for match in _TOKEN.finditer(flat)
+        if len(match.group()) >= least and match.group() not in allowed and not _DIGIT.search(match.group())
     ]

@@ -57,6 +57,12 @@ def _verbs() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @by_language
+def _first_person() -> re.Pattern[str]:
+    """Any of the verbs as the patient says it of herself."""
+    return re.compile("|".join(pattern.pattern for pattern, _ in _verbs()), re.IGNORECASE)
+
+
+@by_language
 def _titled() -> re.Pattern[str]:
     """How people are addressed, with their name; capitals count."""
     return re.compile(form("titled"))
@@ -126,7 +132,7 @@ def telegram(text: str, *, prune: bool = True, doctor: bool = False) -> str:
         text = pruned(text)
     for pattern, to in _phrases(doctor):
         text = pattern.sub(to, text)
-    if not doctor:
+    if not doctor and _first_person().search(text):
         for pattern, third in _verbs():
             text = pattern.sub(third, text)
     for _ in range(4):
