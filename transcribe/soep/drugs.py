@@ -25,14 +25,13 @@ def _names() -> dict[str, str]:
 
 def named(text: str) -> list[tuple[str, str]]:
     """The drugs a text names: as it stands there, and the generic name. Also "paracetamoltablet"."""
+    names, longer = _names(), _long_names()
     found = []
     for match in WORD.finditer(text):
         word = plain(match.group())
-        name = (
-            word if word in _names() else next((n for n in _long_names().get(word[:4], ()) if word.startswith(n)), "")
-        )
+        name = word if word in names else next((n for n in longer.get(word[:4], ()) if word.startswith(n)), "")
         if name:
-            found.append((match.group(), _names()[name]))
+            found.append((match.group(), names[name]))
     return found
 
 

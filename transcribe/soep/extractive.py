@@ -6,6 +6,7 @@ huisarts measures and finds, E the conclusion, P what is agreed. "Normal" findin
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -101,7 +102,7 @@ class _Consult:
     drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
     problem: int = 0  # what the talk is about now
 
-    @property
+    @functools.cached_property
     def several(self) -> bool:
         """Is the talk about more than one problem?"""
         return any(sentence.problem for sentence in self.said)
