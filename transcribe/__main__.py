@@ -232,6 +232,9 @@ def demo(
     os_user: OsUser = None,
     port: Port = None,
     browser: Annotated[bool, typer.Option(help=_("Open de browser."))] = True,
+    exercise: Annotated[
+        bool, typer.Option("--exercise", help=_("Zet fouten in het concept, om het nakijken te oefenen."))
+    ] = False,
 ) -> None:
     from transcribe.demo import run_demo
 
@@ -245,6 +248,7 @@ def demo(
             os_user=os_user,
             port=port,
             browser=browser,
+            exercise=exercise,
             out=out(),
         )
 

@@ -264,6 +264,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             writer=writer,
             preferences=preferences,
             max_minutes=settings.max_minutes,
+            demo=settings.demo,
         )
         # the rules are quick enough to write the note anew every few seconds, whatever writes it in the end
         growing = partial(steps.growing, DrafterWhenNeeded(extractive))
@@ -284,6 +285,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 practice=settings.practice,
                 preferences=preferences,
                 icpc=settings.icpc,
+                demo=settings.demo,
             ),
             recorder=Recorder(
                 store=store,
@@ -430,6 +432,7 @@ def _his_secret_file(folder: Path) -> Path:
 
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
+    from transcribe.demo import CONSULTS
     from transcribe.store import disk
     from transcribe.store.blobs import folder_of
     from transcribe.web.application import create_app
@@ -468,6 +471,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
             metrics_token=settings.metrics_token,
         ),
         unverified_days=settings.unverified_days,
+        recordings=sorted(CONSULTS.glob("*.ogg")) if settings.demo else (),
     )
 
 

@@ -166,6 +166,7 @@ class Consult:
     contact: Contact = field(default_factory=Contact)
     waits_for: str = ""  # the name of whom the draft was passed on to, or who took it over; "": nobody in particular
     passed_by: str = ""  # who passed it on last; stays when it was signed
+    exercise: bool = False  # a demo consult in whose draft errors are planted, to practise on
 
 
 class Part(StrEnum):

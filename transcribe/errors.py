@@ -11,7 +11,9 @@ TranscribeError
 │   ├── WaitsFor              the draft waits for somebody else
 │   ├── NotPassedOn           nobody passed the draft on to this person: there is nobody to send it back to
 │   ├── InvalidInput          a field of a form or command is missing or impossible
-│   └── DemoModelRefused      the demo model, outside demo mode
+│   ├── DemoModelRefused      the demo model, outside demo mode
+│   ├── ExerciseRefused       an exercise, outside demo mode
+│   └── ExerciseNotCopied     the text of an exercise, to the HIS
 ├── Conflict              somebody else changed the consult in the meantime
 ├── NotFound              no such consult, line or model
 ├── Erased                the content was destroyed; only the certificate is left
@@ -99,6 +101,14 @@ class DemoModelRefused(Refused):
         "Model “{model}” is een demonstratiemodel en wordt niet gebruikt voor echte consulten. "
         "Installeer een spraakmodel: transcribe models pull."
     )
+
+
+class ExerciseRefused(Refused):
+    text = N_("Oefenen kan alleen in de demonstratie. In een echt verslag worden nooit fouten gezet.")
+
+
+class ExerciseNotCopied(Refused):
+    text = N_("Dit is een oefening met fouten erin. De tekst kan niet naar een HIS.")
 
 
 class Conflict(TranscribeError):

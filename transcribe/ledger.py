@@ -27,6 +27,7 @@ def checked(draft: Note, signed: Note, events: Sequence[AuditEvent], now: dateti
             for drafted in [{name for name, line in before.items() if line.section is section}]
         ),
         seconds=None if looked is None else max(0, round((now - looked).total_seconds())),
+        exercise=signed.exercise.score if signed.exercise else None,
     )
 
 

@@ -26,6 +26,8 @@ from transcribe.errors import (
     N_,
     DemoModelRefused,
     DiskLow,
+    ExerciseNotCopied,
+    ExerciseRefused,
     InvalidInput,
     NotAllowed,
     NotApproved,
@@ -88,6 +90,8 @@ def part_of(consult: Consult, person: str = "") -> Part:
         if not consult.waits_for:
             return Part.CHECK
         return Part.MINE if consult.waits_for == person else Part.OTHERS
+    if consult.exercise and consult.status is Status.APPROVED:
+        return Part.DONE  # it is never copied
     if consult.status is Status.APPROVED or (consult.status in STAGES and consult.reason in STOPPING):
         return Part.ACT
     return Part.DONE if consult.status is Status.DELIVERED or consult.status in OVER else Part.BUSY
@@ -116,10 +120,12 @@ def job_for(consult: Consult, need: str) -> Job | None:
 def can_go_on(consult: Consult) -> bool:
     """Can its recording go on after it was ended? On the machine where it was made live, until it is signed.
 
-    Not when some of it could not be read back: what is known of those places would be lost.
+    Not when some of it could not be read back: what is known of those places would be lost. Nor that of an exercise:
+    other errors would be planted in another draft.
     """
     return (
         consult.status in STORED
+        and not consult.exercise
         and consult.upload.startswith(LIVE)
         and consult.reason is not Reason.EDITED_AFTER_APPROVAL
         and not consult.lost_s
@@ -241,6 +247,18 @@ def check_take_over(actor: Actor, consult: Consult) -> None:
     check_status(consult, frozenset({Status.DRAFTED}))
 
 
+def check_edit(actor: Actor, consult: Consult) -> None:
+    """A note may be changed as long as there is one; that of an exercise until it is signed, when it was marked."""
+    check_may_edit(actor)
+    check_status(consult, frozenset({Status.DRAFTED}) if consult.exercise else WITH_NOTE)
+
+
+def check_exercise(*, demo: bool) -> None:
+    """Errors are planted in a demonstration and nowhere else."""
+    if not demo:
+        raise ExerciseRefused
+
+
 def check_approve(actor: Actor, consult: Consult, note: Note, open_flags: Mapping[str, Sized], shown: str) -> None:
     """The gate before a signature: a doctor, a draft that waits for nobody else, every flag handled, and exactly the
     text that was on the screen.
@@ -259,8 +277,13 @@ def check_approve(actor: Actor, consult: Consult, note: Note, open_flags: Mappin
 
 
 def check_deliver(actor: Actor, consult: Consult, note_version: int, note: Note, approval: Approval | None) -> Approval:
-    """The gate before a copy: an approval of exactly this version and exactly this text. Returns it."""
+    """The gate before a copy: an approval of exactly this version and exactly this text. Returns it.
+
+    None opens it for an exercise.
+    """
     check_may_copy(actor)
+    if consult.exercise:
+        raise ExerciseNotCopied
     if (
         consult.status not in {Status.APPROVED, Status.DELIVERED}
         or approval is None

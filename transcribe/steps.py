@@ -7,6 +7,7 @@ can't write: its lease is over (``LeaseLost``). Finished pieces are kept as they
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoS
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, Store, Transcriber
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
+from transcribe.soep.planting import with_errors
 from transcribe.soep.style import apply_style
 from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
@@ -59,6 +61,7 @@ class Steps:
         writer: Writer,
         preferences: Preferences | None = None,
         max_minutes: int = 120,
+        demo: bool = False,
     ) -> None:
         self._store = store
         self._audio = audio
@@ -68,6 +71,7 @@ class Steps:
         self._writer = writer
         self._preferences = preferences
         self._max_minutes = max_minutes
+        self._demo = demo
         self._broken_off: Counter[UUID] = Counter()  # by their decoder, in this process
 
     def do(self, stage: Stage, consult_id: UUID, lease: Lease, *, stop: Callable[[], bool] = lambda: False) -> None:
@@ -219,6 +223,10 @@ class Steps:
         if transcript is None:
             raise NotFound
         note = self._styled(consult, self._drafter.draft(transcript))
+        if consult.exercise:
+            policy.check_exercise(demo=self._demo)
+            # by its id: another attempt at this job plants the same
+            note = with_errors(note, transcript, random.Random(consult.id.int))  # noqa: S311  (no secret)
         note = replace(note, missed=missed(note, transcript))
         before = self._store.note(consult.id)
         if before is not None:  # the recording went on: what was recorded in the draft before this one still holds

@@ -850,6 +850,7 @@ def scripted_service(
     elapsed: Callable[[], float] | None = None,
     space: Callable[[], Space] = lambda: Space(total=100, free=50),
     icpc: bool = False,
+    demo: bool = False,
 ) -> Scripted:
     """A service on fakes; anything given takes a fake's place. ``elapsed``: the clock that only runs forward."""
     store = store or MemoryStore(clock=clock)
@@ -872,6 +873,7 @@ def scripted_service(
             space=space,
             preferences=preferences,
             icpc=icpc,
+            demo=demo,
         ),
         recorder=Recorder(store=store, audio=audio, spool=spool, writer=writer, space=space),
         steps=Steps(
@@ -882,6 +884,7 @@ def scripted_service(
             drafter=drafter or ScriptedDrafter(DRAFT),
             writer=writer,
             preferences=preferences,
+            demo=demo,
         ),
         keeper=Keeper(
             store=store, audio=audio, spool=spool, writer=writer, elapsed=elapsed or (lambda: clock().timestamp())

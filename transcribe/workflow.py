@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
@@ -53,8 +53,9 @@ from transcribe.ledger import checked
 from transcribe.ports import AudioStore, Decoder, Preferences, Spool, Store
 from transcribe.soep.check import Finding, open_findings
 from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
-from transcribe.soep.note import Code, Note, Origin, Section, note_text, part_text, text_hash
+from transcribe.soep.note import Code, Exercise, Note, Origin, Score, Section, note_text, part_text, text_hash
 from transcribe.soep.style import difference
+from transcribe.soep.vigilance import outcome
 from transcribe.video import Video, VideoPresets, checked_video
 from transcribe.writer import PCM, Writer
 
@@ -125,6 +126,7 @@ class Workflow:
         practice: str = "",
         preferences: Preferences | None = None,
         icpc: bool = False,
+        demo: bool = False,
     ) -> None:
         self._store = store
         self._audio = audio
@@ -137,6 +139,7 @@ class Workflow:
         self._practice = practice
         self._preferences = preferences
         self._icpc = icpc
+        self._demo = demo
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -156,6 +159,11 @@ class Workflow:
 
     def certificates(self, consult_id: UUID) -> list[Certificate]:
         return self._store.certificates(consult_id)
+
+    def exercises(self) -> list[Score]:
+        """How those of the last year went, oldest first."""
+        since = (self._writer.clock() - timedelta(days=365)).date()
+        return [entry.checked.exercise for entry in self._store.ledger(since) if entry.checked.exercise]
 
     def review(self, actor: Actor, consult_id: UUID, *, first: bool = True) -> Review:
         """The note with its sources. ``first``: log that somebody looks (not when a page shows its own edit)."""
@@ -194,9 +202,18 @@ class Workflow:
     # --- before the recording --------------------------------------------------------------------------------------
 
     def create(
-        self, actor: Actor, patient_ref: str, lane: Lane = Lane.LIVE, kind: ContactType | None = None
+        self,
+        actor: Actor,
+        patient_ref: str,
+        lane: Lane = Lane.LIVE,
+        kind: ContactType | None = None,
+        *,
+        exercise: bool = False,
     ) -> Consult:
+        """``exercise``: errors will be planted in its draft, to practise on; in a demonstration only."""
         policy.check_may_record(actor)
+        if exercise:
+            policy.check_exercise(demo=self._demo)
         patient_ref = " ".join(patient_ref.split())
         if not patient_ref:
             raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
@@ -213,6 +230,7 @@ class Workflow:
             lane=lane,
             practice=self._practice,
             contact=Contact(kind=kind),
+            exercise=exercise,
         )
         self._writer.create(actor, consult)
         return consult
@@ -324,7 +342,8 @@ class Workflow:
             return change(note)
 
         consult = self._edit(actor, consult_id, version, noticing, Action.NOTE_EDITED, f"{line_id} gewijzigd")
-        for said, written in changed:
+        # mending what was planted says nothing of how a doctor writes
+        for said, written in () if consult.exercise else changed:
             self._notice(actor, said, written, consult_id)
         return consult
 
@@ -563,9 +582,8 @@ class Workflow:
         mark: Callable[[Note, int], Note] = _edited,
     ) -> Consult:
         """``mark``: has the new note know of the version that it takes the place of."""
-        policy.check_may_edit(actor)
         consult = self._store.consult(consult_id)
-        policy.check_status(consult, policy.WITH_NOTE)
+        policy.check_edit(actor, consult)
         policy.check_turn(actor, consult)
         if consult.version != version:
             raise Conflict
@@ -686,6 +704,8 @@ class Workflow:
             removed=(),
             before=0,
             after=0,
+            planted=(),
+            exercise=self._outcome(consult_id, note) if consult.exercise else None,
         )
         entry = self._ledger(consult, signed, now)
         if entry is not None:
@@ -795,6 +815,13 @@ class Workflow:
             model=transcript.model,
             checked=checked(draft[1], signed, self._store.events(consult.id), now),
         )
+
+    def _outcome(self, consult_id: UUID, signed: Note) -> Exercise:
+        """Told before the source is destroyed, in words of it: its patient is invented."""
+        draft, transcript = self._store.note(consult_id, 1), self._store.transcript(consult_id)
+        if draft is None or transcript is None:
+            raise NotFound
+        return outcome(draft[1], signed, transcript, open_findings(draft[1], transcript))
 
     def _notice(self, actor: Actor, said: str, written: str, consult_id: UUID) -> None:
         """A change of words that may become a rule. The edit itself is done: nothing may fail for this."""

@@ -139,6 +139,7 @@ def test_a_consult_comes_back_as_it_went_in(store: Store) -> None:
         contact=Contact(kind=ContactType.VISIT, began=NOW, ended=NOW + timedelta(minutes=20), tariff=Tariff.VISIT_LONG),
         waits_for="Dr. É. 't Hart",
         passed_by="A. Jansen",
+        exercise=True,
     )
     store.apply(Change(consult=changed, audit=audit(consult.id)))
     assert store.consult(consult.id) == changed

@@ -12,7 +12,7 @@ from tests.contract.test_store import TRANSCRIPT, applied, approval, certificate
 from transcribe.consult import Action, AuditEvent, Consult, KeyPurpose, LedgerEntry, Role, Status, Typed
 from transcribe.errors import Conflict, Erased, NotFound
 from transcribe.ports import Store
-from transcribe.soep.note import Checked, Edits, Section
+from transcribe.soep.note import Checked, Edits, Score, Section
 from transcribe.video import Connection, Video
 
 
@@ -120,7 +120,9 @@ def test_the_ledger_grows_with_the_change_it_belongs_to(store: Store) -> None:
         day=date(2026, 11, 22), practice="", drafter="d 1", model="m 1", checked=Checked(sections=edits, seconds=48)
     )
     consult = applied(store, drafted(store), ledger=entry)
-    later = replace(entry, day=entry.day + timedelta(days=1), checked=replace(entry.checked, seconds=None))
+    score = Score(planted=3, caught=2, flagged=1, flagged_caught=1, touched=0)
+    other = replace(entry.checked, seconds=None, exercise=score)
+    later = replace(entry, day=entry.day + timedelta(days=1), checked=other)
     applied(store, consult, ledger=later)
     assert store.ledger(entry.day) == [entry, later]
     assert store.ledger(later.day) == [later]

@@ -106,13 +106,18 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
 
 @contextmanager
 def service_on_fakes(
-    *, transcriber: Transcriber | None = None, drafter: Drafter | None = None, his_secret: str = ""
+    *,
+    transcriber: Transcriber | None = None,
+    drafter: Drafter | None = None,
+    his_secret: str = "",
+    exercises: bool = False,
 ) -> Iterator[LiveServer]:
     service = scripted_service(
         decoder=ScriptedDecoder(seconds=22.0 if transcriber else 12.0),
         transcriber=transcriber,
         drafter=drafter,
         icpc=True,
+        demo=exercises,
     )
     actor = Actor(name="Demo-huisarts", role=Role.HUISARTS)
     access = Access("sleutel-voor-de-browserproef")
@@ -130,6 +135,7 @@ def service_on_fakes(
         min_free_percent=5,
         preferences=service.preferences,
         his_secret=his_secret,
+        recordings=[DEMO_CONSULTS / "keelpijn.ogg"] if exercises else (),
     )
     worker = ScriptedWorker(service)
     worker.start()

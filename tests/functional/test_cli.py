@@ -56,6 +56,12 @@ def test_an_approval_needs_a_name(data_dir: Path) -> None:
     assert "--name" in done.stderr
 
 
+def test_nobody_practises_for_the_doctor() -> None:
+    done = cli("demo", "--check", "--exercise")
+    assert done.returncode == 3
+    assert "--check of --exercise" in done.stderr
+
+
 @pytest.mark.slow
 def test_the_demo_model_hears_no_real_consult(data_dir: Path) -> None:
     done = cli("run", RECORDING, "--ref", "P-1", "--name", "x", *CONSENT, "--model", "demo-nl", "--data-dir", data_dir)

@@ -13,7 +13,8 @@ import pytest
 from benchmarks import noise, plant, score
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.soep.extractive import ExtractiveDrafter
-from transcribe.soep.note import Line, Section
+from transcribe.soep.note import Line, Mistake, Section
+from transcribe.soep.planting import TEXT_ERRORS, drug, errors_in, speaker
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSULTS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(plant.CONSULTS.glob("*.json"))]
@@ -99,13 +100,13 @@ ERRORS = [
 @pytest.mark.parametrize(("kind", "text", "wrong"), ERRORS)
 def test_a_planted_error_changes_what_the_line_says(kind: str, text: str, wrong: set[str | None]) -> None:
     for seed in range(5):
-        assert plant.TEXT_ERRORS[kind](line(text), TALK, random.Random(seed)) in wrong
+        assert TEXT_ERRORS[Mistake(kind)](line(text), TALK, random.Random(seed)) in wrong
 
 
 def test_a_planted_drug_was_never_said() -> None:
     said = talk((Speaker.PATIENT, "Ik slik doxycycline en metoprolol."))
     for seed in range(20):
-        wrong = plant.drug(line("Gebruikt metoprolol."), said, random.Random(seed))
+        wrong = drug(line("Gebruikt metoprolol."), said, random.Random(seed))
         assert wrong is not None
         assert "metoprolol" not in wrong
         assert "doxycycline" not in wrong
@@ -113,8 +114,8 @@ def test_a_planted_drug_was_never_said() -> None:
 
 def test_what_the_huisarts_said_is_not_moved_to_another_speaker() -> None:
     said = talk((Speaker.HUISARTS, "U hebt koorts."), (Speaker.PATIENT, "Ja."))
-    assert plant.speaker(line("Koorts.", evidence=(0, 1)), said, random.Random(0)) is None
-    moved = plant.speaker(line("Koorts.", evidence=(1,)), said, random.Random(0))
+    assert speaker(line("Koorts.", evidence=(0, 1)), said, random.Random(0)) is None
+    moved = speaker(line("Koorts.", evidence=(1,)), said, random.Random(0))
     assert moved is not None
     assert moved.section in (Section.O, Section.E)
 
@@ -122,8 +123,8 @@ def test_what_the_huisarts_said_is_not_moved_to_another_speaker() -> None:
 def test_the_same_seed_plants_the_same_errors() -> None:
     lines = plant.reference(CONSULTS[0], TALK)
     _, said = noise.as_consult(CONSULTS[0])
-    first = list(plant.plant(lines, said, random.Random("x")))
-    assert first == list(plant.plant(lines, said, random.Random("x")))
+    first = list(errors_in(lines, said, random.Random("x")))
+    assert first == list(errors_in(lines, said, random.Random("x")))
     assert {item.kind for item in first} >= {"denial taken away", "number", "unit", "invented line"}
     assert all(item.right != item.wrong for item in first)
 

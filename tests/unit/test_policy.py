@@ -12,6 +12,8 @@ from transcribe import policy
 from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Part, Role, Status
 from transcribe.errors import (
     DemoModelRefused,
+    ExerciseNotCopied,
+    ExerciseRefused,
     InvalidInput,
     NotAllowed,
     NotApproved,
@@ -213,6 +215,47 @@ def test_when_a_note_may_be_copied(status, note_version, given, allowed) -> None
     else:
         with pytest.raises(NotApproved):
             policy.check_deliver(GP, consult(status), note_version, NOTE, given)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_the_text_of_an_exercise_is_never_copied(status: Status) -> None:
+    with pytest.raises(ExerciseNotCopied):
+        policy.check_deliver(GP, replace(consult(status), exercise=True), 2, NOTE, approval())
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_errors_are_planted_in_a_demonstration_only(demo: bool) -> None:
+    if demo:
+        policy.check_exercise(demo=demo)
+    else:
+        with pytest.raises(ExerciseRefused):
+            policy.check_exercise(demo=demo)
+
+
+@pytest.mark.parametrize("exercise", [True, False])
+@pytest.mark.parametrize("status", list(Status))
+def test_a_note_may_be_changed_while_there_is_one_and_an_exercise_until_it_is_signed(
+    status: Status, exercise: bool
+) -> None:
+    allowed = {Status.DRAFTED} if exercise else {Status.DRAFTED, Status.APPROVED, Status.DELIVERED}
+    if status in allowed:
+        policy.check_edit(GP, replace(consult(status), exercise=exercise))
+    else:
+        with pytest.raises(WrongStatus):
+            policy.check_edit(GP, replace(consult(status), exercise=exercise))
+
+
+def test_the_recording_of_an_exercise_does_not_go_on() -> None:
+    made_live = replace(consult(Status.DRAFTED), upload="live-x")
+    assert policy.can_go_on(made_live)
+    assert not policy.can_go_on(replace(made_live, exercise=True))
+
+
+def test_a_signed_exercise_asks_nothing_more() -> None:
+    signed = consult(Status.APPROVED)
+    assert policy.part_of(signed) is Part.ACT
+    assert policy.part_of(replace(signed, exercise=True)) is Part.DONE
+    assert policy.part_of(replace(consult(Status.DRAFTED), exercise=True)) is Part.CHECK
 
 
 @pytest.mark.parametrize(

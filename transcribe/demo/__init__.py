@@ -18,7 +18,7 @@ from transcribe.app import access_key, actor_of, check_host, listen, make_web, o
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor
 from transcribe.demo.demo_gp import StepFailed, verify
-from transcribe.errors import SetupProblem
+from transcribe.errors import N_, InvalidInput, SetupProblem
 from transcribe.run import consent_given, file_chunks, follow
 from transcribe.serving import workers
 from transcribe.settings import Settings
@@ -38,9 +38,15 @@ def run_demo(
     os_user: str | None,
     port: int | None,
     browser: bool,
+    exercise: bool,
     out: Console,
 ) -> None:
-    """``check``: headless in a throw-away folder, verified by a demo GP, the note printed. Raises when a step fails."""
+    """``check``: headless in a throw-away folder, verified by a demo GP, the note printed. Raises when a step fails.
+
+    ``exercise``: errors are planted in the draft, to practise on.
+    """
+    if check and exercise:
+        raise InvalidInput(problem=N_("Een oefening kijkt u zelf na: kies --check of --exercise, niet allebei."))
     recording = CONSULTS / f"{consult}.ogg"
     if not recording.is_file():
         known = ", ".join(sorted(path.stem for path in CONSULTS.glob("*.ogg")))
@@ -76,7 +82,7 @@ def run_demo(
             def job() -> None:
                 ready.wait()
                 try:
-                    found = play_consult(service.workflow, actor, recording, out)
+                    found = play_consult(service.workflow, actor, recording, out, exercise=exercise)
                     if check:
                         verify(service.workflow, actor, found, address, access.ticket(), out)
                         verified.set()
@@ -96,9 +102,9 @@ def run_demo(
                 raise StepFailed(step="de dienst werd onderbroken")
 
 
-def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console) -> UUID:
+def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console, *, exercise: bool = False) -> UUID:
     """A new consult with consent, the recording through the pipeline, until the draft is there."""
-    consult = workflow.create(actor, f"DEMO-{datetime.now(PRACTICE_ZONE):%H%M%S}")
+    consult = workflow.create(actor, f"DEMO-{datetime.now(PRACTICE_ZONE):%H%M%S}", exercise=exercise)
     consent = consent_given(How.SPOKEN, actor.name, others_informed=True)
     workflow.record_consent(actor, consult.id, consent)
     out.print(f"Toestemming vastgelegd ({consent.text_id}).")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from transcribe.asr.transcript import Speaker
 from transcribe.video import Video, video_line
 
 #: How a line may end before another one goes on in it.
@@ -95,11 +96,80 @@ class Edits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """How an exercise went, as counts. What the check pointed at is easier to find, so it is counted apart."""
+
+    planted: int
+    caught: int
+    flagged: int  # of which the check spoke
+    flagged_caught: int
+    touched: int  # lines with no planted error that were changed or taken out
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """How a draft was checked, as counts."""
 
     sections: tuple[Edits, ...]
     seconds: int | None  # from the first look to the approval; None: signed without a look
+    exercise: Score | None = None  # of a practice draft, with errors that were planted
+
+
+class Mistake(StrEnum):
+    """Class of an error that is put into a note on purpose."""
+
+    DENIAL_GONE = "denial taken away"
+    DENIAL_NEW = "denial put in"
+    SIDE = "side"
+    NUMBER = "number"
+    DOSE = "dose"
+    UNIT = "unit"
+    DRUG = "drug"
+    PERSON = "person"  # what another has stands as the patient's
+    TIME = "time"
+    SPEAKER = "speaker"  # what only the patient said stands as a finding or a conclusion
+    INVENTED = "invented line"
+    LEFT_OUT = "left out"  # a line, or a sentence of one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """One error: the line as it should be and as it was made."""
+
+    kind: Mistake
+    right: Line | None  # None: nobody said it
+    wrong: Line | None  # None: the whole line was left out
+    flagged: bool = False  # the check says something of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What became of a planted error."""
+
+    planted: Planted
+    caught: bool
+    said: tuple[tuple[Speaker, str], ...]  # what the right line rests on, in the words of the talk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """The outcome of an exercise. Holds words of the talk: its patients are invented."""
+
+    judged: tuple[Judged, ...]
+    #: Lines with no planted error: as they were drafted, and as they were signed (None: taken out).
+    touched: tuple[tuple[Line, Line | None], ...] = ()
+
+    @property
+    def score(self) -> Score:
+        flagged = [one.caught for one in self.judged if one.planted.flagged]
+        others = [one.caught for one in self.judged if not one.planted.flagged]
+        return Score(
+            planted=len(others),
+            caught=sum(others),
+            flagged=len(flagged),
+            flagged_caught=sum(flagged),
+            touched=len(self.touched),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +192,9 @@ class Note:
     def opening(self) -> str:
         """The first row in S of the first report: it follows from ``video``, so nobody can write it otherwise."""
         return video_line(self.video) if self.video else ""
+
+    planted: tuple[Planted, ...] = ()  # of an exercise, until it is signed; never on a page
+    exercise: Exercise | None = None  # of one that was signed
 
     def lines(self) -> Iterator[Line]:
         for report in self.reports:

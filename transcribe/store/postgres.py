@@ -833,6 +833,7 @@ class PostgresStore:
             ),
             waits_for=row.waits_for,
             passed_by=row.passed_by,
+            exercise=row.exercise,
         )
 
 
@@ -921,6 +922,7 @@ def _consult_values(consult: Consult) -> dict[str, object]:
         "contact_tariff": None if consult.contact.tariff is None else consult.contact.tariff.value,
         "waits_for": consult.waits_for,
         "passed_by": consult.passed_by,
+        "exercise": consult.exercise,
     }
 
 

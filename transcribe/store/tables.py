@@ -58,6 +58,7 @@ consult = Table(
     Column("contact_tariff", Text),  # that the doctor chose
     Column("waits_for", Text, nullable=False, server_default=""),  # names of staff
     Column("passed_by", Text, nullable=False, server_default=""),
+    Column("exercise", Boolean, nullable=False),
     Index("consult_newest", "created_at", "id"),
     Index("consult_part", "part", "created_at", "id"),
     Index("consult_status", "status"),

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from fastapi import FastAPI
 
 from transcribe.consult import Actor, Space
 from transcribe.ports import Handovers, Preferences
 from transcribe.recorder import Recorder
-from transcribe.web import contact, entry, errors, his, ingest, media, passing, review, routes, style, video, watch
+from transcribe.web import (
+    contact,
+    entry,
+    errors,
+    exercise,
+    his,
+    ingest,
+    media,
+    passing,
+    review,
+    routes,
+    style,
+    video,
+    watch,
+)
 from transcribe.web.access import Access
 from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
@@ -40,6 +55,7 @@ def create_app(
     preferences: Preferences | None = None,
     handovers: Handovers | None = None,
     his_secret: str = "",
+    recordings: Sequence[Path] = (),
 ) -> FastAPI:
     """``hosts``: names besides loopback under which this service is reached (a reverse proxy's).
 
@@ -47,6 +63,7 @@ def create_app(
     it is free. ``watched``: what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist.
     ``unverified_days``: as in the settings, for the warning before. ``preferences``: without them there is no page of
     style. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs with, "" for no link with one.
+    ``recordings``: of a demonstration, to practise on (huisarts left, patient right).
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -69,6 +86,7 @@ def create_app(
         preferences=preferences,
         handovers=handovers or his.MemoryHandovers(),
         his_secret=his_secret,
+        recordings=recordings,
         now=lambda: datetime.now(UTC),
     )
     app.state.watch = watched
@@ -76,8 +94,8 @@ def create_app(
     app.include_router(his.router)
     app.include_router(watch.router)
     for router in (
-        entry.router, routes.router, review.router, contact.router, video.router, passing.router, style.router,
-        media.router, ingest.router, ingest.live,
+        entry.router, routes.router, review.router, contact.router, video.router, passing.router, exercise.router,
+        style.router, media.router, ingest.router, ingest.live,
     ):  # fmt: skip
         app.include_router(router)
     errors.register(app)

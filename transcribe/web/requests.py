@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -43,6 +44,7 @@ class Web:
     preferences: Preferences | None
     handovers: Handovers
     his_secret: str  # "": there is no link with a HIS
+    recordings: Sequence[Path]  # of demo consults, to practise on; none outside a demonstration
     now: Callable[[], datetime]
 
     def erased_soon(self, consult: Consult) -> datetime | None:

@@ -33,7 +33,8 @@ def review_page(
         review, web.actor, presets=web.workflow.video_presets(), erased_at=web.erased_soon(review.consult)
     )
     open_note = view.consult.status is Status.DRAFTED or changing
-    template = "_review.html" if is_htmx(request) else "review.html" if open_note else "approved.html"
+    signed = "exercise.html" if view.exercise else "approved.html"
+    template = "_review.html" if is_htmx(request) else "review.html" if open_note else signed
     return web.pages.render(
         request,
         template,
@@ -54,7 +55,8 @@ def review_page(
 @router.get("/consult/{consult_id}/wijzigen")
 def change_page(request: Request, web: WebDep, consult_id: UUID) -> Response:
     """An approved note opened for editing. The gate closes at the first change, not at the look."""
-    if web.workflow.consult(consult_id).status not in {Status.APPROVED, Status.DELIVERED}:
+    consult = web.workflow.consult(consult_id)
+    if consult.exercise or consult.status not in {Status.APPROVED, Status.DELIVERED}:
         return RedirectResponse(f"/consult/{consult_id}", status_code=303)
     return review_page(request, web, consult_id, changing=True)
 

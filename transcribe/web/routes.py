@@ -30,6 +30,7 @@ from transcribe.web.views import (
     certificate_views,
     consult_view,
     part_view,
+    practice_view,
     processing,
 )
 
@@ -85,9 +86,10 @@ def _list_page(
     request: Request, web: Web, parts: list[PartView], *, whole: bool = False, asked: Fields | None = None
 ) -> Response:
     """``whole``: the worklist as it is, which keeps itself fresh. ``asked``: what was searched for."""
+    practice = practice_view(web.workflow.exercises()) if whole and web.recordings else None
     return web.pages.render(
         request, "worklist.html", parts=parts, whole=whole, asked=asked, part_text=PART_TEXT,
-        now=web.now(), actor=web.actor,
+        now=web.now(), actor=web.actor, practice=practice,
     )  # fmt: skip
 
 

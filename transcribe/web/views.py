@@ -37,7 +37,20 @@ from transcribe.policy import (
 )
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
-from transcribe.soep.note import Checked, Code, Line, Origin, Section, part_text, report_text, section_text
+from transcribe.soep.note import (
+    Checked,
+    Code,
+    Exercise,
+    Judged,
+    Line,
+    Mistake,
+    Origin,
+    Score,
+    Section,
+    part_text,
+    report_text,
+    section_text,
+)
 from transcribe.soep.prescribing import unidentified
 from transcribe.video import APPS, Connection, Device, Identity, Video, VideoPresets, in_order, video_line
 from transcribe.workflow import Review
@@ -128,6 +141,20 @@ IDENTITY_TEXT: dict[Identity, str] = {
 }
 #: In the form, of an application that is typed.
 OTHER_APP = "anders"
+MISTAKE_TEXT: dict[Mistake, str] = {
+    Mistake.DENIAL_GONE: N_("Ontkenning weg"),
+    Mistake.DENIAL_NEW: N_("Ontkenning erbij"),
+    Mistake.SIDE: N_("Verkeerde kant"),
+    Mistake.NUMBER: N_("Verkeerd getal"),
+    Mistake.DOSE: N_("Verkeerde dosis"),
+    Mistake.UNIT: N_("Verkeerde eenheid"),
+    Mistake.DRUG: N_("Verkeerd middel"),
+    Mistake.PERSON: N_("Verkeerde persoon"),
+    Mistake.TIME: N_("Verkeerde tijd"),
+    Mistake.SPEAKER: N_("Verkeerde rubriek: alleen de patiënt zei dit"),
+    Mistake.INVENTED: N_("Verzonnen regel"),
+    Mistake.LEFT_OUT: N_("Weggelaten"),
+}
 PURPOSE_TEXT: dict[KeyPurpose, str] = {
     KeyPurpose.SOURCE: N_("Opname, transcript en concept"),
     KeyPurpose.RECORD: N_("Patiëntkenmerk en verslag"),
@@ -296,16 +323,18 @@ class ConsultView:
 def consult_view(consult: Consult, reader: Actor, *, erased_at: datetime | None = None) -> ConsultView:
     label = STATUS_TEXT[consult.status]
     elsewhere = waits_elsewhere(reader, consult)
+    if consult.exercise and consult.status is Status.APPROVED:
+        label = N_("Oefening klaar")
     if consult.reason in STOPPED_TEXT:
         label = STOPPED_TEXT[consult.reason]
     if stopped(consult):
         tone = "stopt"
+    elif consult.status is Status.DELIVERED or (consult.exercise and consult.status is Status.APPROVED):
+        tone = "klaar"
     elif elsewhere:
         tone = "open"
     elif consult.status in {Status.DRAFTED, Status.APPROVED, Status.NEW}:
         tone = "wacht"
-    elif consult.status is Status.DELIVERED:
-        tone = "klaar"
     elif consult.status in OVER:
         tone = "over"
     else:
@@ -442,6 +471,59 @@ class EditsView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgedView:
+    """A planted error and what became of it; texts of the page to be translated, those of the note as they are."""
+
+    judged: Judged
+    title: str
+    said: list[tuple[str, str]]  # who and what
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExerciseView:
+    exercise: Exercise
+    score: Score
+    errors: list[JudgedView]
+
+
+def exercise_view(exercise: Exercise) -> ExerciseView:
+    """What was missed goes first."""
+    return ExerciseView(
+        exercise=exercise,
+        score=exercise.score,
+        errors=[
+            JudgedView(
+                judged=one,
+                title=MISTAKE_TEXT[one.planted.kind],
+                said=[(SPEAKER_TEXT[speaker], text) for speaker, text in one.said],
+            )
+            for one in sorted(exercise.judged, key=lambda one: one.caught)
+        ],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PracticeView:
+    """How a series of exercises went: errors that the check said nothing of, and those of which it did."""
+
+    times: int
+    planted: int
+    caught: int
+    flagged: int
+    flagged_caught: int
+
+
+def practice_view(scores: Sequence[Score]) -> PracticeView:
+    return PracticeView(
+        times=len(scores),
+        planted=sum(score.planted for score in scores),
+        caught=sum(score.caught for score in scores),
+        flagged=sum(score.flagged for score in scores),
+        flagged_caught=sum(score.flagged_caught for score in scores),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReviewView:
     review: Review
     head: ConsultView
@@ -457,6 +539,7 @@ class ReviewView:
     whole: CopyPart  # everything at once
     edits: EditsView | None
     video: VideoView | None  # None: no video consult
+    exercise: ExerciseView | None  # of one that was signed
 
     @property
     def consult(self) -> Consult:
@@ -510,6 +593,7 @@ def review_view(
         whole=_copy(review, "alles", "", "" if len(note.reports) > 1 else "a", review.text),
         edits=None if note.checked is None else _edits(note.checked),
         video=None if note.video is None else VideoView(video=note.video, presets=presets),
+        exercise=None if note.exercise is None else exercise_view(note.exercise),
     )
 
 
