@@ -134,10 +134,13 @@ class Person:
         self._insist(lambda: self._post(f"/consult/{consult_id}/opname/begin", {"layout": layout.value}), {303, 409})
 
     def go_on(self, consult_id: UUID) -> bool:
-        """After the end. False: not yet, or not any more."""
-        return (
-            self._insist(lambda: self._post(f"/consult/{consult_id}/opname/verder", {}), {303, 409}).status_code == 303
-        )
+        """After the end, with the version that the page shows. False: not yet, or not any more."""
+        try:
+            seen = {"versie": str(self._service.store.consult(consult_id).version)}
+        except (TranscribeError, NotStarted):
+            return False
+        answer = self._insist(lambda: self._post(f"/consult/{consult_id}/opname/verder", seen), {303, 409})
+        return answer.status_code == 303
 
     def bring_in(self, consult_id: UUID, layout: Layout, file: bytes) -> None:
         def put() -> httpx.Response:

@@ -54,8 +54,29 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.NEW: frozenset({Status.CONSENTED, Status.REFUSED, Status.DISCARDED}),
     Status.CONSENTED: frozenset({Status.RECORDING, Status.RECORDED, Status.WITHDRAWN, Status.DISCARDED}),
     # back to CONSENTED: nothing was recorded
-    Status.RECORDING: frozenset({Status.PAUSED, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.PAUSED: frozenset({Status.RECORDING, Status.RECORDED, Status.CONSENTED, Status.WITHDRAWN, Status.DISCARDED}),
+    # to where it was: it went on after its end, and nothing was added
+    Status.RECORDING: frozenset(
+        {
+            Status.PAUSED,
+            Status.RECORDED,
+            Status.CONSENTED,
+            Status.TRANSCRIBED,
+            Status.DRAFTED,
+            Status.WITHDRAWN,
+            Status.DISCARDED,
+        }
+    ),
+    Status.PAUSED: frozenset(
+        {
+            Status.RECORDING,
+            Status.RECORDED,
+            Status.CONSENTED,
+            Status.TRANSCRIBED,
+            Status.DRAFTED,
+            Status.WITHDRAWN,
+            Status.DISCARDED,
+        }
+    ),
     # back to CONSENTED: the recording can't be used and another one takes its place
     # back to PAUSED: a consult goes on after its recording was ended
     Status.RECORDED: frozenset(

@@ -10,10 +10,17 @@ from transcribe.soep.note import Checked, Edits, Line, Note, Section
 
 
 def checked(draft: Note, signed: Note, events: Sequence[AuditEvent], now: datetime) -> Checked:
-    """Line by line, by id. ``events``: of the consult, oldest first; the first look is in it, if somebody looked."""
+    """Line by line, by id. ``events``: of the consult, oldest first; the first look at this draft is in it, if somebody
+    looked.
+    """
     before = {line.id: line for line in draft.lines()}
     after = {line.id: line for line in signed.lines()}
-    looked = next((event.at for event in events if event.action is Action.NOTE_VIEWED), None)
+    looked: datetime | None = None
+    for event in events:
+        if event.action is Action.DRAFTED:
+            looked = None
+        elif event.action is Action.NOTE_VIEWED:
+            looked = looked or event.at
     return Checked(
         sections=tuple(
             Edits(

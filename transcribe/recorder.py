@@ -24,7 +24,7 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
-from transcribe.consult import Action, Actor, Consult, KeyPurpose, Space, Status, live_on
+from transcribe.consult import Action, Actor, Consult, KeyPurpose, Reason, Space, Status, live_on
 from transcribe.contact import Contact, stopped
 from transcribe.errors import (
     N_,
@@ -50,7 +50,7 @@ FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Statu
 #: A paused recording is somebody's choice: it is left alone for longer.
 PAUSED_IDLE = timedelta(hours=4)
 #: Who goes on with a recording later than this after its end does something else than talk on.
-SAME_CONTACT = timedelta(minutes=10)
+SAME_CONTACT = timedelta(minutes=3)
 #: Sound is copied in pieces of the first length; what can't be read is found in pieces of the second.
 COPY_S = 10.0
 PIECE_S = 0.1
@@ -213,24 +213,26 @@ class Recorder:
                 self._spool.delete(consult_id)  # started on another machine, perhaps: then it is not ours
                 raise
 
-    def go_on(self, actor: Actor, consult_id: UUID) -> Consult:
+    def go_on(self, actor: Actor, consult_id: UUID, seen: int | None = None) -> Consult:
         """Paused again after the end: what comes is added to what there is, and the draft is made anew.
 
-        For who goes on talking at the door, and for sound that came too late. Fine when it is running already. Raises
-        ``CanNotGoOn``, ``WaitsFor``, ``ConsentMissing``, ``DiskLow``, ``Conflict`` while somebody else is at it.
+        For who goes on talking at the door, and for sound that came too late. Fine when it is running already. When
+        nothing is added the draft comes back as it was. ``seen``: the version that the person saw; with a draft it must
+        be the newest one, for what was changed in it is lost. Raises ``CanNotGoOn``, ``NotAllowed``, ``WaitsFor``,
+        ``ConsentMissing``, ``DiskLow``, ``Conflict`` also while somebody else is at it.
         """
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
         if consult.status in policy.RUNNING:
             return consult
-        self._check_can_go_on(actor, consult)
+        self._check_can_go_on(actor, consult, seen)
         key = self._key(consult_id)
         self._remove_stored(consult_id)  # what a crash left of finishing it
         with closing(self._spool.open(consult_id, key, new=True)) as recording:
             consult = self._store.consult(consult_id)  # from here on nobody else on this machine goes on with it
             if consult.status in policy.RUNNING:
                 return consult
-            self._check_can_go_on(actor, consult)
+            self._check_can_go_on(actor, consult, seen)
             if recording.position:
                 raise SoundLeft
             try:
@@ -246,12 +248,13 @@ class Recorder:
                     status=Status.PAUSED,
                     reason=None,
                     upload=consult.upload if self._is_here(consult) else self._new_name(),
-                    contact=replace(consult.contact, ended=None),
                 )
             except StoreUnavailable:
                 raise  # it may have been written down all the same, and then this is the recording
-            except BaseException:
+            except BaseException as problem:
                 self._spool.delete(consult_id)
+                if isinstance(problem, NotFound):  # the stored sound is not there
+                    raise CanNotGoOn from None
                 raise
 
     def pause(self, actor: Actor, consult_id: UUID, *, aside: bool = False) -> Consult:
@@ -421,10 +424,14 @@ class Recorder:
         return finished
 
     def _remove_stored(self, consult_id: UUID) -> None:
-        """What is here of a recording that is stored whole, unless it goes on just now."""
+        """What is here of a recording that is stored whole, unless it goes on just now.
+
+        Of one that was made on another disk it is not: then the sound here is nowhere else.
+        """
         try:
             with closing(self._spool.open(consult_id, self._key(consult_id))):
-                if self._store.consult(consult_id).status not in policy.RUNNING:
+                consult = self._store.consult(consult_id)
+                if consult.status not in policy.RUNNING and self._is_here(consult):
                     self._spool.delete(consult_id)
         except (NotFound, Conflict):
             return  # there is none, or somebody goes on with it
@@ -485,6 +492,16 @@ class Recorder:
         duration_s = size / _second(consult)
         while consult.status in policy.RUNNING:
             try:
+                added = consult.audio_s != duration_s
+                if size and not added and (before := self._before(consult_id, duration_s)):
+                    return self._writer.apply(
+                        actor,
+                        consult,
+                        Action.AUDIO_STORED,
+                        detail="niets toegevoegd",
+                        status=before,
+                        reason=Reason.DAMAGED if consult.missing_s else None,
+                    )
                 if not size:
                     self._writer.apply(
                         actor,
@@ -510,7 +527,7 @@ class Recorder:
                     missing_s=copy.lost_s,
                     lost_s=copy.lost_s,
                     progress_s=0.0,
-                    contact=self._over(actor, consult, stopped_at, duration_s),
+                    contact=self._over(actor, consult, stopped_at, duration_s) if added else consult.contact,
                 )
             except Conflict:
                 consult = self._store.consult(consult_id)  # paused or resumed meanwhile: all the same to us
@@ -519,22 +536,34 @@ class Recorder:
             raise WrongStatus(status=consult.status.value)
         return consult
 
+    def _before(self, consult_id: UUID, duration_s: float) -> Status | None:
+        """Where a recording stood that went on without anything new; None when it is to be transcribed."""
+        transcript = self._store.transcript(consult_id)
+        if transcript is None or transcript.duration_s != duration_s:
+            return None
+        made = [e.action for e in self._store.events(consult_id) if e.action in (Action.TRANSCRIBED, Action.DRAFTED)]
+        return Status.DRAFTED if made[-1:] == [Action.DRAFTED] else Status.TRANSCRIBED
+
     def _over(self, actor: Actor, consult: Consult, at: datetime, sound_s: float) -> Contact:
         """The contact, with its end. Nobody knows that of a recording that was left alone; of one that was paused when
-        it was stopped it is the beginning of that pause. Who goes on soon after the end made a pause as well.
+        it was stopped it is the beginning of that pause. Who goes on soon after the end made a pause as well; what is
+        added later does not change the contact, nor does it what a person declared.
         """
         if actor == SYSTEM:
             return consult.contact
         began, paused, since, stored = consult.contact.began, timedelta(0), None, False
         for event in self._store.events(consult.id):
+            if event.action is Action.CONTACT_CHANGED:
+                return consult.contact
             if began is None or event.at < began:
                 continue
             if event.action in (Action.RECORDING_PAUSED, Action.AUDIO_STORED):
                 stored |= event.action is Action.AUDIO_STORED
                 since = since or event.at
             elif event.action is Action.RECORDING_RESUMED and since is not None:
-                if not (stored and event.at - since > SAME_CONTACT):
-                    paused += event.at - since
+                if stored and event.at - since > SAME_CONTACT:
+                    return consult.contact
+                paused += event.at - since
                 since, stored = None, False
         end = since or at
         return replace(
@@ -585,10 +614,14 @@ class Recorder:
         if not self._is_here(consult):
             raise Elsewhere
 
-    def _check_can_go_on(self, actor: Actor, consult: Consult) -> None:
+    def _check_can_go_on(self, actor: Actor, consult: Consult, seen: int | None) -> None:
         if not policy.can_go_on(consult):
             raise CanNotGoOn
         policy.check_turn(actor, consult)
+        if consult.status is Status.DRAFTED:
+            policy.check_may_approve(actor)  # as to throw it away
+            if seen != consult.version:
+                raise Conflict
         require(self._store.consent(consult.id), Purpose.RECORDING)
         policy.check_space(self._space(), self._min_free_percent)
 

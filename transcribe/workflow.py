@@ -707,7 +707,7 @@ class Workflow:
             planted=(),
             exercise=self._outcome(consult_id, note) if consult.exercise else None,
         )
-        entry = self._ledger(consult, signed, now)
+        entry = self._ledger(consult, note, signed, now)
         if entry is not None:
             signed = replace(signed, checked=entry.checked)
         self._writer.apply(
@@ -800,28 +800,37 @@ class Workflow:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
-    def _ledger(self, consult: Consult, signed: Note, now: datetime) -> LedgerEntry | None:
+    def _ledger(self, consult: Consult, note: Note, signed: Note, now: datetime) -> LedgerEntry | None:
         """None when the draft is gone: it was signed before."""
         try:
-            draft, transcript = self._store.note(consult.id, 1), self._store.transcript(consult.id)
+            draft, transcript = self._drafted(consult.id, note), self._store.transcript(consult.id)
         except Erased:
             return None
-        if draft is None or transcript is None:
+        if transcript is None:
             return None
         return LedgerEntry(
             day=now.astimezone(UTC).date(),
             practice=consult.practice,
             drafter=signed.drafter,
             model=transcript.model,
-            checked=checked(draft[1], signed, self._store.events(consult.id), now),
+            checked=checked(draft, signed, self._store.events(consult.id), now),
         )
 
-    def _outcome(self, consult_id: UUID, signed: Note) -> Exercise:
+    def _drafted(self, consult_id: UUID, note: Note) -> Note:
+        """The draft that it goes back to: the newest, when a recording went on and there were more."""
+        while note.before:
+            found = self._store.note(consult_id, note.before)
+            if found is None:
+                raise NotFound
+            note = found[1]
+        return note
+
+    def _outcome(self, consult_id: UUID, note: Note) -> Exercise:
         """Told before the source is destroyed, in words of it: its patient is invented."""
-        draft, transcript = self._store.note(consult_id, 1), self._store.transcript(consult_id)
-        if draft is None or transcript is None:
+        draft, transcript = self._drafted(consult_id, note), self._store.transcript(consult_id)
+        if transcript is None:
             raise NotFound
-        return outcome(draft[1], signed, transcript, open_findings(draft[1], transcript))
+        return outcome(draft, note, transcript, open_findings(draft, transcript))
 
     def _notice(self, actor: Actor, said: str, written: str, consult_id: UUID) -> None:
         """A change of words that may become a rule. The edit itself is done: nothing may fail for this."""

@@ -643,45 +643,44 @@ def test_a_video_call_has_two_channels(house: LiveHouse, open_page: Opener, spok
     assert (~both[:, 1].reshape(-1, FRAME).any(axis=1)).any(), "silence where nothing was shared"
 
 
-def test_what_was_left_when_it_was_finished_is_said(house: LiveHouse, open_page: Opener, network: Network) -> None:
-    """The network was away for so long that the recording was finished without it: the screen says what is missing and
-    keeps it until she has it removed.
-    """
-    page = started(open_page())
-    recorded(page, 1)
-    network.cut()
-    warned(page, "Geen verbinding met de server")
-    house.recorder.finish(GP, CONSULT)
-    network.mend()
-    state(page, "Deze opname is al afgerond")
-    assert page.get_by_text("s van dit apparaat zijn er niet bij").is_visible()
-    assert page.evaluate(ON_SHELF)[0] > 20
-    press(page, "Verwijder dit geluid")
-    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
-    assert page.evaluate(ON_SHELF) == [0, 0]
-
-
-@pytest.mark.parametrize("later", [False, True], ids=["at once", "after closing the page"])
-def test_what_came_too_late_is_added_after_all(
-    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network, later: bool
-) -> None:
-    """The same, and she has it added, there or after she came back to the consult: the recording is whole, in order,
-    and a new draft is asked for.
-    """
-    page = started(open_page())
+def finished_without(house: LiveHouse, page: Page, network: Network) -> tuple[float, int]:
+    """The network was away for so long that it was finished without the last: seconds that are stored, frames here."""
     recorded(page, 1)
     network.cut()
     warned(page, "Geen verbinding met de server")
     stored = house.recorder.finish(GP, CONSULT).audio_s
     assert stored is not None
     network.mend()
-    state(page, "Deze opname is al afgerond")
-    waiting = page.evaluate(ON_SHELF)[0]
+    warned(page, "s van dit apparaat. Dat geluid staat hier nog")
+    waiting: int = page.evaluate(ON_SHELF)[0]
     assert waiting > 20
-    if later:
-        page.goto(page.url)
-        warned(page, "s geluid van dit consult, dat niet is meegekomen")
-        network.mend()
+    return stored, waiting
+
+
+def test_what_was_left_when_it_was_finished_is_said(house: LiveHouse, open_page: Opener, network: Network) -> None:
+    """The consult's page says what is missing, and keeps it until she has it removed; it asks once."""
+    page = started(open_page())
+    finished_without(house, page, network)
+    page.reload()
+    page.locator("[data-rest] summary").click()
+    press(page, "Ja, verwijderen")
+    page.locator("[data-rest]").wait_for(state="detached")
+    assert page.evaluate(ON_SHELF) == [0, 0]
+
+
+def test_what_came_too_late_is_added_after_all(
+    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network
+) -> None:
+    """The same, and she has it added: the recording is whole, in order, and a new draft is asked for. A server that
+    refuses changes nothing.
+    """
+    page = started(open_page())
+    stored, waiting = finished_without(house, page, network)
+    house.space = Space(total=100, free=4)
+    press(page, "Voeg alsnog toe")
+    warned(page, "schijf")
+    assert page.evaluate(ON_SHELF)[0] == waiting
+    house.space = Space(total=100, free=50)
     press(page, "Voeg alsnog toe")
     page.wait_for_function("() => !document.querySelector('[data-recorder], [data-rest]:not([hidden])')")
     page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
@@ -693,6 +692,23 @@ def test_what_came_too_late_is_added_after_all(
     check_order(stored_sound(house)[:-FRAME], spoken)
 
 
+def test_one_consult_at_a_time_is_recorded_in_a_browser(house: LiveHouse, base: str, open_page: Opener) -> None:
+    """She forgot to stop; with the next patient the words would go into two consults."""
+    page = started(open_page())
+    other = house.begin(UUID(int=2), status=Status.CONSENTED)
+    house.spool.delete(other)
+    second = page.context.new_page()
+    second.goto(f"{base}/consult/{other}")
+    press(second, "Start opname")
+    warned(second, "loopt een opname van een ander consult")
+    assert house.store.consult(other).status is Status.CONSENTED
+    press(page, "Stop en maak verslag")
+    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    press(second, "Start opname")
+    state(second, "Opname begint")
+    assert house.store.consult(other).status is Status.RECORDING
+
+
 def test_at_the_door_the_recording_goes_on(house: LiveHouse, open_page: Opener) -> None:
     """She has stopped; at the door the patient says what it was really about. "Verder opnemen", and what comes is one
     recording with what there was.
@@ -702,6 +718,8 @@ def test_at_the_door_the_recording_goes_on(house: LiveHouse, open_page: Opener) 
     first = len(finished(house, page))
     press(page, "Verder opnemen")
     warned(page, "Zij gaat verder zodra u hier opneemt")
+    page.locator("#opname-stand p").wait_for()
+    assert page.get_by_role("button", name="Hervat").count() == 0, "nobody records yet"
     assert house.store.consult(CONSULT).status is Status.PAUSED
     press(page, "Hier verder opnemen")
     state(page, "Opname loopt")
@@ -813,7 +831,7 @@ def test_who_speaks_is_told_from_a_room(modules: Callable[..., Any], levels: str
 
 
 NOW = {
-    "next": 100, "acked": 100, "since": 0, "online": True, "problem": None, "unkept": False, "stored": None, "left": 0,
+    "next": 100, "acked": 100, "since": 0, "online": True, "problem": None, "unkept": False, "stored": None,
     "closed": False, "paused": False, "aside": False, "ending": False,
 }  # fmt: skip
 
@@ -835,7 +853,6 @@ NOW = {
         ({"ending": True, "acked": 50}, {"capturing": False}, "ending", None, "behind"),
         ({"ending": True, "acked": 50, "online": False}, {}, "ending", "away-still", "behind"),
         ({"stored": "/", "ending": True}, {}, "stored", None, "safe"),
-        ({"stored": "/", "left": 20, "acked": 80}, {}, "left", None, "safe"),
         ({"closed": True, "problem": {"code": "taken-over", "text": "x"}}, {}, "over", {"text": "x"}, "safe"),
         ({"closed": True, "problem": {"code": "log-in"}}, {}, "over", "log-in", "safe"),
         ({"problem": {"code": "disk", "text": "vol"}}, {"quiet": [True]}, "running", {"text": "vol"}, "safe"),

@@ -52,7 +52,7 @@ def talk_on(service: Service, gp: Actor, sound: bytes, *, drafted: bool) -> None
     recorder.start(gp, consult_id, (Speaker.HUISARTS, Speaker.PATIENT))
     for piece in (sound[: FIRST_S * SECOND], sound[FIRST_S * SECOND :]):
         if workflow.consult(consult_id).status is not Status.RECORDING:
-            recorder.go_on(gp, consult_id)
+            recorder.go_on(gp, consult_id, workflow.consult(consult_id).version)
         live = recorder.open(gp, consult_id)
         live.append(piece)
         live.sync()

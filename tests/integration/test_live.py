@@ -701,7 +701,8 @@ def test_a_recording_can_be_led_without_scripts(house: LiveHouse, browser: TestC
     gone = browser.get(f"{PAGE}/opname/stand")
     assert (gone.status_code, gone.headers["hx-refresh"]) == (204, "true")
     assert ">Verder opnemen</button>" in browser.get(PAGE).text
-    assert post(browser, f"{PAGE}/opname/verder").status_code == 303
+    assert post(browser, f"{PAGE}/opname/verder").status_code == 422
+    assert post(browser, f"{PAGE}/opname/verder", versie="1").status_code == 303
     assert house.store.consult(CONSULT).status is Status.PAUSED
     assert "1:05 veilig opgeslagen" in browser.get(f"{PAGE}/opname/stand").text
 

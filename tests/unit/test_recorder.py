@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -15,6 +16,7 @@ from consent import ConsentMissing, How, current_text, grant
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Span
 from transcribe.consult import Action, Actor, Change, Consult, KeyPurpose, Role, Space, Status
+from transcribe.contact import Contact, ContactType
 from transcribe.errors import (
     Conflict,
     DiskFull,
@@ -97,6 +99,10 @@ class House:
             live.sync()
         live.close()
         return consult_id
+
+    def gone_on(self, consult_id: UUID) -> Consult:
+        """As who sees it now."""
+        return self.recorder.go_on(GP, consult_id, self.consult(consult_id).version)
 
     def consult(self, consult_id: UUID) -> Consult:
         return self.store.consult(consult_id)
@@ -927,10 +933,10 @@ def test_a_recording_goes_on_after_its_end(house: House, status: Status) -> None
     """The patient begins about something else at the door; what comes is one recording with what there was."""
     consult_id = ended(house, status=status)
     house.workflow.keep_typing(GP, consult_id, "nieuw-P", "Terug bij klachten.") if status is Status.DRAFTED else None
-    running = house.recorder.go_on(GP, consult_id)
-    assert (running.status, running.reason, running.contact.ended) == (Status.PAUSED, None, None)
+    running = house.gone_on(consult_id)
+    assert (running.status, running.reason) == (Status.PAUSED, None)
     assert house.store.events(consult_id)[-1].detail == "na afronden"
-    assert house.recorder.go_on(GP, consult_id) == running
+    assert house.gone_on(consult_id) == running
     assert house.recorder.progress(consult_id).safe_s == 1.0
     consult = more(house, consult_id, b"cd" * (SECOND // 2))
     assert (consult.status, consult.audio_s) == (Status.RECORDED, 2.0)
@@ -940,14 +946,95 @@ def test_a_recording_goes_on_after_its_end(house: House, status: Status) -> None
     assert house.store.typing(consult_id).texts == ()
 
 
-def test_nobody_touches_what_goes_on_and_it_gets_its_draft(house: House) -> None:
-    consult_id = ended(house)
-    house.recorder.go_on(GP, consult_id)
-    house.recorder.finish_abandoned()
-    house.later(hours=4, minutes=1)
-    assert house.recorder.finish_abandoned() == 1
-    assert house.consult(consult_id).status is Status.RECORDED
+@pytest.mark.parametrize("status", [Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED])
+@pytest.mark.parametrize("by", ["a person", "time"])
+def test_nothing_is_added_and_all_is_as_it_was(house: House, status: Status, by: str) -> None:
+    """A slip of the hand: what was changed in the draft is there again."""
+    consult_id = ended(house, status=status)
+    if status is Status.DRAFTED:
+        house.workflow.edit_line(GP, consult_id, house.consult(consult_id).version, "L1", "Keelpijn.")
+    before, note = house.consult(consult_id), house.store.note(consult_id)
+    house.gone_on(consult_id)
+    if by == "time":
+        house.recorder.finish_abandoned()
+        house.later(hours=4, minutes=1)
+        assert house.recorder.finish_abandoned() == 1
+    else:
+        house.later(minutes=2)
+        house.recorder.resume(GP, consult_id)
+        house.recorder.finish(GP, consult_id)
+    after = house.consult(consult_id)
+    assert (after.status, after.contact, after.audio_s) == (status, before.contact, 1.0)
+    assert house.store.note(consult_id) == note
     assert house.sound(consult_id) == b"ab" * (SECOND // 2)
+    assert house.spool.consults() == []
+
+
+def test_a_draft_of_other_sound_does_not_come_back(house: House) -> None:
+    """Something was added, and before its transcript was there it went on once more, for nothing."""
+    consult_id = ended(house)
+    house.gone_on(consult_id)
+    more(house, consult_id, b"cd" * SECOND)
+    house.gone_on(consult_id)
+    assert house.recorder.finish(GP, consult_id).status is Status.RECORDED
+
+
+def test_only_who_saw_the_newest_draft_and_may_throw_it_away_goes_on(house: House) -> None:
+    consult_id = ended(house)
+    seen = house.consult(consult_id).version
+    for nobody in (ASSISTANT, Actor(name="P. Test", role=Role.POH)):
+        with pytest.raises(NotAllowed):
+            house.recorder.go_on(nobody, consult_id, seen)
+    house.workflow.edit_line(Actor(name="W. Neem", role=Role.WAARNEMER), consult_id, seen, "L1", "Keelpijn.")
+    for old in (seen, None):
+        with pytest.raises(Conflict):
+            house.recorder.go_on(GP, consult_id, old)
+    assert house.consult(consult_id).status is Status.DRAFTED
+    fresh = ended(house, status=Status.RECORDED)
+    assert house.recorder.go_on(ASSISTANT, fresh, None).status is Status.PAUSED
+
+
+def test_sound_of_another_disk_is_nobodys_to_remove(house: House) -> None:
+    consult_id = ended(house)
+    other = House()
+    other.store, other.audio = house.store, house.audio
+    left = other.spool.open(consult_id, house.store.data_key(consult_id, KeyPurpose.SOURCE), new=True)
+    left.append(b"xy")
+    left.sync()
+    left.close()
+    house.spool = other.spool
+    house.recorder = house.restarted()
+    with pytest.raises(SoundLeft):
+        house.gone_on(consult_id)
+    house.recorder.finish_abandoned()
+    assert house.spool.consults() == [consult_id]
+
+
+def test_when_the_stored_sound_is_gone_that_is_said(house: House) -> None:
+    consult_id = ended(house)
+    house.audio.delete(consult_id)
+    with pytest.raises(CanNotGoOn):
+        house.gone_on(consult_id)
+    assert (house.consult(consult_id).status, house.spool.consults()) == (Status.DRAFTED, [])
+
+
+def test_the_draft_that_counts_is_the_newest(house: House) -> None:
+    """What a second draft changed was not changed by a person, and the time begins with a look at it."""
+    consult_id = ended(house)
+    house.workflow.review(GP, consult_id)
+    house.gone_on(consult_id)
+    consult = more(house, consult_id, b"cd" * (SECOND // 2))
+    house.later(hours=1)
+    consult = house.writer.apply(GP, consult, Action.TRANSCRIBED, status=Status.TRANSCRIBED, transcript=HEARD)
+    lines = tuple(replace(line, text="Iets anders.", confirmed=True) for line in DRAFT.lines())
+    second = replace(DRAFT, reports=(replace(DRAFT.reports[0], lines=lines),))
+    house.writer.apply(GP, consult, Action.DRAFTED, status=Status.DRAFTED, note=second)
+    review = house.workflow.review(GP, consult_id)
+    house.later(seconds=20)
+    house.workflow.approve(GP, consult_id, review.sha256)
+    (entry,) = house.store.ledger(house.now.date())
+    assert sum(one.changed for one in entry.checked.sections) == 0
+    assert entry.checked.seconds == 20
 
 
 def test_what_can_not_go_on(house: House) -> None:
@@ -956,14 +1043,14 @@ def test_what_can_not_go_on(house: House) -> None:
     house.workflow.confirm_line(GP, signed, house.consult(signed).version, "L3")
     house.workflow.approve(GP, signed, house.workflow.review(GP, signed).sha256)
     with pytest.raises(CanNotGoOn):
-        house.recorder.go_on(GP, signed)
+        house.gone_on(signed)
     again = house.workflow.add_line(GP, signed, house.consult(signed).version, Section.P, "Controle.")
     house.workflow.withdraw(GP, withdrawn)
     house.writer.apply(GP, house.consult(damaged), Action.NOTE_EDITED, lost_s=1.0)
     for consult_id in (from_a_file, again.id, withdrawn, damaged, house.consented()):
         before = house.consult(consult_id)
         with pytest.raises(CanNotGoOn):
-            house.recorder.go_on(GP, consult_id)
+            house.gone_on(consult_id)
         assert house.consult(consult_id) == before
     assert house.spool.consults() == []
 
@@ -972,10 +1059,10 @@ def test_what_waits_for_a_colleague_does_not_go_on_under_their_hands(house: Hous
     consult_id = ended(house)
     passed = house.workflow.pass_on(GP, consult_id, house.consult(consult_id).version, "W. Neem", "Klopt dit?")
     with pytest.raises(WaitsFor):
-        house.recorder.go_on(GP, consult_id)
+        house.gone_on(consult_id)
     assert house.consult(consult_id) == passed
     assert house.spool.consults() == []
-    running = house.recorder.go_on(Actor(name="W. Neem", role=Role.WAARNEMER), consult_id)
+    running = house.recorder.go_on(Actor(name="W. Neem", role=Role.WAARNEMER), consult_id, passed.version)
     # the next draft is another one
     assert (running.waits_for, house.store.message(consult_id)) == ("", "")
 
@@ -983,15 +1070,15 @@ def test_what_waits_for_a_colleague_does_not_go_on_under_their_hands(house: Hous
 def test_going_on_asks_what_a_start_asks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     consult_id = ended(house)
     with pytest.raises(NotAllowed):
-        house.recorder.go_on(Actor(name="transcribe", role=Role.SYSTEEM), consult_id)
+        house.recorder.go_on(Actor(name="transcribe", role=Role.SYSTEEM), consult_id, 1)
     with monkeypatch.context() as patch:
         patch.setattr(house, "space", Space(total=100, free=4))
         with pytest.raises(DiskLow):
-            house.recorder.go_on(GP, consult_id)
+            house.gone_on(consult_id)
     with monkeypatch.context() as patch:
         patch.setattr(house.store, "consent", lambda _: None)
         with pytest.raises(ConsentMissing):
-            house.recorder.go_on(GP, consult_id)
+            house.gone_on(consult_id)
     assert house.consult(consult_id).status is Status.DRAFTED
     assert house.spool.consults() == []
 
@@ -1014,11 +1101,11 @@ def test_a_crash_while_it_goes_on_loses_nothing(house: House, monkeypatch: pytes
             patch.setattr(part, name, dies)
             patch.setattr(house.spool, "delete", lambda _: None)  # a process that is gone removes nothing
             with pytest.raises(Crash):
-                house.recorder.go_on(GP, consult_id)
+                house.gone_on(consult_id)
     house.spool._writers.clear()
     house.recorder = house.restarted()
     house.recorder.finish_abandoned()
-    house.recorder.go_on(GP, consult_id)
+    house.gone_on(consult_id)
     house.recorder.finish_abandoned()
     more(house, consult_id, b"cd" * (SECOND // 2))
     assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
@@ -1036,8 +1123,8 @@ def test_a_database_that_is_away_when_it_goes_on_costs_nothing(house: House, mon
     with monkeypatch.context() as patch:
         patch.setattr(house.store, "apply", lost)
         with pytest.raises(StoreUnavailable):
-            house.recorder.go_on(GP, consult_id)
-    house.recorder.go_on(GP, consult_id)
+            house.gone_on(consult_id)
+    house.gone_on(consult_id)
     more(house, consult_id, b"cd" * (SECOND // 2))
     assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
 
@@ -1051,13 +1138,13 @@ def test_two_that_go_on_at_once_are_one(house: House, monkeypatch: pytest.Monkey
     def meanwhile(*args: Any) -> BinaryIO:
         house.recorder.finish_abandoned()
         try:
-            house.restarted().go_on(GP, consult_id)
+            house.restarted().go_on(GP, consult_id, house.consult(consult_id).version)
         except Conflict as why:
             refused.append(type(why))
         return opened(*args)
 
     monkeypatch.setattr(house.audio, "open", meanwhile)
-    house.recorder.go_on(GP, consult_id)
+    house.gone_on(consult_id)
     monkeypatch.undo()
     assert refused == [Conflict]
     more(house, consult_id, b"cd" * (SECOND // 2))
@@ -1070,21 +1157,32 @@ def test_it_goes_on_at_another_machine_too(house: House) -> None:
     before = house.consult(consult_id).upload
     house.spool = MemorySpool()
     house.recorder = house.restarted()
-    assert house.recorder.go_on(GP, consult_id).upload != before
+    assert house.gone_on(consult_id).upload != before
     more(house, consult_id, b"cd" * (SECOND // 2))
     assert house.sound(consult_id) == b"ab" * (SECOND // 2) + b"cd" * (SECOND // 2)
 
 
-@pytest.mark.parametrize(("gap_min", "known"), [(3, True), (180, False)])
-def test_the_contact_lasts_until_the_last_end(house: House, gap_min: int, known: bool) -> None:
+@pytest.mark.parametrize(("gap_min", "same"), [(2, True), (9, False), (180, False)])
+def test_the_contact_lasts_until_the_last_end(house: House, gap_min: int, same: bool) -> None:
+    """Of who talks on at the door. What is added later is something else."""
     consult_id = house.started()
     began = house.now
     sounded(house, consult_id, 2)
-    house.recorder.finish(GP, consult_id)
+    ended_at = house.recorder.finish(GP, consult_id).contact.ended
     house.later(minutes=gap_min)
-    house.recorder.go_on(GP, consult_id)
+    house.gone_on(consult_id)
     house.later(seconds=20)
     house.recorder.resume(GP, consult_id)
     sounded(house, consult_id, 1)
     contact = house.recorder.finish(GP, consult_id).contact
-    assert (contact.began, contact.ended) == (began, house.now if known else None)
+    assert (contact.began, contact.ended) == (began, house.now if same else ended_at)
+
+
+def test_a_contact_that_was_declared_stays_as_it_was_declared(house: House) -> None:
+    consult_id = ended(house)
+    declared = Contact(kind=ContactType.CONSULT, began=house.now - timedelta(minutes=9), ended=house.now)
+    house.workflow.change_contact(GP, consult_id, house.consult(consult_id).version, declared)
+    house.gone_on(consult_id)
+    house.recorder.resume(GP, consult_id)
+    house.later(minutes=1)
+    assert more(house, consult_id, b"cd" * (SECOND // 2)).contact == declared

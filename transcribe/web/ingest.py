@@ -120,9 +120,9 @@ def finish(request: Request, web: WebDep, consult_id: UUID) -> Response:
 
 
 @router.post("/consult/{consult_id}/opname/verder")
-def go_on(request: Request, web: WebDep, consult_id: UUID) -> Response:
+def go_on(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     """Record again after the end: at the door, or sound that came too late."""
-    web.recorder.go_on(web.actor, consult_id)
+    web.recorder.go_on(web.actor, consult_id, fields.number("versie"))
     return go(request, f"/consult/{consult_id}")
 
 

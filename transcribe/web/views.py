@@ -292,6 +292,7 @@ class ConsultView:
     label: str  # status in plain words, to be translated
     tone: str  # "wacht", "open", "bezig", "stopt", "klaar", "over": colour and sign beside the words
     reason: str
+    reader: Actor
     elsewhere: bool  # the draft waits for somebody else than the reader
     erased_at: datetime | None = None  # soon, if nobody verifies it
 
@@ -313,7 +314,10 @@ class ConsultView:
 
     @property
     def can_go_on(self) -> bool:
-        return can_go_on(self.consult) and not self.elsewhere
+        """By the reader: a draft goes on only by who may throw it away."""
+        allowed = RIGHTS[self.reader.role]
+        mine = allowed.approve and not self.elsewhere if self.consult.status is Status.DRAFTED else allowed.record
+        return can_go_on(self.consult) and mine
 
     @property
     def can_erase(self) -> bool:
@@ -340,7 +344,9 @@ def consult_view(consult: Consult, reader: Actor, *, erased_at: datetime | None 
     else:
         tone = "bezig" if processing(consult) else "open"
     reason = REASON_TEXT[consult.reason] if consult.reason else ""
-    return ConsultView(consult=consult, label=label, tone=tone, reason=reason, elsewhere=elsewhere, erased_at=erased_at)
+    return ConsultView(
+        consult=consult, label=label, tone=tone, reason=reason, reader=reader, elsewhere=elsewhere, erased_at=erased_at
+    )
 
 
 PART_TEXT: dict[Part, str] = {

@@ -346,8 +346,8 @@ class Keeper {
   async stored({ page: url, frames }) {
     this.stop();
     await this.writing;
-    this.left = Math.max(0, this.kept - Math.max(frames, this.acked));
-    if (this.left) await this.shelf.remove(0, Math.max(frames, this.acked));
+    const safe = Math.max(frames, this.acked);
+    if (this.kept > safe) await this.shelf.remove(0, safe);
     else await clear(this.shelf.consult);
     this.page = url;
   }
@@ -363,9 +363,9 @@ class Keeper {
   tell() {
     this.telling ??= setTimeout(() => {
       this.telling = null;
-      const { next, acked, since, step = 0, problem, unkept, page: stored, left, closed } = this;
+      const { next, acked, since, step = 0, problem, unkept, page: stored, closed } = this;
       const { paused, aside, ending, channels } = this.note;
-      const known = { next, acked, since, step, problem, unkept, stored, left, closed, paused, aside, ending, channels };
+      const known = { next, acked, since, step, problem, unkept, stored, closed, paused, aside, ending, channels };
       page({ now: { ...known, online: Boolean(this.hello) } });
     }, TELL_MS);
   }

@@ -40,11 +40,11 @@ export async function clear(consult) {
   await committed(transaction);
 }
 
-// what lies here is all that still comes of it
-export async function close(consult) {
+// what its sender must know
+export async function mark(consult, fields) {
   const store = (await database()).transaction("recordings", "readwrite").objectStore("recordings");
   const note = await done(store.get(consult));
-  if (note) store.put({ ...note, ending: true }, consult);
+  if (note) store.put({ ...note, ...fields }, consult);
   await committed(store.transaction);
 }
 

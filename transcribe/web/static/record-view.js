@@ -16,7 +16,7 @@ export function view({ now, capturing, lost, quiet, problem }) {
 }
 
 function head(now, capturing) {
-  if (now.stored) return now.left ? "left" : "stored";
+  if (now.stored) return "stored";
   if (now.closed) return "over";
   if (now.ending) return "ending";
   if (now.paused) return now.aside ? "aside" : "paused";

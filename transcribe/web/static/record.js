@@ -5,7 +5,7 @@ import { letters } from "./letters.js";
 import { hush, say } from "./problems.js";
 import { Capture, choose, chosen, microphones } from "./record-capture.js";
 import { Ear, height } from "./record-ear.js";
-import { clear, close, kept } from "./record-shelf.js";
+import { clear, kept } from "./record-shelf.js";
 import { clock, view } from "./record-view.js";
 import "./rest.js";
 
@@ -98,15 +98,21 @@ function recorder() {
   // --- the microphone ---
 
   async function listen(channels) {
+    if (!(await alone())) {
+      tell("other");
+      return false;
+    }
     const made = new Capture({ worklet, level, lost: gone });
     try {
       await made.open({ call: channels === 2 });
     } catch (refused) {
+      if (!capture) release();
       tell(why(refused, channels));
       return false;
     }
     if (!(await made.awake())) {
       made.close();
+      if (!capture) release();
       return false;
     }
     use(made);
@@ -126,6 +132,19 @@ function recorder() {
     problem = null;
     stayAwake();
     show();
+  }
+
+  // One consult at a time in this browser: the next patient's words must not go into this one. The right ends with the
+  // recording, or with the page.
+  let free = null;
+  function alone() {
+    if (free) return true;
+    return new Promise((resolve) => {
+      navigator.locks.request("microfoon", { ifAvailable: true }, (lock) => {
+        resolve(Boolean(lock));
+        return lock && new Promise((ended) => (free = ended));
+      });
+    });
   }
 
   function why({ name }, channels) {
@@ -195,17 +214,20 @@ function recorder() {
   const choice = () => root.querySelector("input[name=layout]:checked").value;
   const actions = {
     async start() {
+      if (!(await alone())) return tell("other");
       const layout = choice();
       const channels = layout === "huisarts-links" ? 2 : 1;
       const made = new Capture({ worklet, level, lost: gone });
       try {
         await made.open({ call: channels === 2 });
       } catch (refused) {
+        release();
         return tell(why(refused, channels));
       }
       const refused = await post("begin", { layout });
       if (refused) {
         made.close();
+        release();
         return say(refused);
       }
       active();
@@ -248,19 +270,6 @@ function recorder() {
     async share() {
       await capture.change(1).then(() => (lost[1] = false), (refused) => tell(why(refused, 2)));
       show();
-    },
-    // it was ended without the last of our sound
-    async add() {
-      const refused = await post("verder");
-      if (refused) return say(refused);
-      await close(consult);
-      leaving = true;
-      location.assign(page);
-    },
-    async forget() {
-      leaving = true;
-      await clear(consult);
-      location.assign(page);
     },
   };
 
@@ -347,7 +356,8 @@ function recorder() {
     }
     if (now.next !== before && capture) document.dispatchEvent(new Event("upload-progress")); // somebody is at work
     if (now.closed || now.stored || now.ending) release();
-    if (now.stored && !now.left) {
+    // what is left of our sound, when it was ended without that, is told there
+    if (now.stored) {
       leaving = true;
       location.assign(now.stored);
       return;
@@ -363,6 +373,8 @@ function recorder() {
   function release() {
     capture?.close();
     capture = null;
+    free?.();
+    free = null;
     wake?.release();
     wake = null;
   }
@@ -379,9 +391,8 @@ function recorder() {
     root.dataset.tone = seen.head;
     put("head", texts[seen.head]);
     put("time", clock(seen.time));
-    const fill = { time: clock(seen.safe), seconds: seen.head === "left" ? Math.ceil(now.left / 10) : seen.behind };
-    const detail = texts[seen.head === "left" ? "left-detail" : seen.detail];
-    put("detail", detail.replace(/\{(\w+)\}/g, (_, one) => fill[one]));
+    const fill = { time: clock(seen.safe), seconds: seen.behind };
+    put("detail", texts[seen.detail].replace(/\{(\w+)\}/g, (_, one) => fill[one]));
     const warning = seen.warning?.text ?? texts[seen.warning] ?? "";
     put("warning", warning);
     part("warning").hidden = !warning;
@@ -394,7 +405,6 @@ function recorder() {
     button("take").hidden = now.problem?.code !== "taken-over";
     button("login").hidden = now.problem?.code !== "log-in";
     button("share").hidden = !(going && lost[1]);
-    for (const name of ["add", "forget"]) button(name).hidden = !(now.stored && now.left);
     button("pause").querySelector("span").textContent = now.paused ? texts.resume : texts.pause;
     button("aside").querySelector("span").textContent = now.paused ? texts["aside-end"] : texts["aside-begin"];
     part("levels").hidden = !capture || !going;
@@ -412,8 +422,7 @@ function recorder() {
   // who takes the consent back is not recorded while the server does its work
   document.addEventListener("submit", (event) => {
     if (!/\/(intrekken|verwijderen)$/.test(event.target.action) || !capture) return;
-    capture.close();
-    capture = null;
+    release();
     ask("silence");
   });
   window.addEventListener("beforeunload", (event) => {
