@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -188,6 +189,19 @@ class Consult:
     waits_for: str = ""  # the name of whom the draft was passed on to, or who took it over; "": nobody in particular
     passed_by: str = ""  # who passed it on last; stays when it was signed
     exercise: bool = False  # a demo consult in whose draft errors are planted, to practise on
+
+
+def plain_name(typed: str) -> str:
+    """The name of somebody of the staff with its blanks, accents, hyphens and apostrophes written in one way."""
+    return " ".join(unicodedata.normalize("NFKC", typed).translate(_SIGNS).split())
+
+
+def name_key(name: str) -> str:
+    """By which names of staff are compared: nobody types by heart the capitals that stand in a colleague's settings."""
+    return unicodedata.normalize("NFKC", plain_name(name).casefold())
+
+
+_SIGNS = str.maketrans("\u2018\u2019\u02bc\u2010\u2013", "'''--")
 
 
 class Part(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from transcribe.consult import (
     Space,
     Stage,
     Status,
+    name_key,
 )
 from transcribe.errors import (
     N_,
@@ -89,7 +91,7 @@ def part_of(consult: Consult, person: str = "") -> Part:
     if consult.status is Status.DRAFTED:
         if not consult.waits_for:
             return Part.CHECK
-        return Part.MINE if consult.waits_for == person else Part.OTHERS
+        return Part.MINE if name_key(consult.waits_for) == name_key(person) else Part.OTHERS
     if consult.exercise and consult.status is Status.APPROVED:
         return Part.DONE  # it is never copied
     if consult.status is Status.APPROVED or (consult.status in STAGES and consult.reason in STOPPING):
@@ -208,7 +210,7 @@ def check_status(consult: Consult, allowed: frozenset[Status]) -> None:
 
 def waits_elsewhere(actor: Actor, consult: Consult) -> bool:
     """A draft that waits for somebody is theirs."""
-    return consult.waits_for not in ("", actor.name)
+    return bool(consult.waits_for) and name_key(consult.waits_for) != name_key(actor.name)
 
 
 def check_turn(actor: Actor, consult: Consult) -> None:
@@ -222,8 +224,21 @@ def check_pass_on(actor: Actor, consult: Consult, to: str) -> None:
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}))
     check_turn(actor, consult)
-    if to == actor.name:
+    if name_key(to) == name_key(actor.name):
         raise InvalidInput(problem=N_("Kies een collega: aan uzelf overdragen kan niet."))
+
+
+def check_name(name: str) -> None:
+    """The name of a colleague that nobody here is known by: what else it may be is a date, a number, or a letter of
+    another alphabet that looks like ours, by which nobody would ever find the draft.
+    """
+    letters = [sign for sign in name if sign not in " .-'"]
+    scripts = {unicodedata.name(sign, "").partition(" ")[0] for sign in letters}
+    if len(scripts) != 1 or not all(unicodedata.category(sign) in _LETTERS for sign in letters):
+        raise InvalidInput(problem=N_("Deze naam kan niet. Gebruik alleen letters, zoals in “W. de Neem-'t Hart”."))
+
+
+_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lo"})
 
 
 def check_send_back(actor: Actor, consult: Consult) -> None:
@@ -238,7 +253,7 @@ def check_send_back(actor: Actor, consult: Consult) -> None:
 def may_take_over(actor: Actor, consult: Consult) -> bool:
     """Every doctor, and whoever passed it on: a name that was typed wrong must not keep a draft from everybody."""
     rights = RIGHTS[actor.role]
-    return rights.approve or (rights.edit and consult.passed_by == actor.name)
+    return rights.approve or (rights.edit and name_key(consult.passed_by) == name_key(actor.name))
 
 
 def check_take_over(actor: Actor, consult: Consult) -> None:

@@ -37,6 +37,8 @@ from transcribe.consult import (
     Space,
     Status,
     Typed,
+    name_key,
+    plain_name,
 )
 from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import (
@@ -612,7 +614,13 @@ class Workflow:
 
     def colleagues(self, actor: Actor) -> list[str]:
         """Whom this person may want to pass a draft on to; anybody else can be named as well."""
-        return [name for name in self._store.colleagues(self._practice) if name != actor.name]
+        return [name for key, name in self._known().items() if key != name_key(actor.name)]
+
+    def is_new_name(self, actor: Actor, consult_id: UUID, to: str) -> bool:
+        """Is nobody known here by this name? Then it is worth a question first. Raises what ``pass_on`` does."""
+        to = self._name(to)
+        policy.check_pass_on(actor, self._store.consult(consult_id), to)
+        return name_key(to) not in self._known()
 
     def pass_on(self, actor: Actor, consult_id: UUID, version: int, to: str, message: str = "") -> Consult:
         """The draft waits for a colleague from now on: nobody else signs or changes it without taking it over."""
@@ -631,10 +639,10 @@ class Workflow:
         """It waits for this person from now on. Raises ``WaitsFor`` when somebody else was first."""
         consult = self._store.consult(consult_id)
         policy.check_take_over(actor, consult)
-        if consult.waits_for == actor.name:
+        if name_key(consult.waits_for) == name_key(actor.name):
             return consult
         # back where it came from: the message was for somebody else, and there is nobody to send it back to
-        own = consult.passed_by == actor.name
+        own = name_key(consult.passed_by) == name_key(actor.name)
         try:
             if consult.version != version:
                 raise Conflict
@@ -664,13 +672,19 @@ class Workflow:
 
     def _name(self, typed: str) -> str:
         """As a colleague spells it who worked here before: by that name a draft finds its reader."""
-        name = " ".join(typed.split())
+        name = plain_name(typed)
         if not name:
             raise InvalidInput(problem=N_("Vul in aan wie u het verslag overdraagt."))
         if len(name) > MAX_NAME or not name.isprintable():
             raise InvalidInput(problem=N_("Deze naam kan niet. Gebruik hoogstens 100 gewone tekens."))
-        known = {one.casefold(): one for one in self._store.colleagues(self._practice)}
-        return known.get(name.casefold(), name)
+        known = self._known().get(name_key(name))
+        if known is None:
+            policy.check_name(name)
+        return known or name
+
+    def _known(self) -> dict[str, str]:
+        """Who worked here before, by key; of two spellings the one that comes first: that with capitals."""
+        return {name_key(one): one for one in reversed(self._store.colleagues(self._practice))}
 
     # --- sign-off and after ----------------------------------------------------------------------------------------
 

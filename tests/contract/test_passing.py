@@ -39,6 +39,11 @@ def test_drafts_are_found_by_whom_they_wait_for(store: Store) -> None:
         assert store.search(Search(part=part, person=ME)) == of_it
         assert store.search(Search(part=part, person=ME), after=of_it[0].id) == of_it[1:]
         assert store.sizes(ME)[part] == PartSize(count=2, oldest=of_it[-1].created_at)
+    # however the name is typed
+    for person in ("dr.  a. JANSEN", "Ｄr. A. Jansen"):
+        assert store.search(Search(part=Part.MINE, person=person)) == expected[Part.MINE]
+        assert store.search(Search(part=Part.OTHERS, person=person)) == expected[Part.OTHERS]
+        assert [store.sizes(person)[part].count for part in (Part.MINE, Part.OTHERS)] == [2, 2]
     # to somebody for whom nothing waits
     assert store.search(Search(part=Part.MINE, person="Z. Ander")) == []
     assert store.sizes("Z. Ander")[Part.OTHERS].count == 4

@@ -121,17 +121,23 @@ def log(desk: Desk, consult_id: UUID) -> list[tuple[str, str, str]]:
 
 
 def pass_on(page: Page, name: str, message: str = "") -> None:
+    """To somebody whose name is new here: that is asked once, and what was filled in stays."""
     page.locator("#overdragen summary").click()
     page.get_by_label("Aan wie").fill(name)
     page.locator("#overdragen-bericht").fill(message)
     page.get_by_role("button", name="Draag over").click()
+    page.get_by_text("Nog niemand met deze naam heeft hier gewerkt. Klopt de naam?").wait_for()
+    assert page.get_by_label("Aan wie").input_value() == name
+    assert page.locator("#overdragen-bericht").input_value() == message
+    page.get_by_role("button", name="Ja, draag over").click()
     page.locator("#wacht").get_by_text(f"Dit verslag wacht op {name}.").wait_for()
 
 
 def test_a_draft_goes_to_the_locum_and_comes_back(jansen: Desk, neem: Desk) -> None:
     """Dr. Jansen goes home. She passes a draft on to the locum with a word about the dose, and sees on her worklist
-    for whom it waits. Locum Neem finds it on top of his, reads her message, mends the dose and sends it back with a
-    question. She signs, and the signed page says through whose hands it went; nothing of the messages is left.
+    for whom it waits; as he is new here, the page asks first whether his name is right. Locum Neem finds it on top of
+    his, reads her message, mends the dose and sends it back with a question. She signs, and the signed page says
+    through whose hands it went; nothing of the messages is left.
     """
     consult_id = drafted(jansen)
     drafted(jansen, "HIS-2024-1188")

@@ -17,7 +17,7 @@ from transcribe.consult import Action, Actor, Role, Space, Status
 from transcribe.web.access import Access
 from transcribe.web.application import create_app
 
-LOCUM = Actor(name="W. Neem <wn>", role=Role.WAARNEMER)
+LOCUM = Actor(name="W. 't Neem", role=Role.WAARNEMER)
 NURSE = Actor(name="P. Zorg", role=Role.POH)
 ASSISTANT = Actor(name="A. Balie", role=Role.ASSISTENTE)
 
@@ -59,7 +59,7 @@ def house(houses: dict[Role, House]) -> House:
 def waiting(house: House) -> UUID:
     """For the locum."""
     consult_id = house.consult_at(Status.DRAFTED)
-    answer = send(house, consult_id, "overdragen", naam=LOCUM.name, bericht=f"Klopt {CANARY}?")
+    answer = send(house, consult_id, "overdragen", naam=LOCUM.name, bevestigd=LOCUM.name, bericht=f"Klopt {CANARY}?")
     assert answer.status_code == 303
     return consult_id
 
@@ -83,8 +83,8 @@ def test_everybody_sees_for_whom_it_waits(houses: dict[Role, House], house: Hous
     other = house.consult_at(Status.DRAFTED)
     assert headings(house) == ["Te controleren 1", "Wacht op een collega 1"]
     assert headings(houses[Role.WAARNEMER]) == ["Voor u 1", "Te controleren 1"]
-    assert "Wacht op W. Neem <wn>" in page(house, "/")
-    assert "W. Neem <wn>" not in house.client.get("/").text  # escaped
+    assert "Wacht op W. 't Neem" in page(house, "/")
+    assert "W. 't Neem" not in house.client.get("/").text  # escaped
     assert "van Dr. Proef" in page(houses[Role.WAARNEMER], "/")
     for role, part, found in (
         (Role.WAARNEMER, "voor-u", waiting),
@@ -99,7 +99,7 @@ def test_who_it_does_not_wait_for_is_offered_to_take_it_over_and_nothing_else(
     houses: dict[Role, House], house: House, waiting: UUID
 ) -> None:
     shown = page(house, f"/consult/{waiting}")
-    assert "Dit verslag wacht op W. Neem <wn>. Overgedragen door Dr. Proef." in " ".join(shown.split())
+    assert "Dit verslag wacht op W. 't Neem. Overgedragen door Dr. Proef." in " ".join(shown.split())
     assert "Ik neem het over" in shown
     for absent in ('id="akkoord"', "/overdragen", "/terugsturen", "Consult verwijderen"):
         assert absent not in shown
@@ -113,7 +113,7 @@ def test_who_it_does_not_wait_for_is_offered_to_take_it_over_and_nothing_else(
     assert "Een huisarts kan het overnemen." in nurse
     assert "/overnemen" not in nurse
     assistant = page(houses[Role.ASSISTENTE], f"/consult/{waiting}")
-    assert "Wacht op W. Neem <wn>" in assistant
+    assert "Wacht op W. 't Neem" in assistant
     assert "Overgedragen door Dr. Proef." in assistant
     assert CANARY not in assistant
 
@@ -131,10 +131,10 @@ def test_a_page_that_is_behind_is_told_for_whom_it_waits(house: House, waiting: 
     for path, fields in asked:
         answer = send(house, waiting, path, htmx=True, **fields)
         assert answer.status_code == 409, path
-        assert "Dit verslag wacht op W. Neem <wn>." in html.unescape(answer.text)
+        assert "Dit verslag wacht op W. 't Neem." in html.unescape(answer.text)
     assert house.consult(waiting) == before
     stale = house.client.get(f"/consult/{waiting}/stand/{before.version - 1}", headers={"HX-Request": "true"})
-    assert "Dit verslag wacht op W. Neem <wn>." in html.unescape(stale.text)
+    assert "Dit verslag wacht op W. 't Neem." in html.unescape(stale.text)
 
 
 def test_taking_over_and_sending_back_by_the_page(houses: dict[Role, House], house: House, waiting: UUID) -> None:
@@ -144,7 +144,7 @@ def test_taking_over_and_sending_back_by_the_page(houses: dict[Role, House], hou
     assert house.consult(waiting).waits_for == HUISARTS.name
     late = send(houses[Role.WAARNEMER], waiting, "terugsturen", htmx=True)
     assert "Dit verslag wacht op Dr. Proef." in html.unescape(late.text)
-    assert send(house, waiting, "overdragen", naam=NURSE.name).status_code == 303
+    assert send(house, waiting, "overdragen", naam=NURSE.name, bevestigd=NURSE.name).status_code == 303
     assert send(houses[Role.POH], waiting, "terugsturen", bericht="Niet voor mij.").status_code == 303
     assert "“Niet voor mij.”" in page(house, f"/consult/{waiting}")
     passing = {Action.PASSED_ON, Action.SENT_BACK, Action.TAKEN_OVER}
@@ -166,14 +166,32 @@ def test_taking_over_and_sending_back_by_the_page(houses: dict[Role, House], hou
 )
 def test_what_cannot_be_is_refused_in_dutch(house: House, fields: dict[str, str], said: str) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
-    answer = send(house, consult_id, "overdragen", htmx=True, **fields)
+    answer = send(house, consult_id, "overdragen", htmx=True, bevestigd="W. Neem", **fields)
     assert answer.status_code == 422
     assert said in answer.text
     assert house.consult(consult_id).waits_for == ""
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_a_name_that_is_new_here_is_asked_for_once(house: House, htmx: bool) -> None:
+    consult_id = house.consult_at(Status.DRAFTED)
+    fields = {"naam": "W. Nem", "bericht": f"Klopt {CANARY}?"}
+    for confirmed in ({}, {"bevestigd": "W. Neem"}):  # a name that was changed after the question is another name
+        asked = send(house, consult_id, "overdragen", htmx=htmx, **fields, **confirmed)
+        assert asked.status_code == 200
+        shown = html.unescape(asked.text)
+        assert "Nog niemand met deze naam heeft hier gewerkt. Klopt de naam?" in shown
+        assert 'name="bevestigd" value="W. Nem"' in shown
+        assert f">Klopt {CANARY}?</textarea>" in shown
+        assert house.consult(consult_id).waits_for == ""
+    send(house, consult_id, "overdragen", htmx=htmx, **fields, bevestigd="W. Nem")
+    assert house.consult(consult_id).waits_for == "W. Nem"
 
 
 def test_who_may_not_edit_passes_nothing_on(houses: dict[Role, House], house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
     for path, fields in (("overdragen", {"naam": "W. Neem"}), ("terugsturen", {}), ("overnemen", {})):
         assert send(houses[Role.ASSISTENTE], consult_id, path, **fields).status_code == 403
-    assert send(houses[Role.POH], consult_id, "overdragen", naam=HUISARTS.name).status_code == 303
+    assert (
+        send(houses[Role.POH], consult_id, "overdragen", naam=HUISARTS.name, bevestigd=HUISARTS.name).status_code == 303
+    )

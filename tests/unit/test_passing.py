@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.test_workflow import GP, POH, approved, drafted
-from transcribe.consult import Action, Actor, Consult, Reason, Role, Search, Status
+from transcribe.consult import Action, Actor, Consult, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact
 from transcribe.errors import (
     Conflict,
@@ -191,12 +191,13 @@ def test_the_log_has_the_names_and_never_the_message(service: Scripted, waiting:
         ("W.\0Neem", "", "Deze naam kan niet"),
         ("W. \u202eNeem", "", "Deze naam kan niet"),
         (GP.name, "", "aan uzelf"),
-        (f" {GP.name.upper()} ", "", "aan uzelf"),
+        (f" {GP.name.lower()} ", "", "aan uzelf"),
+        ("W. N\u0435em", "", "Deze naam kan niet"),  # a Cyrillic letter
+        ("mevr. Jansen 12-03-1950", "", "Deze naam kan niet"),
         (LOCUM.name, "x" * (MAX_MESSAGE + 1), "te lang"),
     ],
 )
 def test_what_can_not_be_is_refused_in_dutch(service: Scripted, to: str, message: str, problem: str) -> None:
-    approved(service)  # so that the GP's own spelling is known
     consult = drafted(service)
     with pytest.raises(InvalidInput, match=problem):
         service.workflow.pass_on(GP, consult.id, consult.version, to, message)
@@ -210,6 +211,24 @@ def test_a_name_is_written_as_its_owner_does(service: Scripted) -> None:
     assert service.workflow.colleagues(LOCUM) == [GP.name]
     passed = service.workflow.pass_on(LOCUM, consult.id, consult.version, "  dr.   TEST ")
     assert passed.waits_for == GP.name
+
+
+def test_only_a_name_that_is_new_here_is_worth_a_question(service: Scripted) -> None:
+    approved(service)
+    workflow, consult = service.workflow, drafted(service)
+    assert not workflow.is_new_name(LOCUM, consult.id, "dr. test")
+    assert workflow.is_new_name(LOCUM, consult.id, "Dr. Tset")
+    with pytest.raises(InvalidInput, match="aan uzelf"):
+        workflow.is_new_name(LOCUM, consult.id, "w. neem")
+
+
+def test_a_draft_finds_a_reader_who_never_worked_here_however_the_name_was_typed(service: Scripted) -> None:
+    workflow, consult = service.workflow, drafted(service)
+    waiting = workflow.pass_on(GP, consult.id, consult.version, "w.  neem")
+    assert workflow.search(Search(part=Part.MINE, person=LOCUM.name)) == [waiting]
+    assert workflow.take_over(LOCUM, waiting.id, waiting.version) == waiting  # it is already
+    sign(service, LOCUM, waiting)
+    assert workflow.colleagues(GP) == [LOCUM.name]
 
 
 def test_a_change_takes_the_warning_away_as_every_change_does(service: Scripted) -> None:

@@ -1,5 +1,6 @@
 """The rules as truth tables."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcribe import policy
-from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Part, Role, Status
+from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Part, Role, Status, name_key, plain_name
 from transcribe.errors import (
     DemoModelRefused,
     ExerciseNotCopied,
@@ -177,8 +178,46 @@ def test_whose_turn_it_is(actor, status, waits_for, passed_by, pass_on, send_bac
 
 
 def test_nobody_passes_a_draft_on_to_themselves() -> None:
-    with pytest.raises(InvalidInput, match="aan uzelf"):
-        policy.check_pass_on(GP, consult(Status.DRAFTED), GP.name)
+    for name in (GP.name, GP.name.lower(), f" {GP.name}  "):
+        with pytest.raises(InvalidInput, match="aan uzelf"):
+            policy.check_pass_on(GP, consult(Status.DRAFTED), name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("w.  neem", "W. Neem"),
+        ("Ｗ. Neem", "W. Neem"),
+        ("Andre\u0301", "André"),
+        ("a. \u2019t hart\u2010straße", "A. 't Hart-Strasse"),
+    ],
+)
+def test_a_name_is_the_same_however_it_is_typed(typed: str, name: str) -> None:
+    assert name_key(typed) == name_key(name)
+    draft = replace(consult(Status.DRAFTED), waits_for=typed, passed_by=typed)
+    assert policy.part_of(draft, name) is Part.MINE
+    assert not policy.waits_elsewhere(Actor(name=name, role=Role.POH), draft)
+    assert policy.may_take_over(Actor(name=name, role=Role.POH), draft)
+
+
+@given(st.text())
+def test_nor_does_it_matter_how_its_accents_and_blanks_are_written(name: str) -> None:
+    for form in ("NFC", "NFD", "NFKD"):
+        assert name_key(f" {unicodedata.normalize(form, name)}\t") == name_key(name)
+    assert name_key(plain_name(name)) == name_key(name)
+
+
+@pytest.mark.parametrize("name", ["W. Neem", "Dr. É. van 't Hart-Dağlı", "Ó Briain", "В. Иванова", "山田"])
+def test_what_may_be_the_name_of_a_colleague(name: str) -> None:
+    policy.check_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["W. N\u0435em", "mevr. Jansen 12-03-1950", "W. Neem <wn>", "a@b", "...", "W. Ne\u200bem", "Andre \u0301"]
+)
+def test_what_is_no_name_of_a_colleague(name: str) -> None:
+    with pytest.raises(InvalidInput, match="Deze naam kan niet"):
+        policy.check_name(name)
 
 
 @pytest.mark.parametrize(

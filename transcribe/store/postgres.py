@@ -63,6 +63,7 @@ from transcribe.consult import (
     Status,
     Typed,
     Typing,
+    name_key,
 )
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError, Unreadable
@@ -305,9 +306,9 @@ class PostgresStore:
             query = query.where(consult.c.created_at >= wanted.since)
         if wanted.before:
             query = query.where(consult.c.created_at < wanted.before)
-        if wanted.part:
-            query = query.where(_in_part(wanted.part, wanted.person))
         with self._begin() as tx:
+            if wanted.part:
+                query = query.where(_in_part(wanted.part, _spellings(tx, wanted.person)))
             if after is not None:
                 last = tx.execute(select(consult.c.created_at, consult.c.id).where(consult.c.id == after)).one_or_none()
                 if last is None:
@@ -319,13 +320,14 @@ class PostgresStore:
     def sizes(self, person: str = "") -> dict[Part, PartSize]:
         consult = tables.consult
         with self._begin() as tx:
+            spellings = _spellings(tx, person)
             return {
                 part: PartSize(
                     count=tx.scalar(select(func.count()).select_from(of_it.limit(MOST_COUNTED).subquery())) or 0,
-                    oldest=tx.scalar(select(func.min(consult.c.created_at)).where(_in_part(part, person))),
+                    oldest=tx.scalar(select(func.min(consult.c.created_at)).where(_in_part(part, spellings))),
                 )
                 for part in Part
-                for of_it in [select(consult.c.id).where(_in_part(part, person))]
+                for of_it in [select(consult.c.id).where(_in_part(part, spellings))]
             }
 
     def consent(self, consult_id: UUID) -> Consent | None:
@@ -926,14 +928,20 @@ def _consult_values(consult: Consult) -> dict[str, object]:
     }
 
 
-def _in_part(part: Part, person: str) -> ColumnElement[bool]:
+def _spellings(tx: Connection, person: str) -> list[str]:
+    """How drafts that wait spell the name of this person. PostgreSQL's own lower() depends on its locale."""
+    names = tx.scalars(select(tables.consult.c.waits_for).where(tables.consult.c.waits_for != "").distinct())
+    return [name for name in names if name_key(name) == name_key(person)]
+
+
+def _in_part(part: Part, spellings: list[str]) -> ColumnElement[bool]:
     """The column does not know whose worklist it is: ``OTHERS`` stands there for all that wait for somebody."""
     consult = tables.consult.c
     handed = (consult.part == Part.OTHERS.value) & (consult.waits_for != "")
     if part is Part.MINE:
-        return handed & (consult.waits_for == person)
+        return handed & (consult.waits_for.in_(spellings))
     if part is Part.OTHERS:
-        return handed & (consult.waits_for != person)
+        return handed & (consult.waits_for.not_in(spellings))
     return consult.part == part.value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -22,11 +23,18 @@ SHIFTS = {"op": -1, "neer": 1}
 
 
 def review_page(
-    request: Request, web: Web, consult_id: UUID, *, changing: bool = False, first: bool = True
+    request: Request,
+    web: Web,
+    consult_id: UUID,
+    *,
+    changing: bool = False,
+    first: bool = True,
+    asked: Mapping[str, str] | None = None,
 ) -> Response:
     """The note with its source, to check or, after approval, to copy.
 
     ``changing``: an approved note, to edit. ``first``: a look that is logged, not the page after its own edit.
+    ``asked``: what was filled in to pass it on, to somebody whose name is new here.
     """
     review = web.workflow.review(web.actor, consult_id, first=first)
     view = review_view(
@@ -44,6 +52,7 @@ def review_page(
         rights=view.rights,
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         changing=changing,
+        asked=asked,
         table=web.workflow.code_table() if review.codes is not None and open_note else (),
         kinds=CONTACT_TEXT,
         tariffs=TARIFF_TEXT,
