@@ -172,6 +172,12 @@ def test_what_cannot_be_is_refused_in_dutch(house: House, fields: dict[str, str]
     assert house.consult(consult_id).waits_for == ""
 
 
+def test_beside_the_name_stands_whose_it_must_be(house: House) -> None:
+    shown = page(house, f"/consult/{house.consult_at(Status.DRAFTED)}")
+    assert 'aria-describedby="overdragen-wie"' in shown
+    assert 'id="overdragen-wie">De naam van een collega, nooit van een patiënt' in shown
+
+
 @pytest.mark.parametrize("htmx", [True, False])
 def test_a_name_that_is_new_here_is_asked_for_once(house: House, htmx: bool) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
