@@ -208,9 +208,14 @@ def check_status(consult: Consult, allowed: frozenset[Status]) -> None:
         raise WrongStatus(status=consult.status.value)
 
 
+def receiver(actor: Actor) -> str:
+    """The name by which drafts wait for this person; "" for who may not read one, whatever others typed."""
+    return actor.name if RIGHTS[actor.role].edit else ""
+
+
 def waits_elsewhere(actor: Actor, consult: Consult) -> bool:
     """A draft that waits for somebody is theirs."""
-    return bool(consult.waits_for) and name_key(consult.waits_for) != name_key(actor.name)
+    return bool(consult.waits_for) and name_key(consult.waits_for) != name_key(receiver(actor))
 
 
 def check_turn(actor: Actor, consult: Consult) -> None:

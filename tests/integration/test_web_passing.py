@@ -118,6 +118,19 @@ def test_who_it_does_not_wait_for_is_offered_to_take_it_over_and_nothing_else(
     assert CANARY not in assistant
 
 
+def test_who_may_not_read_a_draft_never_has_it_waiting_for_them(houses: dict[Role, House], house: House) -> None:
+    consult_id = house.consult_at(Status.DRAFTED)
+    send(house, consult_id, "overdragen", naam=ASSISTANT.name, bevestigd=ASSISTANT.name)
+    assistant = houses[Role.ASSISTENTE]
+    assert headings(assistant) == ["Wacht op een collega 1"]
+    assert "Geen consulten gevonden." in page(assistant, "/?deel=voor-u")
+    assert f"Wacht op {ASSISTANT.name}" in page(assistant, "/")
+    shown = page(assistant, f"/consult/{consult_id}")
+    assert "U kunt het met uw rol niet inzien." in shown
+    assert "Verder opnemen" not in shown
+    assert "Ik neem het over" in page(house, f"/consult/{consult_id}")
+
+
 def test_a_page_that_is_behind_is_told_for_whom_it_waits(house: House, waiting: UUID) -> None:
     sha256 = house.workflow.review(HUISARTS, waiting, first=False).sha256
     asked = [

@@ -207,6 +207,12 @@ def test_nor_does_it_matter_how_its_accents_and_blanks_are_written(name: str) ->
     assert name_key(plain_name(name)) == name_key(name)
 
 
+def test_nothing_waits_for_who_may_not_read_it() -> None:
+    draft = replace(consult(Status.DRAFTED), waits_for=ASSISTANT.name)
+    assert policy.waits_elsewhere(ASSISTANT, draft)
+    assert policy.part_of(draft, policy.receiver(ASSISTANT)) is Part.OTHERS
+
+
 @pytest.mark.parametrize("name", ["W. Neem", "Dr. É. van 't Hart-Dağlı", "Ó Briain", "В. Иванова", "山田"])
 def test_what_may_be_the_name_of_a_colleague(name: str) -> None:
     policy.check_name(name)

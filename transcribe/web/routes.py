@@ -12,7 +12,7 @@ from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, 
 from transcribe.consult import Consult, Part, PartSize, Search
 from transcribe.contact import ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
-from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, waits_elsewhere
+from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
 from transcribe.web import his
 from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
@@ -63,7 +63,7 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
             since=_day(fields.get("van", "")),
             before=_day(fields.get("tot", ""), days=1),
             part=Part(chosen) if chosen else None,
-            person=web.actor.name,
+            person=receiver(web.actor),
         )
     except (ValueError, OverflowError) as wrong:
         raise InvalidInput(problem=WRONG_SEARCH) from wrong
@@ -73,12 +73,12 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
 
 
 def _parts(web: Web) -> list[PartView]:
-    sizes = web.workflow.sizes(web.actor.name)
+    sizes = web.workflow.sizes(receiver(web.actor))
     return [_part(web, part, most=ROWS, size=sizes[part]) for part in Part if sizes[part].count]
 
 
 def _part(web: Web, part: Part, *, most: int, after: UUID | None = None, size: PartSize | None = None) -> PartView:
-    found = web.workflow.search(Search(part=part, person=web.actor.name), after=after, limit=most + 1)
+    found = web.workflow.search(Search(part=part, person=receiver(web.actor)), after=after, limit=most + 1)
     return part_view(PART_TEXT[part], found, web.actor, web.erased_soon, most=most, size=size, part=part)
 
 
