@@ -10,6 +10,7 @@ TranscribeError
 │   ├── NothingToApprove      the note has no lines
 │   ├── WaitsFor              the draft waits for somebody else
 │   ├── NotPassedOn           nobody passed the draft on to this person: there is nobody to send it back to
+│   ├── WaitsForNobody        the draft waits for nobody in particular: there is nobody to take it over from
 │   ├── InvalidInput          a field of a form or command is missing or impossible
 │   ├── DemoModelRefused      the demo model, outside demo mode
 │   ├── ExerciseRefused       an exercise, outside demo mode
@@ -90,6 +91,10 @@ class WaitsFor(Refused):
 
 class NotPassedOn(Refused):
     text = N_("Dit verslag is niet aan u overgedragen. Kies “Overdragen” en vul in aan wie.")
+
+
+class WaitsForNobody(Refused):
+    text = N_("Dit verslag wacht niet meer op een collega. Overnemen hoeft niet.")
 
 
 class InvalidInput(Refused):

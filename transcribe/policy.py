@@ -38,6 +38,7 @@ from transcribe.errors import (
     NotPassedOn,
     TextChanged,
     WaitsFor,
+    WaitsForNobody,
     WrongStatus,
 )
 from transcribe.soep.note import Note, note_text, text_hash
@@ -265,6 +266,8 @@ def check_take_over(actor: Actor, consult: Consult) -> None:
     if not may_take_over(actor, consult):
         raise NotAllowed(role=actor.role.value)
     check_status(consult, frozenset({Status.DRAFTED}))
+    if not consult.waits_for:
+        raise WaitsForNobody
 
 
 def check_edit(actor: Actor, consult: Consult) -> None:

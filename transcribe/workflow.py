@@ -650,7 +650,7 @@ class Workflow:
                 actor,
                 consult,
                 Action.TAKEN_OVER,
-                detail=f"van {consult.waits_for}" if consult.waits_for else "",
+                detail=f"van {consult.waits_for}",
                 waits_for=actor.name,
                 passed_by="" if own else consult.passed_by,
                 message="" if own else None,

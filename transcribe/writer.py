@@ -74,8 +74,8 @@ class Writer:
             policy.check_transition(consult, to)
             if consult.status is Status.DRAFTED:
                 fields["waits_for"], message = "", ""  # only a draft waits for somebody
-            if to in policy.OVER:
-                fields["passed_by"] = ""
+            if to not in {Status.APPROVED, Status.DELIVERED}:
+                fields["passed_by"] = ""  # it stands with that signature, and with no other draft
         fields = {"expires_at": None, "stumbles": 0, **fields}  # somebody is at it
         new = replace(consult, version=consult.version + 1, changed_at=self.clock(), **fields)  # type: ignore[arg-type]
         job = policy.job_for(new, self._need)

@@ -16,6 +16,7 @@ from transcribe.errors import (
     NotPassedOn,
     TextChanged,
     WaitsFor,
+    WaitsForNobody,
     WrongStatus,
 )
 from transcribe.testing import Scripted, scripted_service
@@ -122,12 +123,8 @@ def test_a_nurse_takes_nothing_over_from_a_doctor(service: Scripted, waiting: Co
 def test_a_stale_page_passes_nothing_on(service: Scripted) -> None:
     workflow, consult = service.workflow, drafted(service)
     workflow.edit_line(LOCUM, consult.id, consult.version, "L1", "Van een ander.")
-    for attempt in (
-        lambda: workflow.pass_on(GP, consult.id, consult.version, LOCUM.name),
-        lambda: workflow.take_over(GP, consult.id, consult.version),
-    ):
-        with pytest.raises(Conflict):
-            attempt()
+    with pytest.raises(Conflict):
+        workflow.pass_on(GP, consult.id, consult.version, LOCUM.name)
     assert log(service) == []
 
 
@@ -146,6 +143,27 @@ def test_only_a_draft_waits_for_somebody(service: Scripted) -> None:
     consult = approved(service)
     with pytest.raises(WrongStatus):
         service.workflow.pass_on(GP, consult.id, consult.version, LOCUM.name)
+
+
+def test_who_passed_it_on_stands_with_that_signature_only(service: Scripted, waiting: Consult) -> None:
+    workflow = service.workflow
+    sign(service, LOCUM, waiting)
+    workflow.deliver(LOCUM, waiting.id, "alles")
+    signed = workflow.consult(waiting.id)
+    assert (signed.status, signed.passed_by) == (Status.DELIVERED, GP.name)
+    opened = workflow.edit_line(LOCUM, waiting.id, signed.version, "L1", "Toch anders.")
+    assert (opened.status, opened.waits_for, opened.passed_by) == (Status.DRAFTED, "", "")
+    with pytest.raises(WaitsForNobody):
+        workflow.take_over(GP, opened.id, opened.version)
+    with pytest.raises(NotPassedOn):
+        workflow.send_back(LOCUM, opened.id, opened.version)
+    sign(service, LOCUM, opened)
+    assert workflow.consult(waiting.id).passed_by == ""
+
+
+def test_nor_does_it_outlive_a_draft_whose_recording_goes_on(service: Scripted, waiting: Consult) -> None:
+    running = service.writer.apply(LOCUM, waiting, Action.RECORDING_PAUSED, status=Status.PAUSED)
+    assert (running.waits_for, running.passed_by, service.store.message(waiting.id)) == ("", "", "")
 
 
 @pytest.mark.parametrize("end", ["approve", "withdraw", "discard"])

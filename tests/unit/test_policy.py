@@ -23,6 +23,7 @@ from transcribe.errors import (
     NotPassedOn,
     TextChanged,
     WaitsFor,
+    WaitsForNobody,
     WrongStatus,
 )
 from transcribe.soep.note import Line, Note, Report, Section, note_text, text_hash
@@ -140,7 +141,8 @@ ASSISTANT = Actor(name="A. Balie", role=Role.ASSISTENTE)
     ("actor", "status", "waits_for", "passed_by", "pass_on", "send_back", "take_over", "approve"),
     [
         # nobody in particular
-        (GP, Status.DRAFTED, "", "", None, NotPassedOn, None, None),
+        (GP, Status.DRAFTED, "", "", None, NotPassedOn, WaitsForNobody, None),
+        (GP, Status.DRAFTED, "", GP.name, None, NotPassedOn, WaitsForNobody, None),
         (NURSE, Status.DRAFTED, "", "", None, NotPassedOn, NotAllowed, NotAllowed),
         (ASSISTANT, Status.DRAFTED, "", "", NotAllowed, NotAllowed, NotAllowed, NotAllowed),
         # it waits for this person
