@@ -193,6 +193,36 @@ def test_a_draft_goes_to_the_locum_and_comes_back(jansen: Desk, neem: Desk) -> N
     assert page.locator("#collegas option").evaluate_all("all => all.map((one) => one.value)") == ["Dr. A. Jansen"]
 
 
+def test_a_signature_does_not_take_a_half_filled_form_with_it(jansen: Desk) -> None:
+    """Dr. Jansen fills in to whom and why, is called away, and presses Ctrl+Enter when she is back. Nothing is signed:
+    the form stands open with what she wrote, also after the page asked about the name. She empties it, and signs.
+    """
+    consult_id = drafted(jansen)
+    page = jansen.go(f"/consult/{consult_id}")
+    confirm_all(page)
+    name, message = page.get_by_label("Aan wie"), page.locator("#overdragen-bericht")
+    page.locator("#overdragen summary").click()
+    message.fill("Graag de dosering nakijken.")
+    page.locator("#overdragen summary").click()
+    page.locator("#h-kopie").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Er is iets ingevuld dat nog niet bewaard is").wait_for()
+    assert message.is_visible()
+    name.fill("W. Neem")
+    page.get_by_role("button", name="Draag over").click()
+    page.get_by_role("button", name="Ja, draag over").wait_for()
+    page.locator("#h-kopie").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Er is iets ingevuld dat nog niet bewaard is").wait_for()
+    assert (name.input_value(), message.input_value()) == ("W. Neem", "Graag de dosering nakijken.")
+    assert jansen.store.consult(consult_id).status is Status.DRAFTED
+    name.fill("")
+    message.fill("")
+    page.locator("#h-kopie").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Kopieer alles").wait_for()
+
+
 def test_what_is_being_typed_survives_that_it_went_to_a_colleague(jansen: Desk, neem: Desk) -> None:
     """Locum Neem is in the middle of a line when Dr. Jansen passes the draft on to somebody else. Saving is refused,
     with for whom it waits. He presses i: it is his, what he typed stands there still, and he saves it.

@@ -41,12 +41,16 @@ function backOrForth({ key, ctrlKey, metaKey, shiftKey, altKey }) {
 
 const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
 
+const PASSING = "form[data-action=overdragen], form[data-action=terugsturen]";
 // what is typed and not saved would not be signed, and no colleague would see it
-const LEAVING = "form[data-action=akkoord], form[data-action=overdragen], form[data-action=terugsturen]";
+const LEAVING = `form[data-action=akkoord], ${PASSING}`;
+// also when the page asked about the name: then what was typed comes from the server
+const written = (form) => [...form.querySelectorAll("[name=naam], [name=bericht]")].some((one) => one.value.trim());
 const guarded = (event) => {
   if (!event.target.matches?.(LEAVING)) return;
   const texts = document.getElementById("review").dataset;
-  const form = [...document.querySelectorAll("#video-form, #contact form")].find(filled);
+  const forms = [...document.querySelectorAll(`#video-form, #contact form, ${PASSING}`)];
+  const form = forms.find((one) => one !== event.target && (one.matches(PASSING) ? written(one) : filled(one)));
   if (!unsaved().length && !form) return;
   event.preventDefault();
   event.stopImmediatePropagation();
