@@ -25,7 +25,7 @@ from transcribe.store.postgres import PostgresStore
 from transcribe.testing import MemoryAudioStore, MemorySpool, ScriptedDecoder
 from transcribe.web.access import Access
 from transcribe.web.application import create_app
-from transcribe.workflow import Workflow
+from transcribe.workflow import MAX_NAME, Workflow
 from transcribe.writer import Writer
 
 if TYPE_CHECKING:
@@ -221,6 +221,38 @@ def test_a_signature_does_not_take_a_half_filled_form_with_it(jansen: Desk) -> N
     page.locator("#h-kopie").click()
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Kopieer alles").wait_for()
+
+
+def test_the_longest_name_makes_no_page_wider_than_a_phone(jansen: Desk, desk: Callable[[Actor], Desk]) -> None:
+    """Dr. Jansen, on her phone, passes a draft on to somebody with a name of a hundred letters and no blank, gets it
+    back, passes it on again, and looks what was signed. No page is, nor that of the assistant, wider than the phone.
+    """
+    long = desk(Actor(name="W" * MAX_NAME, role=Role.WAARNEMER))
+    page, consult_id = jansen.page, drafted(jansen)
+    assistant = desk(Actor(name="A. Balie", role=Role.ASSISTENTE))
+    for one in (page, assistant.page):
+        one.set_viewport_size({"width": 390, "height": 844})
+
+    def fits() -> None:
+        assistant.go(f"/consult/{consult_id}")
+        assert assistant.page.evaluate("document.documentElement.scrollWidth") == 390
+        jansen.go(f"/consult/{consult_id}")
+        for ask in page.locator("#wacht details:not([open]) summary").all():
+            ask.click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+    def version() -> int:
+        return jansen.store.consult(consult_id).version
+
+    jansen.workflow.pass_on(JANSEN, consult_id, version(), long.actor.name)
+    fits()
+    long.workflow.send_back(long.actor, consult_id, version())
+    fits()
+    jansen.workflow.pass_on(JANSEN, consult_id, version(), long.actor.name)
+    for line_id in long.workflow.review(long.actor, consult_id).flags:
+        long.workflow.confirm_line(long.actor, consult_id, version(), line_id)
+    long.workflow.approve(long.actor, consult_id, long.workflow.review(long.actor, consult_id).sha256)
+    fits()
 
 
 def test_what_is_being_typed_survives_that_it_went_to_a_colleague(jansen: Desk, neem: Desk) -> None:
