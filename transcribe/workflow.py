@@ -589,11 +589,14 @@ class Workflow:
         policy.check_turn(actor, consult)
         if consult.version != version:
             raise Conflict
-        note_version, old = self._note(consult)
+        note_version, old = self._kept_note(consult)
         try:
             new = change(old)
         except KeyError as unknown:
             raise NotFound from unknown
+        if consult.contact.kind is not ContactType.VIDEO:
+            # what was recorded of a video consult is not shown now: no edit changes it, undoing neither
+            new = replace(new, video=old.video, video_version=old.video_version)
         if new == old:
             return consult
         new = mark(new, note_version)
@@ -873,24 +876,33 @@ class Workflow:
             log.warning("consult %s: sound is removed later (%s)", consult_id, type(problem).__name__)
 
     def _note(self, consult: Consult) -> tuple[int, Note]:
-        """The newest, with its version. A draft takes over what was recorded of the video consult before it was there;
-        one of another kind of contact has nothing of it. What was signed stays as it was.
+        """The newest, with its version, as it is shown and signed: a draft of another kind of contact has nothing of a
+        video consult. What was signed stays as it was.
+        """
+        version, note = self._kept_note(consult)
+        if consult.status is Status.DRAFTED and consult.contact.kind is not ContactType.VIDEO:
+            return version, replace(note, video=None)
+        return version, note
+
+    def _kept_note(self, consult: Consult) -> tuple[int, Note]:
+        """As the next version goes on from it. A draft takes over what was recorded of the video consult before it was
+        there, and keeps what was changed since while it is of another kind of contact: that may be set back.
         """
         found = self._store.note(consult.id)
         if found is None:
             raise NotFound
-        version, note = found
-        if consult.status is not Status.DRAFTED:
+        if consult.status is not Status.DRAFTED or consult.contact.kind is not ContactType.VIDEO:
             return found
-        if consult.contact.kind is not ContactType.VIDEO:
-            return version, replace(note, video=None)
+        version, note = found
         video_version, video = self._video(consult.id, note)
         return version, replace(note, video=video, video_version=video_version)
 
     def _video(self, consult_id: UUID, note: Note | None) -> tuple[int, Video]:
         """What was recorded last: beside the recorder, with its version, or in the note since then."""
         version, video = self._store.video(consult_id)
-        return version, note.video if note and note.video and note.video_version >= version else video
+        if note is not None and note.video_version >= version:
+            return version, note.video or Video()
+        return version, video
 
     def _transcript(self, consult_id: UUID) -> Transcript | None:
         try:

@@ -289,6 +289,41 @@ def test_another_kind_of_contact_has_no_such_line(house: House) -> None:
     assert to_copy(house, consult_id).startswith(f"S: {USUAL}\n")
 
 
+@pytest.mark.parametrize("meanwhile", ["edited", "undone", "recorded on"])
+def test_what_was_taken_back_in_the_draft_stays_so_through_another_kind_of_contact(
+    house: House, meanwhile: str
+) -> None:
+    """An identity check that was recorded beside the recorder was not done after all."""
+    consult_id = drafted(house)
+    house.workflow.edit_line(HUISARTS, consult_id, house.version(consult_id), "L1", "Jeuk, sinds gisteren.")
+    change(house, consult_id, app="WeSeeDo", verbinding="slecht")
+    corrected = "S: Videoconsult via WeSeeDo; verbinding slecht.\n"
+    assert to_copy(house, consult_id).startswith(corrected)
+    kinds = house.workflow.change_contact
+    kinds(HUISARTS, consult_id, house.version(consult_id), Contact(kind=ContactType.PHONE))
+    if meanwhile == "undone":  # what nobody sees is not undone
+        house.workflow.undo(HUISARTS, consult_id, house.version(consult_id))
+    else:
+        house.workflow.edit_line(HUISARTS, consult_id, house.version(consult_id), "L1", "Jeuk, al een week.")
+    if meanwhile == "recorded on":
+        goes_on(house, consult_id)
+        drafted_again(house, consult_id)
+    assert "Videoconsult" not in to_copy(house, consult_id)
+    kinds(HUISARTS, consult_id, house.version(consult_id), Contact(kind=ContactType.VIDEO))
+    assert to_copy(house, consult_id).startswith(corrected)
+
+
+def test_signed_as_another_kind_of_contact_it_has_nothing_of_a_video_consult(house: House) -> None:
+    consult_id = drafted(house)
+    change(house, consult_id, app="Zaurus")
+    house.workflow.change_contact(HUISARTS, consult_id, house.version(consult_id), Contact(kind=ContactType.PHONE))
+    sign(house, consult_id)
+    assert "Videoconsult" not in house.workflow.deliver(HUISARTS, consult_id)
+    signed = house.store.note(consult_id)
+    assert signed is not None
+    assert signed[1].video is None
+
+
 def test_a_note_that_was_signed_before_this_was_recorded_stays_as_it_was_signed(house: House) -> None:
     consult_id = house.consult_at(Status.APPROVED)
     of_kind(house, consult_id)
