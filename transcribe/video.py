@@ -92,13 +92,13 @@ def video_line(video: Video) -> str:
 
 
 def in_order(video: Video, presets: VideoPresets) -> Video:
-    """As it usually is, on the word of the doctor who says so: the practice's application unless another one is chosen,
-    a good connection, identity by date of birth unless otherwise; what was filled in beside those stays.
+    """As it usually is, on the word of the doctor who says so: the practice's application, a good connection, identity
+    by date of birth. What was filled in stays.
     """
     return replace(
         video,
         app=video.app or presets.app,
-        connection=Connection.GOOD,
+        connection=video.connection or Connection.GOOD,
         identity=video.identity or Identity.BIRTH_DATE,
         speaks_freely=True,
         limits_explained=True,

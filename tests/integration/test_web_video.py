@@ -133,11 +133,19 @@ def test_what_was_filled_in_stays_and_without_a_script_too(house: House) -> None
     assert "Videogegevens nog niet vastgelegd" in page_of(house, consult_id)
 
 
+def test_all_in_order_leaves_what_was_filled_in(house: House) -> None:
+    consult_id = of_kind(house, house.consult_at(Status.CONSENTED))
+    answer = record(house, consult_id, alles="ja", verbinding="slecht")
+    assert USUAL.replace("verbinding goed", "verbinding slecht") in answer.text
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"app": "FaceTalk"}, "niet op de lijst van de praktijk"),
         ({"app": "anders", "andere": "Zoom"}, "niet op de lijst van de praktijk"),
+        ({"app": "anders", "andere": " . "}, "welke app"),
+        ({"app": "anders", "andere": "", "alles": "ja"}, "welke app"),
         ({"aanwezig": "x" * 121}, "te lang"),
         ({"verbinding": "prima"}, "formulier"),
     ],

@@ -126,10 +126,17 @@ def test_all_in_order_takes_the_application_of_the_practice_and_leaves_what_was_
         "Videoconsult via WeSeeDo; verbinding goed; identiteit gecontroleerd (geboortedatum); "
         "kon vrijuit spreken; beperkingen besproken."
     )
-    said = Video(app="BeeldZorg", device=Device.LAPTOP, identity=Identity.KNOWN, others="zoon")
-    assert in_order(said, PRESETS) == replace(
-        usual, app="BeeldZorg", device=Device.LAPTOP, identity=Identity.KNOWN, others="zoon"
+    said = Video(
+        app="BeeldZorg",
+        connection=Connection.POOR,
+        device=Device.LAPTOP,
+        identity=Identity.KNOWN,
+        speaks_freely=True,
+        limits_explained=True,
+        others="zoon",
     )
+    assert in_order(said, PRESETS) == said
+    assert in_order(replace(said, app="", speaks_freely=False), PRESETS) == replace(said, app="WeSeeDo")
     assert in_order(Video(), VideoPresets()).app == ""
 
 

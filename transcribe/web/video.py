@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from transcribe.errors import InvalidInput
+from transcribe.errors import N_, InvalidInput
 from transcribe.video import Connection, Device, Identity, Video, in_order
 from transcribe.web.errors import BAD_FORM, is_htmx
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
@@ -51,8 +51,12 @@ def recorded(web: Web, consult_id: UUID) -> VideoView:
 
 def _read(web: Web, fields: Fields) -> Video:
     app = fields.text("app")
+    if app == OTHER_APP:
+        app = fields.text("andere")
+        if not app.strip(" .,;"):  # nothing is left of these in the line
+            raise InvalidInput(problem=N_("Vul in welke app is gebruikt, of kies er een uit de lijst."))
     video = Video(
-        app=fields.get("andere", "") if app == OTHER_APP else app,
+        app=app,
         connection=_chosen(Connection, fields.text("verbinding")),
         device=_chosen(Device, fields.text("toestel")),
         identity=_chosen(Identity, fields.text("identiteit")),
