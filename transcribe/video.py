@@ -68,7 +68,7 @@ class VideoPresets:
     """Of a practice."""
 
     apps: tuple[str, ...] = APPS  # its list: with any other, the reason is recorded
-    app: str = ""  # that the form begins with; "": none
+    app: str = ""  # of "alles in orde"; "": none
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def checked_presets(presets: VideoPresets) -> VideoPresets:
     if any(len(app) > LONGEST_APP for app in apps) or len(VideoPresets(apps=apps).own) > MOST_OWN:
         raise InvalidInput(problem=N_("Schrijf hoogstens 10 andere apps op, elk hoogstens 40 tekens lang."))
     if presets.app and presets.app not in apps:
-        raise InvalidInput(problem=N_("De app die vooraf gekozen is, moet ook op de lijst van de praktijk staan."))
+        raise InvalidInput(problem=N_("De app van “Alles in orde” moet ook op de lijst van de praktijk staan."))
     return VideoPresets(apps=apps, app=presets.app)
 
 

@@ -76,7 +76,7 @@ def test_from_the_list_of_the_practice_to_the_first_line_of_the_note(chromium: B
     """
     page = page_of(chromium, server, "/stijl")
     page.get_by_role("group", name="Apps van de praktijk").get_by_label("Zaurus").uncheck()
-    page.get_by_label("Vooraf gekozen").select_option("WeSeeDo")
+    page.get_by_label("App van “Alles in orde”").select_option("WeSeeDo")
     page.locator("form[action='/stijl/video']").get_by_role("button", name="Bewaar").click()
     page.wait_for_function("document.querySelector('#vooraf option[selected]')?.textContent === 'WeSeeDo'")
     examined(page)

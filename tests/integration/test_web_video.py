@@ -114,6 +114,17 @@ def test_all_in_order_is_one_click_that_says_beforehand_what_it_records(house: H
     assert USUAL in page_of(house, consult_id)
 
 
+def test_the_form_begins_with_nothing_chosen(house: House) -> None:
+    """What it sends along unasked would be said in the note."""
+    consult_id = of_kind(house, house.consult_at(Status.CONSENTED))
+    form = page_of(house, consult_id).split('id="video-form"')[1].split("</form>")[0]
+    assert re.findall(r"<option[^>]* selected>(.*?)</option>", form) == ["niet vastgelegd"]
+    assert " checked" not in form
+    record(house, consult_id, app="Zaurus")
+    form = page_of(house, consult_id).split('id="video-form"')[1].split("</form>")[0]
+    assert re.findall(r"<option[^>]* selected>(.*?)</option>", form) == ["Zaurus"]
+
+
 def test_what_was_filled_in_stays_and_without_a_script_too(house: House) -> None:
     consult_id = of_kind(house, house.consult_at(Status.CONSENTED))
     answer = record(

@@ -280,7 +280,7 @@ icpc_code = Table(
     Column("title", Text, nullable=False),
 )
 
-# Applications for video consults: those of the practice, and the one that the form begins with ("": none).
+# Applications for video consults: those of the practice, and the one of "alles in orde" ("": none).
 video_preset = Table(
     "video_preset",
     metadata,

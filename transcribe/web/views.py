@@ -273,11 +273,6 @@ class VideoView:
         return video_line(in_order(Video(), self.presets))
 
     @property
-    def chosen(self) -> str:
-        """The application that the form begins with."""
-        return self.presets.app if self.empty else self.video.app
-
-    @property
     def outside(self) -> list[str]:
         """Applications that are not on the practice's list."""
         known = (*APPS, self.video.app) if self.video.app else APPS
