@@ -18,6 +18,7 @@ APPS = (
 )  # fmt: skip
 #: Characters of what is typed.
 LONGEST_APP, LONGEST_OTHERS, LONGEST_REASON = 40, 120, 200
+UNSEEN = N_("In de tekst staat een onzichtbaar teken. Typ de tekst opnieuw in plaats van te plakken.")
 #: Applications of a practice's own beside those above.
 MOST_OWN = 10
 
@@ -130,5 +131,10 @@ def checked_presets(presets: VideoPresets) -> VideoPresets:
 
 
 def _row(text: str) -> str:
-    """In one row of the note, without what parts the fields of its line."""
-    return " ".join(text.replace(";", ",").split()).strip(" .,")
+    """In one row of the note, without what parts the fields of its line. Raises ``InvalidInput`` when something in it
+    can't be seen, or turns the order of what can.
+    """
+    row = " ".join(text.replace(";", ",").split()).strip(" .,")
+    if not row.isprintable():
+        raise InvalidInput(problem=UNSEEN)
+    return row

@@ -58,7 +58,7 @@ from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
 from transcribe.soep.note import Code, Exercise, Note, Origin, Score, Section, note_text, part_text, text_hash
 from transcribe.soep.style import difference
 from transcribe.soep.vigilance import outcome
-from transcribe.video import Video, VideoPresets, checked_video
+from transcribe.video import UNSEEN, Video, VideoPresets, checked_video
 from transcribe.writer import PCM, Writer
 
 log = logging.getLogger(__name__)
@@ -667,6 +667,8 @@ class Workflow:
         message = " ".join(message.split())
         if len(message) > MAX_MESSAGE:
             raise InvalidInput(problem=N_("Het bericht is te lang (hoogstens 500 tekens)."))
+        if not message.isprintable():
+            raise InvalidInput(problem=UNSEEN)
         if consult.version != version:
             raise Conflict
         return self._writer.apply(

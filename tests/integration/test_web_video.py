@@ -402,6 +402,11 @@ def test_a_practice_has_its_applications_and_one_of_them_first(house: House) -> 
     assert house.workflow.video_presets() == VideoPresets(apps=("FaceTalk", "BeeldZorg"), app="FaceTalk")
     assert 'value="BeeldZorg"' in house.client.get("/stijl").text
     assert house.post("/stijl/video", htmx=True, **(asked | {"vooraf": "Zaurus"})).status_code == 422
+    for unseen in ("\x00", "\u202e"):
+        refused = house.post("/stijl/video", htmx=True, **(asked | {"andere": f"Beeld{unseen}Zorg"}))
+        assert refused.status_code == 422
+        assert "onzichtbaar teken" in refused.text
+    assert house.post("/stijl/video", htmx=True, **(asked | {"vooraf": "\x00"})).status_code == 422
     consult_id = of_kind(house, house.consult_at(Status.CONSENTED))
     assert record(house, consult_id, app="BeeldZorg").status_code == 200
     assert record(house, consult_id, 1, app="Zaurus").status_code == 422

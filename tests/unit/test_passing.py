@@ -213,6 +213,8 @@ def test_the_log_has_the_names_and_never_the_message(service: Scripted, waiting:
         ("W. N\u0435em", "", "Deze naam kan niet"),  # a Cyrillic letter
         ("mevr. Jansen 12-03-1950", "", "Deze naam kan niet"),
         (LOCUM.name, "x" * (MAX_MESSAGE + 1), "te lang"),
+        (LOCUM.name, "Klopt \u202ezo?", "onzichtbaar"),
+        (LOCUM.name, "Klopt\x00?", "onzichtbaar"),
     ],
 )
 def test_what_can_not_be_is_refused_in_dutch(service: Scripted, to: str, message: str, problem: str) -> None:

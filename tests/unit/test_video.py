@@ -46,7 +46,7 @@ WORDS = {
     "others": "aanwezig",
     "reason": "reden",
 }
-TYPED = st.text(alphabet=st.sampled_from("xyz 0.,;:\n\r\t\u2028\x0bÀ"), max_size=30)
+TYPED = st.text(alphabet=st.sampled_from("xyz 0.,;:\n\r\t\u2028\x0b\x00\u202e\xadÀ"), max_size=30)
 VIDEOS = st.builds(
     Video,
     app=TYPED | st.sampled_from(APPS),
@@ -87,6 +87,7 @@ def test_what_was_typed_makes_no_row_of_its_own(video: Video, presets: VideoPres
     kept = recorded(video, presets)
     if kept is not None:
         assert len(video_line(kept).splitlines()) == 1
+        assert video_line(kept).isprintable()
         assert recorded(kept, presets) == kept
 
 
@@ -147,6 +148,9 @@ def test_all_in_order_takes_the_application_of_the_practice_and_leaves_what_was_
         (Video(app="Zoom", reason=" . "), "niet op de lijst"),
         (Video(app="x" * 41, reason="haast"), "te lang"),
         (Video(others="x" * 121), "te lang"),
+        (Video(others="doch\x00ter"), "onzichtbaar"),
+        (Video(others="\u202eretthcod"), "onzichtbaar"),
+        (Video(app="Zoom", reason="haast\x1b[1m"), "onzichtbaar"),
     ],
 )
 def test_what_may_not_be_recorded(video: Video, said: str) -> None:
