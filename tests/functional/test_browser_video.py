@@ -148,21 +148,46 @@ def test_an_app_of_the_patients_own_and_a_medicine(chromium: Browser, server: Li
     page.context.close()
 
 
-def test_a_page_that_goes_takes_what_was_filled_in_along(chromium: Browser, server: LiveServer) -> None:
-    """Dr. Demo fills in who was there and forgets to save: she goes on to the next page."""
+def test_leaving_with_something_that_is_not_saved_asks_and_sends_nothing(chromium: Browser, server: LiveServer) -> None:
+    """Dr. Demo fills in an app of the patient's own, folds the panel away and goes on to the next page: the browser
+    asks. She stays, sees what it is about, and saves; the reason is asked, and nothing she filled in is lost. Later she
+    changes something and leaves all the same: that is not recorded. A page where nothing was filled in asks nothing.
+    """
     consult = consult_of(server)
     page = page_of(chromium, server, f"/consult/{consult}")
+    asked: list[str] = []
+    staying = True
+    page.on("dialog", lambda one: (asked.append(one.type), one.dismiss() if staying else one.accept()))
     page.get_by_text("Zelf invullen").click()
-    page.get_by_label("Wie er nog bij waren").fill("dochter")
-    page.get_by_label("Verbinding").select_option("matig")
+    page.get_by_label("App", exact=True).select_option("anders")
+    page.get_by_label("Welke app").fill("Zoom")
+    page.get_by_label("Verbinding").select_option("slecht")
+    page.get_by_text("Zelf invullen").click()
+    page.get_by_label("Verbinding").wait_for(state="hidden")
+    page.get_by_role("link", name="Werklijst").click(no_wait_after=True)
+    page.get_by_label("Verbinding").wait_for()
+    assert asked == ["beforeunload"]
+    assert server.workflow.recorded_video(consult) == (0, Video())
+    save = page.locator("#video-form").get_by_role("button", name="Bewaar")
+    save.click()
+    page.get_by_text("Vul in waarom deze app is gebruikt").wait_for()
+    page.get_by_label("Waarom deze app").fill("WeSeeDo lag eruit")
+    save.click()
+    page.get_by_text("Videoconsult via Zoom; verbinding slecht; reden van deze app: WeSeeDo lag eruit.").wait_for()
+    kept = (1, Video(app="Zoom", connection=Connection.POOR, reason="WeSeeDo lag eruit"))
+    assert server.workflow.recorded_video(consult) == kept
+
+    page.get_by_text("Videogegevens wijzigen").click()
+    page.get_by_label("Patiënt kon vrijuit spreken").check()
+    staying = False
     page.get_by_role("link", name="Werklijst").click()
     page.get_by_role("heading", name="Werklijst").wait_for()
-    kept = Video(others="dochter", connection=Connection.MODERATE)
-    while server.workflow.recorded_video(consult) != (1, kept):
-        page.wait_for_timeout(50)
+    assert asked == ["beforeunload"] * 2
     page.goto(f"{server.url}/consult/{consult}")
-    page.get_by_text("Videoconsult; verbinding matig; ook aanwezig: dochter.").wait_for()
+    page.get_by_text("Videogegevens wijzigen").click()
+    assert not page.get_by_label("Patiënt kon vrijuit spreken").is_checked()
     page.get_by_role("link", name="Werklijst").click()
     page.get_by_role("heading", name="Werklijst").wait_for()
-    assert server.workflow.recorded_video(consult) == (1, kept)  # nothing was changed, nothing is kept
+    assert asked == ["beforeunload"] * 2
+    assert server.workflow.recorded_video(consult) == kept
     page.context.close()

@@ -359,11 +359,14 @@ function recorder() {
     // what is left of our sound, when it was ended without that, is told there
     if (now.stored) {
       leaving = true;
+      show(); // who stays for what is filled in of a video consult sees that it is over
       location.assign(now.stored);
       return;
     }
     if (now.problem?.code === "destroyed") {
       leaving = true;
+      // gone before any question about what is filled in could hold it on the screen
+      document.body.replaceChildren();
       location.reload();
       return;
     }

@@ -1,8 +1,16 @@
-// A recording ends and the page goes: what was filled in of the video consult and not saved goes with it to the server.
+// What is filled in of the video consult and not saved: leaving asks first, and sends nothing. Not when the server sends
+// the page away: a log-out, a withdrawal.
 import { filled } from "./filled.js";
 
-window.addEventListener("pagehide", () => {
+let sentAway = false;
+document.addEventListener("htmx:after:request", (event) => {
+  const { hx } = event.detail.ctx;
+  if (hx?.redirect || hx?.refresh) sentAway = true;
+});
+
+window.addEventListener("beforeunload", (event) => {
   const form = document.getElementById("video-form");
-  if (!form || !filled(form)) return;
-  fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: true }).catch(() => null);
+  if (sentAway || !form || !filled(form)) return;
+  form.closest("details").open = true; // who stays sees what it is about
+  event.preventDefault();
 });
