@@ -98,6 +98,16 @@ def test_only_a_video_consult_has_the_block_and_only_for_who_records(house: Hous
         assert ('id="video"' in page_of(house, consult_id)) == (kind is ContactType.VIDEO)
 
 
+@pytest.mark.parametrize("kind", [None, *ContactType])
+def test_the_recorder_begins_with_a_video_call_at_a_video_consult_only(house: House, kind: ContactType | None) -> None:
+    consult_id = house.consult_at(Status.CONSENTED)
+    if kind:
+        of_kind(house, consult_id, kind)
+    recorder = page_of(house, consult_id).split("data-recorder")[1].split("</fieldset>")[0]
+    layout = "huisarts-links" if kind is ContactType.VIDEO else "gemengd"
+    assert re.findall(r'value="([^"]*)" checked', recorder) == [layout]
+
+
 @pytest.mark.parametrize("status", [Status.CONSENTED, Status.RECORDED])
 def test_all_in_order_is_one_click_that_says_beforehand_what_it_records(house: House, status: Status) -> None:
     consult_id = of_kind(house, house.consult_at(status))
