@@ -7,9 +7,9 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,7 +18,9 @@ from transcribe import doctor
 from transcribe.errors import BackupProblem, OtherSchema
 from transcribe.settings import Settings
 from transcribe.store import backup as backup_module
+from transcribe.store import key_copies as key_copies_module
 from transcribe.store.backup import verify
+from transcribe.store.crypto import SealingWriter
 from transcribe.store.envelope import Kind, end, put, read_label, write_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, NotOurs, read_copy
 from transcribe.store.keys import VARIABLE, MasterKey
@@ -52,6 +54,11 @@ def trouble(of: Practice) -> str | None:
     with of.copies() as copies:
         (place,) = copies.places()
         return copies.trouble(place)
+
+
+def troubles(of: Practice) -> dict[UUID, str | None]:
+    with of.copies() as copies:
+        return {place.id: copies.trouble(place) for place in copies.places()}
 
 
 def test_the_doctor_tells_of_each_copy(
@@ -284,8 +291,77 @@ def test_a_copy_that_is_damaged_at_its_beginning_is_told_and_made_anew(here: Pra
     (disk / NAME).write_bytes((disk / NAME).read_bytes()[:left])
     assert "is beschadigd. Maak een nieuwe reservekopie naar die map." in (trouble(here) or "")
     here.backup(disk / "twee.backup")
-    assert trouble(here) is None
+    assert [told for place, told in troubles(here).items() if place == read_label(disk / NAME, Kind.KEYS).id] == [None]
     assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.consults == 1
+
+
+def test_a_damaged_copy_on_another_disk_does_not_pass_for_the_one_that_is_away(here: Practice, disk: Path) -> None:
+    consult = here.consult(1)
+    here.backup(disk / "een.backup")
+    cupboard = disk.with_name("kast")
+    disk.rename(cupboard)
+    disk.mkdir()
+    (disk / NAME).write_bytes(b"")
+    here.backup(disk / "twee.backup")
+    here.erase(consult)
+    with here.copies() as copies:
+        assert here.keeper(copies).clear() == 0, "the disk in the cupboard can still open it"
+        disk.rename(disk.with_name("andere"))
+        cupboard.rename(disk)
+        assert here.keeper(copies).clear() == 2
+    assert read_copy(disk / NAME, MASTER).held() == set()
+
+
+def pulled(*_: object) -> AbstractContextManager[SealingWriter]:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+@contextmanager
+def pulled_at_its_end(path: Path, kind: Kind, *rest: object) -> Iterator[SealingWriter]:
+    """The file is there, whole, and its writer does not hear of it."""
+    with write_envelope(path, kind, *rest) as file:  # type: ignore[arg-type]
+        yield file
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("written_before", [True, False])
+def test_a_disk_that_broke_while_it_was_written_does_not_give_its_number_to_the_next(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch, written_before: bool
+) -> None:
+    monkeypatch.setattr("transcribe.store.key_copies._on_system_disk", lambda _: False)
+    consult = here.consult(1)
+    if written_before:
+        here.backup(disk / "een.backup")
+    with here.copies() as copies:
+        with monkeypatch.context() as broken:
+            broken.setattr(key_copies_module, "write_envelope", pulled if written_before else pulled_at_its_end)
+            with pytest.raises(OSError, match=r"Errno"):
+                copies.keep(disk)
+        cupboard = disk.with_name("kast")
+        disk.rename(cupboard)
+        disk.mkdir()
+        here.backup(disk / "twee.backup")
+        here.erase(consult)
+        assert here.keeper(copies).clear() == 0, "the disk in the cupboard can still open it"
+        assert read_label(disk / NAME, Kind.KEYS).id != read_label(cupboard / NAME, Kind.KEYS).id
+        disk.rename(disk.with_name("andere"))
+        cupboard.rename(disk)
+        assert here.keeper(copies).clear() == 2
+    assert read_copy(disk / NAME, MASTER).held() == set()
+
+
+def test_a_copy_that_was_never_finished_is_begun_again(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each try on a full disk would leave one that has to be reported as destroyed."""
+    with here.copies() as copies:
+        for _ in range(2):
+            with monkeypatch.context() as broken:
+                broken.setattr(key_copies_module, "write_envelope", pulled)
+                with pytest.raises(OSError, match=r"Errno"):
+                    copies.keep(disk)
+        copies.keep(disk)
+        assert len(copies.places()) == 1
 
 
 def test_the_copy_of_another_master_key_never_asks_for_that_key(here: Practice, disk: Path) -> None:

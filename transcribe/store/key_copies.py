@@ -10,6 +10,7 @@ Whether a place may hold a key is not a matter of clocks. ``log_seq`` is the new
 writer saw: a key is made in the transaction that logs its consult, so a consult that was logged later is not in it.
 ``certificates`` is how many certificates its writer saw: they can only be added, so as many as there are now means that
 no destroyed key is left in it. While a place is being written both say the worst: a crash errs on the safe side.
+Only a place of which no file was ever whole gives its number to a disk that is empty: any other may lie in a cupboard.
 
 The file names the installation that wrote it. After a restore two installations may know the same place: what another
 one wrote, or what tells of consults that are not here, is never written over unless the administrator says that the
@@ -72,6 +73,7 @@ PROOF_COLUMNS = ("id", "consult_id", "purpose", "why", "destroyed_at")
 
 _ANY_KEY = 2**63 - 1  # as ``log_seq``: every key may be in it
 _NO_PROOF = -1  # as ``certificates``: any destroyed key may be in it
+_NEVER_WHOLE = -2  # as ``certificates``: so too, and no file with this number was ever finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +220,7 @@ class KeyCopies:
             label = read_label(path, Kind.KEYS)
         except FileNotFoundError:
             label = None
-        except Torn:  # nobody can open anything with it, and its disk is there
+        except Torn:  # nobody can open anything with it; of which disk it is, nobody knows either
             label, damaged = None, True
         if label is not None:
             if label.master != self._master_key.id:
@@ -234,31 +236,30 @@ class KeyCopies:
                 )
             self._check_ours(path, take_over=take_over, lost=lost)
             if label.id not in known:
-                self._know(label.id, path)
+                self._know(label.id, path, certificates=_NO_PROOF)
             elif not (known[label.id].ours or take_over):
                 raise _of_another(path)
             return label.id
         here = [one for one in known.values() if one.path == path]
-        if damaged and len(here) == 1 and here[0].ours:
-            return here[0].id
-        # one that was never finished, else a new one
-        begun = [one.id for one in here if one.ours and one.certificates == _NO_PROOF]
-        if here and not begun and not damaged and _on_system_disk(path.parent):
+        begun = [one.id for one in here if one.certificates == _NEVER_WHOLE]
+        whole = [one for one in here if one.id not in begun]
+        if whole and not damaged and _on_system_disk(path.parent):
             raise BackupProblem(
                 problem=f"De sleutelkopie {path} is er niet, en die map staat nu op de schijf van het systeem: is "
                 "de schijf wel aangesloten? Bestaat die sleutelkopie niet meer, meld dat dan (transcribe "
-                f"key-copies forget {here[0].name}) en probeer het opnieuw."
+                f"key-copies forget {whole[0].name}) en probeer het opnieuw."
             )
         if begun:
             return begun[0]
         place_id = uuid4()
-        self._know(place_id, path)
+        self._know(place_id, path, certificates=_NEVER_WHOLE)
         return place_id
 
-    def _know(self, place_id: UUID, path: Path) -> None:
+    def _know(self, place_id: UUID, path: Path, *, certificates: int) -> None:
         """Before it is written: a copy that nobody knows of can't be reached by an erasure."""
+        row = {"id": place_id, "path": str(path), "log_seq": _ANY_KEY, "certificates": certificates, "ours": True}
         with self._begin() as tx:
-            tx.execute(insert(key_copy).values(id=place_id, path=str(path), **_WORST, updated_at=func.now()))
+            tx.execute(insert(key_copy).values(**row, updated_at=func.now()))
 
     def refresh(self) -> None:
         """Write all places anew that can be reached now."""
@@ -392,8 +393,9 @@ class KeyCopies:
                 return False
             if path.exists():
                 self._check_ours(path, take_over=take_over, lost=lost)
+            worst = {"log_seq": _ANY_KEY, "certificates": func.least(key_copy.c.certificates, _NO_PROOF), "ours": True}
             with self._begin() as tx:
-                tx.execute(this.values(path=str(path), **_WORST))
+                tx.execute(this.values(path=str(path), **worst))
             with self._begin("REPEATABLE READ") as tx:
                 # everything below is of the moment of the first query, and that is after the lock
                 log_seq = tx.scalar(select(func.coalesce(func.max(access_log.c.seq), 0)))
@@ -414,6 +416,8 @@ class KeyCopies:
                 put(file, _KEYS, keys)
                 put(file, _PROOFS, certificates)
                 end(file)
+                with self._begin() as tx:  # it may be whole from here on, also when we are stopped before it is said
+                    tx.execute(this.values(certificates=_NO_PROOF))
             with self._begin() as tx:
                 current = {"log_seq": log_seq, "certificates": proofs, "missed_at": None, "ours": True}
                 tx.execute(this.values(**current, updated_at=func.now()))
@@ -497,9 +501,6 @@ def _code(problem: BaseException) -> str:
         problem = problem.__cause__ or problem
     name = errno.errorcode.get(problem.errno or 0) if isinstance(problem, OSError) else None
     return name or type(problem).__name__
-
-
-_WORST = {"log_seq": _ANY_KEY, "certificates": _NO_PROOF, "ours": True}
 
 
 def _made(tx: Connection, consults: set[UUID]) -> dict[UUID, int]:
