@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.test_backup import MASTER, Practice, event, practice
 from transcribe import doctor
+from transcribe.consult import KeyPurpose, Status
 from transcribe.errors import BackupProblem, OtherSchema
 from transcribe.settings import Settings
 from transcribe.store import backup as backup_module
@@ -244,6 +245,30 @@ def test_what_was_erased_before_a_backup_gets_no_key_of_another_installation(
             third.restore(disk / "twee.backup", elsewhere / NAME)
             assert third.query("SELECT * FROM data_key") == []
             assert len(third.store.certificates(consult.id)) == 2
+
+
+def test_what_was_approved_twice_comes_back_as_approved(
+    here: Practice, there: Practice, disk: Path, tmp_path: Path, postgres_server: Callable[[str], object]
+) -> None:
+    """Once in the back-up, once in the restored installation that took the copy over: each has its own certificate."""
+    cupboard = disk.with_name("kast")
+    consult = here.consult(1)
+    here.backup(disk / "maandag.backup")
+    disk.rename(cupboard)
+    disk.mkdir()
+    here.erase(consult, KeyPurpose.SOURCE, status=Status.APPROVED)
+    elsewhere = disk.with_name("elders")
+    elsewhere.mkdir()
+    here.backup(elsewhere / "dinsdag.backup")
+    there.restore(cupboard / "maandag.backup")
+    there.erase(there.store.consult(consult.id), KeyPurpose.SOURCE, status=Status.APPROVED)
+    there.backup(elsewhere / "woensdag.backup", take_over=True)
+    with postgres_server("").database() as url:  # type: ignore[attr-defined]
+        third = practice(url, tmp_path / "derde")
+        with closing(third.store):
+            assert third.restore(elsewhere / "dinsdag.backup").erased == 0
+            assert third.store.consult(consult.id).status is Status.APPROVED
+            assert len(third.store.certificates(consult.id)) == 1
 
 
 def test_a_disk_that_the_restored_installation_never_knew_is_taken_over_by_the_same_rules(

@@ -504,7 +504,7 @@ _ADD_PROOFS = text("""
     INSERT INTO certificate (id, consult_id, purpose, why, destroyed_at)
     SELECT copied.id, consult_id, purpose, why, destroyed_at
       FROM copied_certificate AS copied JOIN consult ON consult.id = consult_id
-     WHERE NOT EXISTS (SELECT FROM certificate WHERE certificate.id = copied.id)
+     WHERE NOT EXISTS (SELECT FROM certificate c WHERE c.consult_id = consult.id AND c.purpose = copied.purpose)
      ORDER BY destroyed_at, copied.id
     RETURNING consult_id
 """)
