@@ -79,8 +79,17 @@ def add_commands(
                 help=_("Met --take-over: zoveel consulten van na de nieuwste reservekopie zijn verloren."),
             ),
         ] = 0,
+        erased: Annotated[
+            int,
+            typer.Option(
+                "--erased",
+                min=0,
+                help=_("Met --take-over: van zoveel afgesloten consulten wissen wat de sleutelkopie gewist noemt."),
+            ),
+        ] = 0,
     ) -> None:
         from transcribe.store.backup import back_up
+        from transcribe.store.key_copies import TakeOver
 
         with friendly():
             settings = _settings(data_dir, database_url, blob_store, os_user)
@@ -94,8 +103,7 @@ def add_commands(
                     master_key=here.master_key,
                     actor=_who(settings),
                     demo=settings.demo,
-                    take_over=take_over,
-                    lost=lost,
+                    take_over=TakeOver(actor=_who(settings), lost=lost, erased=erased) if take_over else None,
                     progress=progress,
                 )
             size = file.stat().st_size

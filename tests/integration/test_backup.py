@@ -43,7 +43,7 @@ from transcribe.store.backup import SAVED, Done, back_up, restore, verify
 from transcribe.store.blobs import BlobsUnavailable, FolderBlobs
 from transcribe.store.crypto import Sink
 from transcribe.store.envelope import Kind, members, open_envelope
-from transcribe.store.key_copies import NAME, KeyCopies, read_copy
+from transcribe.store.key_copies import NAME, KeyCopies, TakeOver, read_copy
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import mark
 from transcribe.store.postgres import PostgresStore
@@ -105,7 +105,9 @@ class Practice:
             forget_keys=copies.forget,
         )
 
-    def backup(self, path: Path, *, demo: bool = False, take_over: bool = False, lost: int = 0) -> Done:
+    def backup(
+        self, path: Path, *, demo: bool = False, take_over: bool = False, lost: int = 0, erased: int = 0
+    ) -> Done:
         return back_up(
             path,
             store=self.store,
@@ -114,8 +116,7 @@ class Practice:
             master_key=MASTER,
             actor="beheerder",
             demo=demo,
-            take_over=take_over,
-            lost=lost,
+            take_over=TakeOver(actor="beheerder", lost=lost, erased=erased) if take_over else None,
         )
 
     def restore(self, path: Path, keys: Path | None = None, *, demo: bool = False) -> Done:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.test_backup import MASTER, Practice, event, practice
 from transcribe import doctor
-from transcribe.consult import KeyPurpose, Status
+from transcribe.consult import Action, KeyPurpose, Status
 from transcribe.errors import BackupProblem, OtherSchema
 from transcribe.settings import Settings
 from transcribe.store import backup as backup_module
@@ -225,6 +225,47 @@ def test_what_was_erased_does_not_return_into_a_copy_that_is_taken_over(
     there.erase(there.store.consult(consult.id))
     there.backup(disk / "twee.backup", take_over=True)
     assert read_copy(disk / NAME, MASTER).held() == set()
+
+
+def test_what_is_left_of_an_ended_consult_is_erased_with_the_take_over(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    """Nobody can delete it on its page any more, and another disk has the proof that all of it was erased."""
+    other, away = disk.with_name("andere"), disk.with_name("weg")
+    other.mkdir()
+    consult, kept = here.consult(1), here.consult(2)
+    here.backup(disk / "een.backup")
+    here.backup(other / "een.backup")
+    with here.copies() as copies:
+        here.erase(consult, KeyPurpose.SOURCE, status=Status.APPROVED)
+        here.keeper(copies).clear()
+        disk.rename(away)
+        here.erase(here.store.consult(consult.id), KeyPurpose.RECORD)
+        here.keeper(copies).clear()
+    away.rename(disk)
+    there.restore(disk / "een.backup")
+    back = there.store.consult(consult.id)
+    assert (back.status, back.patient_ref) == (Status.ERASED, "P-1")
+    there.backup(disk / "twee.backup", take_over=True)
+    written = (other / NAME).read_bytes()
+    for erased in (0, 2):
+        with pytest.raises(NotOurs, match=rf"{consult.id}\..*--take-over --erased 1\."):
+            there.backup(other / "twee.backup", take_over=True, erased=erased)
+        assert (other / NAME).read_bytes() == written
+        assert there.store.consult(consult.id).patient_ref == "P-1"
+
+    there.backup(other / "twee.backup", take_over=True, erased=1)
+
+    gone = there.store.consult(consult.id)
+    assert (gone.status, gone.patient_ref) == (Status.ERASED, "")
+    assert {proof.purpose for proof in there.store.certificates(consult.id)} == set(KeyPurpose)
+    event = there.store.events(consult.id)[-1]
+    assert (event.action, event.actor) == (Action.ERASED, "beheerder")
+    with there.copies() as copies:
+        there.keeper(copies).clear()
+    assert all(proof.cleared_at for proof in there.store.certificates(consult.id))
+    for folder in (disk, other):
+        assert {one for one, _ in read_copy(folder / NAME, MASTER).held()} == {kept.id}
 
 
 def test_what_was_erased_before_a_backup_gets_no_key_of_another_installation(

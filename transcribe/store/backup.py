@@ -33,7 +33,7 @@ from transcribe.store.crypto import SealingWriter
 from transcribe.store.database import translated
 from transcribe.store.envelope import Kind, end, members, open_envelope, put, torn, write_envelope
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
-from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, read_copy
+from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, TakeOver, read_copy
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
@@ -108,15 +108,14 @@ def back_up(
     master_key: MasterKey,
     actor: str,
     demo: bool = False,
-    take_over: bool = False,
-    lost: int = 0,
+    take_over: TakeOver | None = None,
     progress: Progress = _silent,
 ) -> Done:
     """Write a back-up to ``path`` and bring the copy of the keys beside it up to date, while the service runs.
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
     is a recording that is going on. Sound that is gone from its place is named (``soundless``): the rest is saved.
-    ``take_over``, ``lost``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for
+    ``take_over``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for
     that of the database, ``StoreUnavailable``, ``OSError``.
     """
     path = path.resolve()
@@ -153,11 +152,11 @@ def back_up(
                 progress(DOING_SOUND, len(sounding), len(sounding))
                 end(file)
                 # before the back-up gets its name: there is no moment at which it is there without its keys
-                copies.keep(path.parent, take_over=take_over, lost=lost)
+                copies.keep(path.parent, take_over)
             soundless = tuple(sorted(one for one in silent if not _source_destroyed(store, one)))
             detail = _counted(contents.consults) + (f", {len(soundless)} zonder geluid" if soundless else "")
             if take_over:
-                detail += ", sleutelkopie overgenomen" + (f", {lost} verloren" if lost else "")
+                detail += ", sleutelkopie overgenomen" + (f", {take_over.lost} verloren" if take_over.lost else "")
             store.log(system_event(actor, Action.BACKED_UP, detail=detail))
             copies.refresh()
     except (DiskFull, OSError) as problem:

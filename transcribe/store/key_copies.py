@@ -14,8 +14,9 @@ Only a place of which no file was ever whole gives its number to a disk that is 
 
 The file names the installation that wrote it. After a restore two installations may know the same place: what another
 one wrote, or what tells of consults that are not here, is never written over unless the administrator says that the
-other is gone for good (``take_over``), and how many consults with it (``lost``). Nor is what says that something was
-destroyed that can be read here: the key would be back in it.
+other is gone for good (``TakeOver``), and how many consults with it (``lost``). Nor is what says that something was
+destroyed that can be read here: the key would be back in it. Such a consult is deleted on its page; where nobody can do
+that any more, the take-over itself destroys what is left of it (``erased``).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.pool import NullPool
 
-from transcribe.consult import Certificate
+from transcribe.consult import TRANSITIONS, Action, AuditEvent, Certificate, Change, KeyPurpose, Role, Status
 from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
 from transcribe.store.answers import Answers
 from transcribe.store.copying import copy_out, rows_in
@@ -71,6 +72,9 @@ _ABOUT, _KEYS, _PROOFS = "over", "sleutels", "bewijzen"
 KEY_COLUMNS = ("consult_id", "purpose", "master", "wrapped")
 PROOF_COLUMNS = ("id", "consult_id", "purpose", "why", "destroyed_at")
 
+#: Nobody can delete such a consult on its page.
+_ENDED = frozenset(status for status, to in TRANSITIONS.items() if not to & {Status.WITHDRAWN, Status.DISCARDED})
+
 _ANY_KEY = 2**63 - 1  # as ``log_seq``: every key may be in it
 _NO_PROOF = -1  # as ``certificates``: any destroyed key may be in it
 _NEVER_WHOLE = -2  # as ``certificates``: so too, and no file with this number was ever finished
@@ -92,6 +96,15 @@ class Place:
     def name(self) -> str:
         """Short, for people; tells two disks with the same path apart."""
         return str(self.id)[:8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver:
+    """What the administrator says of a copy that another installation wrote: that one is gone for good."""
+
+    actor: str  # who says so
+    lost: int = 0  # and just so many consults of which it tells with it: they were made after its newest back-up
+    erased: int = 0  # what is left here of just so many ended consults, which it proves destroyed, is destroyed too
 
 
 class NotOurs(BackupProblem):
@@ -185,20 +198,19 @@ class KeyCopies:
         except (OSError, BackupProblem):
             return False
 
-    def keep(self, folder: Path, *, take_over: bool = False, lost: int = 0) -> Place:
+    def keep(self, folder: Path, said: TakeOver | None = None) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
 
-        ``take_over``: also when another installation wrote what is there, for that one is gone for good; ``lost``: and
-        when it tells of just so many consults that we do not have, for they were made after its newest back-up.
+        ``said``: also when another installation wrote what is there, for that one is gone for good.
         Raises ``BackupProblem`` when what is there belongs to another installation, tells of other consults, or of
         some that were erased there and not here, or when the disk does not answer; ``DiskFull``, ``OSError``.
         """
         path = folder.resolve() / NAME
         try:
-            find = partial(self._place_at, path, take_over=take_over, lost=lost)
+            find = partial(self._place_at, path, said)
             place_id = self._answers.of(path.parent, find, limit_s=self._answer_s)
             deadline = time.monotonic() + self._patience_s
-            write = partial(self._write, place_id, path, take_over=take_over, lost=lost)
+            write = partial(self._write, place_id, path, said)
             while not self._answers.of(path.parent, write, limit_s=self._patience_s):
                 if time.monotonic() > deadline:
                     raise BackupProblem(
@@ -212,7 +224,7 @@ class KeyCopies:
             ) from None
         return next(place for place in self.places() if place.id == place_id)
 
-    def _place_at(self, path: Path, *, take_over: bool, lost: int) -> UUID:
+    def _place_at(self, path: Path, said: TakeOver | None) -> UUID:
         """Number of the place there, known to the database from now on."""
         known = {place.id: place for place in self.places()}
         damaged = False
@@ -228,16 +240,16 @@ class KeyCopies:
                     problem=f"{path} hoort bij een andere hoofdsleutel ({label.master}) dan die hier staat "
                     f"({self._master_key.id}): van een demonstratie of van een andere praktijk. Kies een andere map."
                 )
-            if label.id not in known and not take_over:
+            if label.id not in known and said is None:
                 raise BackupProblem(
                     problem=f"{path} hoort bij een andere installatie, of is hier afgemeld. Kies een andere map. Is "
                     "die installatie er voorgoed niet meer, of vond u een afgemelde schijf terug, herhaal deze "
                     "opdracht dan met --take-over."
                 )
-            self._check_ours(path, take_over=take_over, lost=lost)
+            self._check_ours(path, said)
             if label.id not in known:
                 self._know(label.id, path, certificates=_NO_PROOF)
-            elif not (known[label.id].ours or take_over):
+            elif not (known[label.id].ours or said):
                 raise _of_another(path)
             return label.id
         here = [one for one in known.values() if one.path == path]
@@ -330,22 +342,43 @@ class KeyCopies:
         with self._begin() as tx:
             return len(told.difference(tx.scalars(select(consult.c.id))))
 
-    def _undone(self, copy: Copy) -> list[UUID]:
-        """Consults of which it says that a key was destroyed that is here."""
+    def _undone(self, copy: Copy) -> dict[UUID, tuple[Status, set[str]]]:
+        """Consults of which it says that a key was destroyed that is here: how they stand, and the purposes."""
+        query = select(data_key.c.consult_id, data_key.c.purpose, consult.c.status)
+        destroyed, found = copy.destroyed(), dict[UUID, tuple[Status, set[str]]]()
         with self._begin() as tx:
-            keys = {
-                (row.consult_id, row.purpose) for row in tx.execute(select(data_key.c.consult_id, data_key.c.purpose))
-            }
-        return sorted({consult_id for consult_id, _ in copy.destroyed() & keys})
+            for row in tx.execute(query.join(consult, consult.c.id == data_key.c.consult_id)):
+                if (row.consult_id, row.purpose) in destroyed:
+                    found.setdefault(row.consult_id, (Status(row.status), set()))[1].add(row.purpose)
+        return found
 
-    def _check_ours(self, path: Path, *, take_over: bool, lost: int) -> None:
+    def _erase_again(self, path: Path, actor: str) -> None:
+        """What the copy proves destroyed is destroyed here as well. Only after ``_check_ours``."""
+        for consult_id, (_, purposes) in self._undone(read_copy(path, self._master_key)).items():
+            now, found = datetime.now(UTC), self._store.consult(consult_id)
+            proofs = tuple(
+                Certificate(id=uuid4(), consult_id=consult_id, purpose=one, why="gewist", destroyed_at=now)
+                for one in map(KeyPurpose, sorted(purposes))
+            )
+            gone = replace(found, status=Status.ERASED, patient_ref="", changed_at=now, version=found.version + 1)
+            event = AuditEvent(
+                at=now,
+                actor=actor,
+                role=Role.SYSTEEM,
+                action=Action.ERASED,
+                consult_id=consult_id,
+                detail="volgens de sleutelkopie",
+            )
+            self._store.apply(Change(consult=gone, audit=event, destroy=proofs))
+
+    def _check_ours(self, path: Path, said: TakeOver | None) -> None:
         """After a restore, the copy on a disk may be the last that can open a back-up of another installation."""
         try:
             copy = read_copy(path, self._master_key)
         except Torn:
             return  # then nobody can open anything with it
         strangers = self._strangers(copy)
-        if strangers and not (take_over and lost == strangers):
+        if strangers and not (said and said.lost == strangers):
             raise NotOurs(
                 problem=f"In {path} staan sleutels of vernietigingsbewijzen van consulten die hier niet zijn "
                 f"({strangers}). Is er een nieuwere reservekopie dan hier is teruggezet, zet die dan terug in een lege "
@@ -354,14 +387,23 @@ class KeyCopies:
                 f"verloren: herhaal deze opdracht dan met --take-over --lost {strangers}. Weet u het niet zeker, kies "
                 "dan een andere, lege map."
             )
-        if self._of_another(copy) and not take_over:
+        if self._of_another(copy) and said is None:
             raise _of_another(path)
-        if undone := self._undone(copy):
+        undone = self._undone(copy)
+        if deletable := sorted(one for one, (status, _) in undone.items() if status not in _ENDED):
             raise NotOurs(
-                problem=f"Volgens {path} is gewist wat hier te lezen is: {', '.join(map(str, undone))}. Is hier "
+                problem=f"Volgens {path} is gewist wat hier te lezen is: {', '.join(map(str, deletable))}. Is hier "
                 "teruggezet met een oudere sleutelkopie, verwijder deze consulten dan op hun pagina "
                 f"(/consult/NUMMER), of zet opnieuw terug in een lege gegevensmap, met --keys {path}. Wiste een proef "
                 f"ze, verwijder dan {path} en maak de reservekopie opnieuw."
+            )
+        if undone and not (said and said.erased == len(undone)):
+            raise NotOurs(
+                problem=f"Volgens {path} is ook gewist wat hier van afgesloten consulten nog te lezen is, zoals het "
+                f"patiëntkenmerk ({len(undone)}): {', '.join(map(str, sorted(undone)))}. Is dat nagezien en mag het "
+                "hier ook weg, herhaal deze opdracht dan met "
+                f"{f'--take-over --lost {strangers}' if strangers else '--take-over'} --erased {len(undone)}. Wiste "
+                f"een proef ze, verwijder dan {path} en maak de reservekopie opnieuw."
             )
 
     def _rewrite(self, place: Place) -> bool:
@@ -385,14 +427,16 @@ class KeyCopies:
             return None
         return self._write(place.id, place.path)
 
-    def _write(self, place_id: UUID, path: Path, *, take_over: bool = False, lost: int = 0) -> bool:
+    def _write(self, place_id: UUID, path: Path, said: TakeOver | None = None) -> bool:
         """False when another process is at it. Raises ``NotOurs``, and as ``write_envelope`` does."""
         this = update(key_copy).where(key_copy.c.id == place_id)
         with self._store.alone(f"key copy {place_id}") as ours:
             if not ours:
                 return False
             if path.exists():
-                self._check_ours(path, take_over=take_over, lost=lost)
+                self._check_ours(path, said)
+                if said and said.erased:
+                    self._erase_again(path, said.actor)
             worst = {"log_seq": _ANY_KEY, "certificates": func.least(key_copy.c.certificates, _NO_PROOF), "ours": True}
             with self._begin() as tx:
                 tx.execute(this.values(path=str(path), **worst))
