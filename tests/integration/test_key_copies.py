@@ -378,6 +378,31 @@ def test_a_damaged_copy_on_another_disk_does_not_pass_for_the_one_that_is_away(h
     assert read_copy(disk / NAME, MASTER).held() == set()
 
 
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_copy_that_was_damaged_and_made_anew_says_how_it_ends(
+    here: Practice, there: Practice, disk: Path, restored: bool
+) -> None:
+    consult = here.consult(1)
+    here.backup(disk / "een.backup")
+    of = there if restored else here
+    if restored:
+        there.restore(disk / "een.backup")
+    (damaged,) = troubles(of)
+    (disk / NAME).write_bytes(b"")
+    told = troubles(of)[damaged] or ""
+    assert ("key-copies forget" in told, "vervangen door" in told) == (restored, False)
+    of.backup(disk / "twee.backup", take_over=restored)
+    of.erase(of.store.consult(consult.id))
+    with of.copies() as copies:
+        assert of.keeper(copies).clear() == 0
+        made = str(read_label(disk / NAME, Kind.KEYS).id)[:8]
+        told = troubles(of)[damaged] or ""
+        assert f"vervangen door {made}" in told
+        copies.remove(told.rpartition("key-copies forget ")[2])
+        assert of.keeper(copies).clear() == 2
+        assert list(troubles(of).values()) == [None]
+
+
 def pulled(*_: object) -> AbstractContextManager[SealingWriter]:
     raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 

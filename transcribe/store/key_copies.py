@@ -26,7 +26,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -147,6 +147,18 @@ class KeyCopies:
         """A Dutch sentence for the administrator; None when all is well, or when it is away and nothing is missed."""
         this = f"De sleutelkopie {place.path} ({place.name})"
         gone = f"Is die schijf vernietigd, meld dat dan: transcribe key-copies forget {place.name}"
+        replaced = self._replaced(place)
+        if replaced is not None:
+            gone = (
+                f"Was zij beschadigd en is zij op diezelfde schijf vervangen door {replaced.name}, of is haar schijf "
+                f"vernietigd, meld haar dan af: transcribe key-copies forget {place.name}"
+            )
+        if not place.ours and replaced is not None:
+            return (
+                f"{this} is van vóór het terugzetten; op die plaats is nu {replaced.name}. Ligt zij op een andere "
+                "schijf, sluit die dan aan en neem haar over: transcribe backup "
+                f"{place.path.with_name('NAAM.backup')} --take-over. {gone}"
+            )
         if not place.ours:
             return (
                 f"{this} is van vóór het terugzetten en wordt niet bijgehouden. Is dit een proef en loopt de oude "
@@ -189,6 +201,15 @@ class KeyCopies:
                 f"{this} is door een oudere vervangen: er kunnen sleutels in staan van wat is gewist. Maak een nieuwe "
                 "reservekopie naar die map."
             )
+        return None
+
+    def _replaced(self, place: Place) -> Place | None:
+        """The place of ours that is found, whole, where this one was: another disk, or anew after a damage."""
+        for other in self.places():
+            if other.ours and other.path == place.path and other.id != place.id:
+                with suppress(OSError, BackupProblem):  # TimeoutError too
+                    if self._touch(other, partial(self._found, other)) is not None:
+                        return other
         return None
 
     def there(self, place: Place) -> bool:
