@@ -191,13 +191,25 @@ def add_commands(
             if done.keys_at is not None:
                 age = _("De sleutelkopie is van {at} (UTC); wat daarna is gewist, is nu terug. Wis dat opnieuw.")
                 out().print(age.format(at=f"{done.keys_at:%d-%m-%Y %H:%M}"))
+            known = _("Sleutelkopieën die hier nu bekend zijn: {which}.")
+            which = ", ".join(
+                f"{path} ({str(number)[:8]})" for number, path in sorted(done.places, key=lambda one: one[1])
+            )
+            out().print(known.format(which=which), markup=False, soft_wrap=True)
+            out().print(
+                _(
+                    "Van een andere schijf met reservekopieën weet deze installatie niet. Is de oude er voorgoed niet "
+                    "meer, maak dan ook daar een reservekopie naartoe, of vernietig die schijf. Tot dan kan daar nog te "
+                    "lezen zijn wat hier wordt gewist, ook als het vernietigingsbewijs compleet is."
+                )
+            )
             out().print(
                 _(
                     "Is de oude installatie er voorgoed niet meer? Maak dan nu naar elke schijf een nieuwe "
                     "reservekopie, zodat de sleutelkopieën weer worden bijgehouden: transcribe backup BESTAND "
                     "--take-over. Is dit een proef en loopt de oude nog, maak er dan geen op haar schijven, en "
-                    "verwijder na de proef deze gegevensmap en het geluid: wat de praktijk wist, is hier anders nog te "
-                    "lezen."
+                    "verwijder na de proef deze gegevensmap, het geluid en elke reservekopie en sleutelkopie van de "
+                    "proef: wat de praktijk wist, is hier anders nog te lezen."
                 )
             )
 

@@ -59,6 +59,8 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert back.returncode == 0, back.stderr
     assert "Teruggezet: 0 consulten, 0 opnamen" in back.stdout
     assert "De sleutelkopie is van " in back.stdout
+    assert f"Sleutelkopieën die hier nu bekend zijn: {tmp_path}/sleutels.kopie (" in back.stdout
+    assert "Van een andere schijf met reservekopieën weet deze installatie niet." in " ".join(back.stdout.split())
     assert "gegevens" in cli("restore", file, "--data-dir", data_dir).stderr
 
     listed = cli("key-copies", "list", "--data-dir", other_dir)

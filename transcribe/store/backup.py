@@ -90,6 +90,7 @@ class Done:
     erased: int = 0  # consults that were erased after the back-up, and so came back as erased
     unfinished: int = 0  # recordings that were going on, of which no sound is in a back-up
     keys_at: datetime | None = None  # when the copy of the keys was written; None: an old one, which does not say so
+    places: tuple[tuple[UUID, str], ...] = ()  # number and path of all copies of the keys that its writer knew
 
 
 def _silent(_: str, __: int, ___: int) -> None:
@@ -373,6 +374,7 @@ def restore(
         erased=len(erased),
         unfinished=len(unfinished),
         keys_at=copy.written_at,
+        places=copy.places,
     )
 
 
