@@ -199,8 +199,8 @@ def add_commands(
             out().print(
                 _(
                     "Van een andere schijf met reservekopieën weet deze installatie niet. Is de oude er voorgoed niet "
-                    "meer, maak dan ook daar een reservekopie naartoe, of vernietig die schijf. Tot dan kan daar nog te "
-                    "lezen zijn wat hier wordt gewist, ook als het vernietigingsbewijs compleet is."
+                    "meer, maak dan ook daar een reservekopie naartoe, of vernietig die schijf. Tot dan kan daar nog "
+                    "te lezen zijn wat hier wordt gewist, ook als het vernietigingsbewijs compleet is."
                 )
             )
             out().print(

@@ -209,7 +209,7 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     page.locator("#overdragen-naam").fill(LOCUM.name)
     page.locator("#overdragen-bericht").fill("Graag de dosering nakijken.")
     page.locator("#overdragen-naam").press("Enter")
-    page.get_by_role("button", name="Ja, draag over").wait_for()
+    page.locator("#overdragen [name=bevestigd]").wait_for(state="attached")
     seen.look("review, passing on to a new name", within="#overdragen")
     page.locator("#overdragen-naam").press("Enter")
     page.locator("#wacht [data-action=overnemen]").wait_for()
