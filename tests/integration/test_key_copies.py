@@ -403,14 +403,14 @@ def test_a_copy_that_was_damaged_and_made_anew_says_how_it_ends(
         assert list(troubles(of).values()) == [None]
 
 
-def pulled(*_: object) -> AbstractContextManager[SealingWriter]:
+def pulled(*_: object, **__: object) -> AbstractContextManager[SealingWriter]:
     raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 @contextmanager
-def pulled_at_its_end(path: Path, kind: Kind, *rest: object) -> Iterator[SealingWriter]:
+def pulled_at_its_end(path: Path, kind: Kind, *rest: object, **more: object) -> Iterator[SealingWriter]:
     """The file is there, whole, and its writer does not hear of it."""
-    with write_envelope(path, kind, *rest) as file:  # type: ignore[arg-type]
+    with write_envelope(path, kind, *rest, **more) as file:  # type: ignore[arg-type]
         yield file
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -453,6 +453,30 @@ def test_a_copy_that_was_never_finished_is_begun_again(
                     copies.keep(disk)
         copies.keep(disk)
         assert len(copies.places()) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a descriptor is of is asked of /proc")
+def test_a_disk_that_is_full_at_the_end_of_the_copy_keeps_its_number(
+    here: Practice, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then there was never such a file: nothing has to be reported as destroyed when there is room again."""
+    consult, sync = here.consult(1), os.fsync
+
+    def full(descriptor: int) -> None:
+        if NAME in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    with monkeypatch.context() as night:
+        night.setattr(os, "fsync", full)
+        for _ in range(2):
+            with pytest.raises(BackupProblem):
+                here.backup(disk / "een.backup")
+    here.backup(disk / "een.backup")
+    here.erase(consult)
+    with here.copies() as copies:
+        assert len(copies.places()) == 1
+        assert here.keeper(copies).clear() == 2
 
 
 def test_the_copy_of_another_master_key_never_asks_for_that_key(here: Practice, disk: Path) -> None:

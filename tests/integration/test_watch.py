@@ -240,8 +240,9 @@ def test_another_master_key_is_found(store: PostgresStore, given: Watch, postgre
             text("""
                 WITH one AS (
                     INSERT INTO consult (id, status, part, created_at, changed_at, version, channels, upload, missing_s,
-                                         progress_s, stumbles, lost_s, lane, practice)
-                    VALUES (gen_random_uuid(), 'nieuw', 'bezig', now(), now(), 1, '{}', '', 0, 0, 0, 0, 'live', '')
+                                         progress_s, stumbles, lost_s, lane, practice, exercise)
+                    VALUES (gen_random_uuid(), 'nieuw', 'bezig', now(), now(), 1, '{}', '', 0, 0, 0, 0, 'live', '',
+                            false)
                     RETURNING id
                 )
                 INSERT INTO data_key (consult_id, purpose, master, wrapped) SELECT id, 'bron', 'ander', '' FROM one

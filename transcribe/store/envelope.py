@@ -16,7 +16,7 @@ import io
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,8 +68,12 @@ class Label:
 
 
 @contextmanager
-def write_envelope(path: Path, kind: Kind, file_id: UUID, master_key: MasterKey) -> Iterator[SealingWriter]:
+def write_envelope(
+    path: Path, kind: Kind, file_id: UUID, master_key: MasterKey, *, whole: Callable[[], None] = lambda: None
+) -> Iterator[SealingWriter]:
     """What is written in the block is there, whole, when the block has ended well; else nothing, or what was there.
+
+    ``whole`` is called when all of it is on the disk, before it gets its name.
 
     Of a copy of the keys, the one that was there before is overwritten on the disk, as far as the disk lets itself be
     overwritten. One writer at a time: that is the caller's to see to.
@@ -91,6 +95,7 @@ def write_envelope(path: Path, kind: Kind, file_id: UUID, master_key: MasterKey)
                 yield writer
             file.flush()
             os.fsync(file.fileno())
+        whole()
         with _overwritten(path) if kind is Kind.KEYS else nullcontext():
             part.replace(path)
             sync_folder(path.parent)

@@ -27,7 +27,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.pool import NullPool
 
-from transcribe.consult import TRANSITIONS, Action, AuditEvent, Certificate, Change, KeyPurpose, Role, Status
+from transcribe.consult import TRANSITIONS, Action, Actor, Certificate, KeyPurpose, Role, Status
 from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
 from transcribe.store.answers import Answers
 from transcribe.store.copying import copy_out, rows_in
@@ -57,6 +57,7 @@ from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.tables import access_log, certificate, consult, data_key, installation, key_copy
+from transcribe.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -375,22 +376,21 @@ class KeyCopies:
 
     def _erase_again(self, path: Path, actor: str) -> None:
         """What the copy proves destroyed is destroyed here as well. Only after ``_check_ours``."""
+        writer = Writer(self._store)
         for consult_id, (_, purposes) in self._undone(read_copy(path, self._master_key)).items():
-            now, found = datetime.now(UTC), self._store.consult(consult_id)
             proofs = tuple(
-                Certificate(id=uuid4(), consult_id=consult_id, purpose=one, why="gewist", destroyed_at=now)
+                Certificate(id=uuid4(), consult_id=consult_id, purpose=one, why="gewist", destroyed_at=writer.clock())
                 for one in map(KeyPurpose, sorted(purposes))
             )
-            gone = replace(found, status=Status.ERASED, patient_ref="", changed_at=now, version=found.version + 1)
-            event = AuditEvent(
-                at=now,
-                actor=actor,
-                role=Role.SYSTEEM,
-                action=Action.ERASED,
-                consult_id=consult_id,
+            writer.apply(
+                Actor(name=actor, role=Role.SYSTEEM),
+                self._store.consult(consult_id),
+                Action.ERASED,
                 detail="volgens de sleutelkopie",
+                status=Status.ERASED,
+                patient_ref="",
+                destroy=proofs,
             )
-            self._store.apply(Change(consult=gone, audit=event, destroy=proofs))
 
     def _check_ours(self, path: Path, said: TakeOver | None) -> None:
         """After a restore, the copy on a disk may be the last that can open a back-up of another installation."""
@@ -476,13 +476,17 @@ class KeyCopies:
                 # read first: a disk that does not answer must not keep a transaction waiting
                 keys = list(copy_out(tx, "data_key", KEY_COLUMNS))
                 certificates = list(copy_out(tx, "certificate", PROOF_COLUMNS))
-            with write_envelope(path, Kind.KEYS, place_id, self._master_key) as file:
+
+            def whole() -> None:
+                """From here on there may be such a file, also when we are stopped before it is said."""
+                with self._begin() as tx:
+                    tx.execute(this.values(certificates=_NO_PROOF))
+
+            with write_envelope(path, Kind.KEYS, place_id, self._master_key, whole=whole) as file:
                 put(file, _ABOUT, [json.dumps(about).encode()])
                 put(file, _KEYS, keys)
                 put(file, _PROOFS, certificates)
                 end(file)
-                with self._begin() as tx:  # it may be whole from here on, also when we are stopped before it is said
-                    tx.execute(this.values(certificates=_NO_PROOF))
             with self._begin() as tx:
                 current = {"log_seq": log_seq, "certificates": proofs, "missed_at": None, "ours": True}
                 tx.execute(this.values(**current, updated_at=func.now()))
