@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -9,16 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.microphone import RATE, SOUND, Samples, noise, place
 from tests.sound_server import loud, sound_server
+from transcribe.audio import capture
 from transcribe.audio.capture import SoundDevices
 from transcribe.audio.microphone import (
     Capture,
     Microphone,
+    MicrophoneBusy,
     MicrophoneLost,
     NoMicrophone,
+    NoSoundLibrary,
     Sound,
     UnknownDevice,
     clock_s,
@@ -91,8 +96,6 @@ def test_a_microphone_that_goes_and_comes_back(heard: Heard) -> None:
     with pytest.raises(MicrophoneLost):
         taken(capture, 60)
     capture.close()
-    if not getattr(capture, "closed", True):
-        pytest.skip("this driver never lets go of a device that is gone")
     with pytest.raises(NoMicrophone):
         heard.microphone.open("")
     heard.plug()
@@ -131,13 +134,78 @@ def test_any_rate_becomes_16_khz(rate: int) -> None:
         assert np.std(high[1000:]) < 0.001
 
 
-def test_without_portaudio_it_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['sounddevice'] = None\n"
-        "from transcribe.audio.capture import SoundDevices\n"
-        "from transcribe.audio.microphone import NoSoundLibrary\n"
-        "try: SoundDevices().devices()\n"
-        "except NoSoundLibrary as problem: print(problem)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "libportaudio2" in done.stdout
+def in_the_child(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """A child that begins with this, and is ours after it."""
+    run = "import runpy; runpy.run_module('transcribe.audio.capture_child', run_name='__main__')"
+    monkeypatch.setattr(capture, "CHILD", [sys.executable, "-c", f"import sys, time, types\n{program}\n{run}"])
+
+
+def test_without_portaudio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_child(monkeypatch, "sys.modules['sounddevice'] = None")
+    with pytest.raises(NoSoundLibrary, match="libportaudio2"):
+        SoundDevices().devices()
+
+
+HANGS = """
+class PortAudio(types.ModuleType):
+    PortAudioError = OSError
+    default = types.SimpleNamespace(device=(0, 0))
+    def query_devices(self, index=None):
+        time.sleep({looking_s})
+        one = dict(index=0, name="Scripted", max_input_channels=1, default_samplerate=48000.0)
+        return [one] if index is None else one
+    def check_input_settings(self, *given, **named):
+        pass
+    def RawInputStream(self, **named):
+        time.sleep(600)
+sys.modules["sounddevice"] = PortAudio("sounddevice")
+"""
+
+
+def test_a_driver_that_hangs_while_it_looks_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "OPEN_S", 0.5)
+    in_the_child(monkeypatch, HANGS.format(looking_s=600))
+    assert SoundDevices().devices() == []
+    with pytest.raises(NoMicrophone):
+        SoundDevices().open("")
+
+
+def test_a_driver_that_hangs_while_it_opens_is_said_to_be_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "OPEN_S", 3.0)
+    in_the_child(monkeypatch, HANGS.format(looking_s=0))
+    with pytest.raises(MicrophoneBusy, match="Scripted"):
+        SoundDevices().open("")
+
+
+@pytest.mark.slow
+def test_it_hears_on_while_the_process_that_records_stands_still_and_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with sound_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        program = (
+            "import time\nfrom transcribe.audio.capture import SoundDevices\n"
+            "hearing = SoundDevices().open('')\nprint(hearing._process.pid, flush=True)\n"
+            "until = None\n"
+            "while True:\n"
+            "    sound = hearing.take(0.2)\n"
+            "    if sound: print(sound.until_s, len(sound.pcm), flush=True)\n"
+        )
+        recording = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        assert recording.stdout is not None
+        child = psutil.Process(int(recording.stdout.readline()))
+        recording.stdout.readline()
+        recording.send_signal(signal.SIGSTOP)
+        time.sleep(4)  # more than a pipe holds
+        recording.send_signal(signal.SIGCONT)
+        until, begun, heard_s = 0.0, 0.0, 0.0
+        while begun == 0.0 or until - begun < 5:
+            until, size = (float(part) for part in recording.stdout.readline().split())
+            begun = begun or until
+            heard_s += size / (RATE * 2)
+        assert heard_s > 0.95 * (until - begun)
+        recording.kill()
+        recording.wait()
+        recording.stdout.close()
+        child.wait(10)
