@@ -230,6 +230,8 @@ def check_pass_on(actor: Actor, consult: Consult, to: str) -> None:
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}))
     check_turn(actor, consult)
+    if consult.exercise:
+        raise InvalidInput(problem=N_("Een oefening is voor uzelf: overdragen kan niet."))
     if name_key(to) == name_key(actor.name):
         raise InvalidInput(problem=N_("Kies een collega: aan uzelf overdragen kan niet."))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from transcribe.errors import N_, InvalidInput
+from transcribe.visible import all_seen
 
 #: Applications that Dutch practices use; any other is typed.
 APPS = (
@@ -135,6 +136,6 @@ def _row(text: str) -> str:
     can't be seen, or turns the order of what can.
     """
     row = " ".join(text.replace(";", ",").split()).strip(" .,")
-    if not row.isprintable():
+    if not all_seen(row):
         raise InvalidInput(problem=UNSEEN)
     return row

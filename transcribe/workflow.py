@@ -59,6 +59,7 @@ from transcribe.soep.note import Code, Exercise, Note, Origin, Score, Section, n
 from transcribe.soep.style import difference
 from transcribe.soep.vigilance import outcome
 from transcribe.video import UNSEEN, Video, VideoPresets, checked_video
+from transcribe.visible import all_seen, one_row
 from transcribe.writer import PCM, Writer
 
 log = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class Workflow:
         policy.check_may_record(actor)
         if exercise:
             policy.check_exercise(demo=self._demo)
-        patient_ref = " ".join(patient_ref.split())
+        patient_ref = one_row(patient_ref)
         if not patient_ref:
             raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
         if len(patient_ref) > MAX_REF:
@@ -667,7 +668,7 @@ class Workflow:
         message = " ".join(message.split())
         if len(message) > MAX_MESSAGE:
             raise InvalidInput(problem=N_("Het bericht is te lang (hoogstens 500 tekens)."))
-        if not message.isprintable():
+        if not all_seen(message):
             raise InvalidInput(problem=UNSEEN)
         if consult.version != version:
             raise Conflict
@@ -680,7 +681,7 @@ class Workflow:
         name = plain_name(typed)
         if not name:
             raise InvalidInput(problem=N_("Vul in aan wie u het verslag overdraagt."))
-        if len(name) > MAX_NAME or not name.isprintable():
+        if len(name) > MAX_NAME or not all_seen(name):
             raise InvalidInput(problem=N_("Deze naam kan niet. Gebruik hoogstens 100 gewone tekens."))
         known = self._known().get(name_key(name))
         if known is None:
@@ -952,7 +953,7 @@ def _check_video(consult: Consult) -> None:
 
 
 def _clean(text: str) -> str:
-    text = " ".join(text.split())
+    text = one_row(text)
     if not text:
         raise InvalidInput(problem=N_("De regel is leeg. Verwijder de regel als die weg mag."))
     if len(text) > MAX_LINE:

@@ -41,6 +41,7 @@ LAYERS = {
     "transcribe.keeper": 3,
     "transcribe.recorder": 3,
     "transcribe.vitals": 1,
+    "transcribe.visible": 0,
     "transcribe.logs": 1,
     "transcribe.reading": 1,
     "transcribe.asr.transcribe": 3,

@@ -11,7 +11,7 @@ import pytest
 from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, Change, KeyPurpose, Reason, Role, Status
-from transcribe.errors import Erased, ExerciseNotCopied, ExerciseRefused, WrongStatus
+from transcribe.errors import Erased, ExerciseNotCopied, ExerciseRefused, InvalidInput, WrongStatus
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Mistake, Score, note_text
 from transcribe.testing import Scripted, ScriptedTranscriber, scripted_service, utterances
@@ -150,3 +150,10 @@ def test_the_text_that_is_signed_holds_nothing_of_the_outcome() -> None:
     before = made.workflow.review(GP, consult_id).text
     signed(made, consult_id)
     assert note_text(made.store.note(consult_id)[1]) == before
+
+
+def test_an_exercise_is_passed_on_to_nobody() -> None:
+    made = scripted_service(transcriber=ScriptedTranscriber(utterances()), drafter=ExtractiveDrafter(), demo=True)
+    exercise = drafted(made, exercise=True)
+    with pytest.raises(InvalidInput, match="Een oefening is voor uzelf"):
+        made.workflow.pass_on(GP, exercise, made.store.consult(exercise).version, "W. Neem")

@@ -53,7 +53,7 @@ def review_page(
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         changing=changing,
         asked=asked,
-        table=web.workflow.code_table() if review.codes is not None and open_note else (),
+        coding=review.codes is not None and open_note,
         kinds=CONTACT_TEXT,
         tariffs=TARIFF_TEXT,
         colleagues=web.workflow.colleagues(web.actor) if template == "review.html" else (),
@@ -176,6 +176,12 @@ def redo(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
 def merge(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, report_id: str) -> Response:
     web.workflow.merge_report(web.actor, consult_id, fields.number("versie"), report_id)
     return changed(request, web, consult_id)
+
+
+@router.get("/icpc")
+def codes(web: WebDep) -> Response:
+    """The table under the field for a code. Apart from the page: it is as large as all else, and seldom asked for."""
+    return JSONResponse([[entry.code, entry.title] for entry in web.workflow.code_table()])
 
 
 @router.post("/consult/{consult_id}/icpc")

@@ -13,6 +13,7 @@ from transcribe.consult import Consult, Part, PartSize, Search
 from transcribe.contact import ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
+from transcribe.visible import one_row
 from transcribe.web import his
 from transcribe.web.contact import read_kind
 from transcribe.web.errors import BAD_FORM
@@ -59,7 +60,7 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     chosen = fields.get("deel", "")
     try:
         wanted = Search(
-            patient_ref=fields.get("kenmerk", "").strip(),
+            patient_ref=one_row(fields.get("kenmerk", "")),
             since=_day(fields.get("van", "")),
             before=_day(fields.get("tot", ""), days=1),
             part=Part(chosen) if chosen else None,
