@@ -212,6 +212,10 @@ class Store(Protocol):
         """Everything those keys could open, and every copy of them that we keep, is gone: the proof is complete."""
         ...
 
+    def recording_id(self, contents: str) -> UUID:
+        """Always the same for the same, and keyed: nobody who has a recording can find it by its contents."""
+        ...
+
     def vitals(self) -> Vitals: ...
 
     def measured(self, stage: Stage, audio_s: float, work_s: float) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from secrets import token_bytes
 from threading import Event, RLock, Thread
 from typing import BinaryIO
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from consent import Consent
 from transcribe import policy
@@ -264,6 +264,9 @@ class MemoryStore:
                     replace(proof, cleared_at=proof.cleared_at or at) if proof.id in done else proof
                     for proof in kept.certificates
                 ]
+
+    def recording_id(self, contents: str) -> UUID:
+        return uuid5(UUID(int=0), contents)
 
     def vitals(self) -> Vitals:
         with self._lock:

@@ -71,6 +71,8 @@ MAX_REF = 64
 LONG_LINE = N_("De regel is te lang (hoogstens 2000 tekens).")
 #: Longest name of a colleague, and longest message to one.
 MAX_NAME, MAX_MESSAGE = 100, 500
+#: Bytes of a recording that are read at a time.
+PIECE = 1 << 20
 #: Names of the page's editors: "L3", "nieuw-R1-S".
 EDITOR = re.compile(r"[\w-]{1,64}")
 #: Stretches in the drawing of a recording: about one for each two pixels of a screen.
@@ -209,11 +211,15 @@ class Workflow:
         actor: Actor,
         patient_ref: str,
         lane: Lane = Lane.LIVE,
-        kind: ContactType | None = None,
+        contact: Contact | None = None,
         *,
         exercise: bool = False,
+        doctor: str = "",
+        consult_id: UUID | None = None,
     ) -> Consult:
-        """``exercise``: errors will be planted in its draft, to practise on; in a demonstration only."""
+        """``exercise``: errors will be planted in its draft, to practise on; in a demonstration only. ``doctor``: for
+        whom the draft will be. ``consult_id``: a new one when there is none; raises ``Conflict`` when it is taken.
+        """
         policy.check_may_record(actor)
         if exercise:
             policy.check_exercise(demo=self._demo)
@@ -223,8 +229,11 @@ class Workflow:
         if len(patient_ref) > MAX_REF:
             raise InvalidInput(problem=N_("Het patiëntkenmerk is te lang (hoogstens 64 tekens)."))
         now = self._writer.clock()
+        contact = contact or Contact()
+        check_contact(contact, now)
+        doctor = self._name(doctor) if doctor else ""
         consult = Consult(
-            id=uuid4(),
+            id=consult_id or uuid4(),
             patient_ref=patient_ref,
             status=Status.NEW,
             created_at=now,
@@ -232,7 +241,8 @@ class Workflow:
             version=1,
             lane=lane,
             practice=self._practice,
-            contact=Contact(kind=kind),
+            contact=contact,
+            waits_for="" if name_key(doctor) == name_key(actor.name) else doctor,
             exercise=exercise,
         )
         self._writer.create(actor, consult)
@@ -298,6 +308,24 @@ class Workflow:
         if replacing:
             self._remove(consult_id, consult.upload)
         return recorded
+
+    def recording_id(self, digest: bytes, nth: int) -> UUID:
+        """The id of the consult that a recording of these contents (SHA-256) has in this practice; ``nth``: of those
+        that were made of it one after the other. By it the same recording is not taken in twice.
+        """
+        return self._store.recording_id(f"{self._practice}/{digest.hex()}/{nth}")
+
+    def proven(self, consult_id: UUID) -> None:
+        """Before the original is thrown away: the draft is there and can be read, and so can every byte of the stored
+        recording. Raises what is wrong.
+        """
+        if self._store.note(consult_id) is None:
+            raise NotFound
+        consult = self._store.consult(consult_id)
+        key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
+        with self._audio.open(consult_id, consult.upload, key) as file:
+            while file.read(PIECE):
+                pass
 
     def recorded_video(self, consult_id: UUID) -> tuple[int, Video]:
         """What is known of a video consult that is being recorded, and the version to be replaced."""

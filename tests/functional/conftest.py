@@ -167,3 +167,16 @@ def chromium() -> Iterator[object]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with throwaway_data_dir() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def demo_dir() -> Iterator[Path]:
+    """Another one: a folder is for the demonstration or for patients, never for both."""
+    with throwaway_data_dir() as folder:
+        yield folder

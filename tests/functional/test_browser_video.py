@@ -47,7 +47,7 @@ def examined(page: Page) -> None:
 def consult_of(server: LiveServer) -> UUID:
     """A video consult, with the consent of the patient."""
     words = current_text()
-    consult = server.workflow.create(server.actor, "HIS-2024-1187", kind=ContactType.VIDEO)
+    consult = server.workflow.create(server.actor, "HIS-2024-1187", contact=Contact(kind=ContactType.VIDEO))
     given = grant(
         how=How.SPOKEN,
         informed_by="Demo-huisarts",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,9 @@ from tests.command_line import cli
 from transcribe.app import open_service
 from transcribe.demo import CONSULTS
 from transcribe.settings import Settings
-from transcribe.store.folders import throwaway_data_dir
 
 RECORDING = CONSULTS / "keelpijn.ogg"
 CONSENT = ["--consent", "mondeling", "--informed-by", "A. de Wit, assistente", "--others-informed"]
-
-
-@pytest.fixture(scope="module")
-def data_dir() -> Iterator[Path]:
-    with throwaway_data_dir() as folder:
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def demo_dir() -> Iterator[Path]:
-    """Another one: a folder is for the demonstration or for patients, never for both."""
-    with throwaway_data_dir() as folder:
-        yield folder
 
 
 def test_help_is_dutch_and_english() -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
 from transcribe.consult import Consult, Part, PartSize, Search
-from transcribe.contact import ContactType
+from transcribe.contact import Contact, ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
 from transcribe.visible import one_row
@@ -126,7 +126,7 @@ def new(request: Request, web: WebDep) -> Response:
 def create(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     given = _consent(web, fields)
     kind = read_kind(fields)
-    consult = web.workflow.create(web.actor, fields.get("kenmerk", ""), kind=kind)
+    consult = web.workflow.create(web.actor, fields.get("kenmerk", ""), contact=Contact(kind=kind))
     web.workflow.record_consent(web.actor, consult.id, given)
     return go(request, f"/consult/{consult.id}")
 

@@ -1,0 +1,121 @@
+"""``transcribe batch`` as an assistant uses it: a folder, a list, and a program that may be killed at any moment."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import cli
+from transcribe.demo import CONSULTS
+from transcribe.store.folders import throwaway_data_dir
+
+NAMES = ("keelpijn", "rugpijn", "blaasontsteking")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "opnamen"
+    made.mkdir()
+    for name in NAMES:
+        shutil.copy(CONSULTS / f"{name}.ogg", made)
+    return made
+
+
+def filled(folder: Path, target: Path, *names: str) -> Path:
+    """A list as ``--template`` makes it, with the consent of these filled in."""
+    done = cli("batch", folder, "--template", target)
+    assert done.returncode == 0, done.stderr
+    with target.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert [row["bestand"] for row in rows] == sorted(f"{name}.ogg" for name in NAMES)
+    for row in rows:
+        row["kenmerk"] = f"P-{row['bestand'][0]}"
+        if row["bestand"].removesuffix(".ogg") in names:
+            row |= {
+                "toestemming": "mondeling", "geïnformeerd_door": "B. Balie", "anderen": "geen",
+                "kanalen": "huisarts,patiënt",
+            }  # fmt: skip
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=";")
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_drafts_once_and_what_has_no_consent_waits(
+    demo_dir: Path, folder: Path, tmp_path: Path
+) -> None:
+    """Two of three recordings have their consent written down. The second time nothing is done twice; then the third
+    has its consent too, and the originals go once their drafts are proven.
+    """
+    listed = filled(folder, tmp_path / "lijst.csv", "keelpijn", "rugpijn")
+    options = ("--demo", "--data-dir", demo_dir, "--manifest", listed, "--summary")
+    first = cli("batch", folder, *options, tmp_path / "een.json")
+    assert first.returncode == 6, first.stdout + first.stderr
+    rows = {row["bestand"]: row for row in json.loads((tmp_path / "een.json").read_text())}
+    assert rows["keelpijn.ogg"]["stand"] == rows["rugpijn.ogg"]["stand"] == "concept staat klaar"
+    assert rows["blaasontsteking.ogg"]["stand"] == "wacht op toestemming"
+    assert rows["blaasontsteking.ogg"]["consult"] == ""
+    assert (tmp_path / "een.json").stat().st_mode & 0o777 == 0o600
+
+    listed.unlink()
+    filled(folder, listed, *NAMES)
+    second = cli("batch", folder, *options, tmp_path / "twee.csv", "--delete-source")
+    assert second.returncode == 0, second.stdout + second.stderr
+    with (tmp_path / "twee.csv").open(encoding="utf-8-sig", newline="") as file:
+        again = {row["bestand"]: row for row in csv.DictReader(file, delimiter=";")}
+    assert again["keelpijn.ogg"]["stand"] == "was al gedaan"
+    assert again["keelpijn.ogg"]["consult"] == rows["keelpijn.ogg"]["consult"]
+    assert again["blaasontsteking.ogg"]["stand"] == "concept staat klaar"
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_and_given_again(folder: Path, tmp_path: Path) -> None:
+    listed = filled(folder, tmp_path / "lijst.csv", *NAMES)
+    with throwaway_data_dir() as empty:
+        killed_twice(["batch", folder, "--demo", "--data-dir", empty, "--manifest", listed], tmp_path / "uit.json")
+
+
+def killed_twice(arguments: list[object], summary: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
+    if os.geteuid() == 0:
+        environment["TRANSCRIBE_OS_USER"] = "nobody"
+    for after_s in (4.0, 7.0):
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "transcribe", *map(str, arguments)],
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(after_s)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    done = cli(*arguments, "--summary", summary)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(summary.read_text())
+    assert {row["stand"] for row in rows} <= {"concept staat klaar", "was al gedaan"}
+    assert len({row["consult"] for row in rows}) == len(NAMES)
+
+
+def test_what_can_not_be_is_said(data_dir: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "leeg").mkdir()
+    empty = cli("batch", tmp_path / "leeg", "--demo", "--data-dir", data_dir)
+    assert empty.returncode == 3
+    assert "geen opnamen gevonden" in empty.stderr
+    (tmp_path / "lijst.csv").write_text("naam;kenmerk\n")
+    wrong = cli("batch", folder, "--manifest", tmp_path / "lijst.csv", "--demo", "--data-dir", data_dir)
+    assert wrong.returncode == 3
+    assert "kolom" in wrong.stderr
+    there = cli("batch", folder, "--template", tmp_path / "lijst.csv")
+    assert there.returncode == 3
+    assert "is er al" in there.stderr
+    assert (tmp_path / "lijst.csv").read_text() == "naam;kenmerk\n"

@@ -1,0 +1,139 @@
+"""The list that a practice fills in: read as a spreadsheet leaves it, and one wrong row keeps back one recording."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent import AgeClass, ConsentStatus, GivenBy, How, current_text
+from transcribe.asr.transcript import Speaker
+from transcribe.batch.manifest import COLUMNS, Entry, guarded, read_manifest, template
+from transcribe.contact import ContactType
+from transcribe.errors import InvalidInput
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+GOOD = {
+    "bestand": "a.mp4",
+    "kenmerk": "P-1",
+    "datum": "20-11-2026",
+    "begin": "14:05",
+    "eind": "14:17",
+    "toestemming": "Mondeling",
+    "geïnformeerd_door": "B. Balie (assistente)",
+    "anderen": "geen",
+}
+
+
+def read(*rows: dict[str, str], delimiter: str = ";", encoding: str = "utf-8-sig") -> list[Entry]:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(COLUMNS), delimiter=delimiter, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return read_manifest(out.getvalue().encode(encoding), now=NOW, zone=ZONE)
+
+
+def one(**changed: str) -> Entry:
+    (entry,) = read(GOOD | changed)
+    return entry
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_a_row_as_a_spreadsheet_leaves_it(delimiter: str, encoding: str) -> None:
+    row = GOOD | {"app": "WeSeeDo", "huisarts": "W. Neem", "kanalen": "patiënt, huisarts"}
+    (entry,) = read(row, delimiter=delimiter, encoding=encoding)
+    assert entry.problem is None
+    assert (entry.name, entry.row, entry.ref, entry.doctor, entry.app) == ("a.mp4", 2, "P-1", "W. Neem", "WeSeeDo")
+    assert entry.layout == (Speaker.PATIENT, Speaker.HUISARTS)
+    assert entry.contact.kind is ContactType.VIDEO
+    assert entry.contact.began == datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
+    assert entry.contact.ended == datetime(2026, 11, 20, 13, 17, tzinfo=UTC)
+    assert entry.consent is not None
+    assert (entry.consent.how, entry.consent.age, entry.consent.given_by) == (
+        How.SPOKEN,
+        AgeClass.FROM_16,
+        GivenBy.PATIENT,
+    )
+    assert entry.consent.recorded_at == entry.contact.began
+    assert entry.consent.text_sha256 == current_text("nl").sha256
+
+
+def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
+    assert one(toestemming="").consent is None
+    assert one(toestemming="").problem is None
+    refused = one(toestemming="weigert").consent
+    assert refused is not None
+    assert refused.status is ConsentStatus.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kenmerk": ""}, "patiëntkenmerk"),
+        ({"datum": "31-02-2026"}, "is geen datum"),
+        ({"begin": "25:00"}, "is geen tijd"),
+        ({"datum": ""}, "Vul bij een tijd ook de datum in"),
+        ({"eind": "13:00"}, "ligt voor het begin"),
+        ({"datum": "2031-01-01"}, "niet later zijn dan nu"),
+        ({"soort": "borrel"}, "kan niet in de kolom soort"),
+        ({"soort": "visite", "app": "WeSeeDo"}, "Een app hoort bij een videoconsult"),
+        ({"toestemming": "vast wel"}, "kan niet in de kolom toestemming"),
+        ({"geïnformeerd_door": ""}, "wie de patiënt heeft geïnformeerd"),
+        ({"anderen": ""}, "Iedereen in de kamer"),
+        ({"leeftijd": "12-15"}, "geeft toestemming: patiënt en ouder of voogd"),
+        ({"gever": "buurman"}, "kan niet in de kolom gever"),
+        ({"tekst": "../../etc/passwd"}, "kan niet in de kolom tekst"),
+        ({"kanalen": "tandarts"}, "kan niet in de kolom kanalen"),
+    ],
+)
+def test_a_wrong_row_says_what_is_wrong_and_keeps_back_itself_alone(changed: dict[str, str], said: str) -> None:
+    wrong, right = read(GOOD | changed, GOOD | {"bestand": "b.mp4"})
+    assert said in str(wrong.problem)
+    assert wrong.consent is None
+    assert right.problem is None
+    assert right.consent is not None
+
+
+def test_a_recording_that_is_named_twice_is_whose_nobody_knows() -> None:
+    first, second = read(GOOD, GOOD | {"bestand": "A.MP4", "kenmerk": "P-2"})
+    assert first.problem is None
+    assert "staat twee keer" in str(second.problem)
+
+
+@pytest.mark.parametrize("raw", [b"", b"naam;kenmerk\r\na;b", b"\xff\xfe\0b\0e", b"PK\x03\x04\0\0"])
+def test_what_is_no_list_is_refused_in_dutch(raw: bytes) -> None:
+    with pytest.raises(InvalidInput, match="lijst"):
+        read_manifest(raw, now=NOW, zone=ZONE)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"bestand;kenmerk;datum\n{text}".encode()))
+def test_whatever_the_bytes_it_is_read_or_refused(raw: bytes) -> None:
+    try:
+        entries = read_manifest(raw, now=NOW, zone=ZONE)
+    except InvalidInput:
+        return
+    for entry in entries:
+        assert entry.name
+        assert entry.consent is None  # no column says so
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), min_size=1, max_size=30)))
+def test_a_template_reads_back_as_rows_that_wait(names: list[str]) -> None:
+    wanted = [f"{name.strip() or 'x'}.mp4" for name in names]
+    entries = read_manifest(template(wanted).encode(), now=NOW, zone=ZONE)
+    assert len(entries) == len(wanted)
+    assert all(entry.consent is None for entry in entries)
+
+
+@pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "+1", "-1", "@x"])
+def test_a_spreadsheet_takes_no_cell_for_a_formula(cell: str) -> None:
+    assert guarded(cell) == f"'{cell}"
+    (entry,) = read(GOOD | {"bestand": guarded(cell)})
+    assert entry.name == cell

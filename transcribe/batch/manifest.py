@@ -1,0 +1,262 @@
+"""The manifest of a batch: a table that a practice fills in, one row for each recording. Pure: text in, rows out.
+
+Columns may stand in any order and be left out; ``bestand`` is the key. A spreadsheet's file is read as it comes: with
+semicolons, commas or tabs, in UTF-8 or as Excel for Windows writes it. What is wrong with one row keeps back that
+recording, never the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import TypeVar
+
+from consent import AgeClass, Consent, ConsentProblem, GivenBy, How, current_text, grant, refuse, text
+from transcribe.asr.transcript import Speaker
+from transcribe.contact import Contact, ContactType, check_contact
+from transcribe.errors import N_, InvalidInput, TranscribeError
+from transcribe.visible import one_row
+
+#: Name of the column, and what the documentation says of it.
+COLUMNS: dict[str, str] = {
+    "bestand": "naam van de opname, met map als die in een submap staat",
+    "kenmerk": "patiëntkenmerk uit het HIS",
+    "datum": "dag van het consult: 2026-11-20 of 20-11-2026",
+    "begin": "tijd waarop het contact begon: 14:05",
+    "eind": "tijd waarop het eindigde",
+    "soort": "spreekuur, videoconsult, telefonisch of visite",
+    "huisarts": "voor wie het concept is; leeg: voor wie het eerst komt",
+    "toestemming": "mondeling, schriftelijk of digitaal; weigert; leeg: nog niet gevraagd",
+    "toestemming_op": "dag en tijd waarop: 2026-11-20 14:04; leeg: dag en begin van het consult",
+    "geïnformeerd_door": "naam en rol van wie de patiënt informeerde",
+    "anderen": "ja: anderen in de kamer weten het en stemmen in; geen: er waren geen anderen",
+    "leeftijd": "<12, 12-15 of >=16; leeg: >=16",
+    "gever": "patiënt, ouder of voogd, ...; leeg: patiënt",
+    "tekst": "welke toestemmingstekst; leeg: de gesproken tekst van nu",
+    "app": "toepassing van een videoconsult, zoals WeSeeDo",
+    "reden_app": "waarom deze app, als die niet op de lijst van de praktijk staat",
+    "kanalen": "wie op welk kanaal: huisarts,patiënt of patiënt,huisarts; leeg: iedereen door elkaar",
+}
+Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy)
+#: Rows of a manifest, and characters of a cell: more is a mistake.
+MOST_ROWS, LONGEST_CELL = 10_000, 500
+
+NO_COLUMN = N_("In de lijst ontbreekt de kolom “bestand”. Maak een lege lijst met --template en vul die in.")
+UNREADABLE = N_("Deze lijst is niet te lezen. Bewaar hem als CSV (UTF-8) en probeer het opnieuw.")
+TOO_LONG = N_("De lijst is te lang (hoogstens 10.000 regels).")
+
+
+class BadRow(TranscribeError):
+    """One row can't be used; the sentence says why."""
+
+
+class Twice(BadRow):
+    text = N_("“{value}” staat twee keer in de lijst. Laat één regel staan.")
+
+
+class NoDate(BadRow):
+    text = N_("“{value}” is geen datum. Schrijf 2026-11-20 of 20-11-2026.")
+
+
+class NoTime(BadRow):
+    text = N_("“{value}” is geen tijd. Schrijf 14:05.")
+
+
+class NeedsDate(BadRow):
+    text = N_("Vul bij een tijd ook de datum in.")
+
+
+class NotOneOf(BadRow):
+    text = N_("“{value}” kan niet in de kolom {column}. Kies uit: {known}.")
+
+
+class NotVideo(BadRow):
+    text = N_("Een app hoort bij een videoconsult. Maak de soort videoconsult, of laat de app leeg.")
+
+
+class NoRef(BadRow):
+    text = N_("Vul het patiëntkenmerk in.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a row says of one recording. ``consent`` is None when nobody wrote one down yet: then it waits."""
+
+    name: str
+    row: int  # in the file, as a spreadsheet counts
+    ref: str = ""
+    contact: Contact = field(default_factory=Contact)
+    doctor: str = ""
+    consent: Consent | None = None
+    app: str = ""
+    app_reason: str = ""
+    layout: tuple[Speaker, ...] = (Speaker.ONBEKEND,)
+    problem: TranscribeError | ConsentProblem | None = None  # why it can't be used
+
+
+def decoded(raw: bytes) -> str:
+    """Raises ``InvalidInput``."""
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            found = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in found:
+            return found
+    raise InvalidInput(problem=UNREADABLE)
+
+
+def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo) -> list[Entry]:
+    """``now``: aware; ``zone``: of the times in it. Raises ``InvalidInput`` when it is no manifest at all."""
+    content = decoded(raw)
+    first = content.partition("\n")[0]
+    delimiter = max(";,\t", key=first.count)
+    try:
+        rows = list(csv.reader(io.StringIO(content), delimiter=delimiter))
+    except csv.Error as broken:
+        raise InvalidInput(problem=UNREADABLE) from broken
+    names = [one_row(name).casefold().replace(" ", "_") for name in rows[0]] if rows else []
+    names = ["geïnformeerd_door" if name == "geinformeerd_door" else name for name in names]
+    if "bestand" not in names:
+        raise InvalidInput(problem=NO_COLUMN)
+    if len(rows) > MOST_ROWS + 1:
+        raise InvalidInput(problem=TOO_LONG)
+    found: list[Entry] = []
+    for number, cells in enumerate(rows[1:], start=2):
+        row = {name: _unquoted(cell) for name, cell in zip(names, cells, strict=False) if name in COLUMNS}
+        if row.get("bestand"):
+            found.append(_entry(row, number, now=now, zone=zone))
+    seen: set[str] = set()
+    for place, entry in enumerate(found):
+        key = entry.name.casefold()
+        if key in seen:
+            found[place] = Entry(name=entry.name, row=entry.row, problem=Twice(value=entry.name))
+        seen.add(key)
+    return found
+
+
+def template(names: Iterable[str] = ()) -> str:
+    """An empty manifest with a row for each of these recordings; opens in a Dutch Excel as it is."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for name in names:
+        writer.writerow([guarded(name), *[""] * (len(COLUMNS) - 1)])
+    return "\ufeff" + out.getvalue()
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _unquoted(cell: str) -> str:
+    cell = one_row(cell)[:LONGEST_CELL]
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in "=+-@" else cell
+
+
+def _entry(row: Mapping[str, str], number: int, *, now: datetime, zone: tzinfo) -> Entry:
+    name = row["bestand"].replace("\\", "/")
+    try:
+        day = _day(row.get("datum", ""))
+        began, ended = (_moment(day, row.get(column, ""), zone) for column in ("begin", "eind"))
+        soort = row.get("soort", "") or (ContactType.VIDEO.value if row.get("app") else "")
+        contact = Contact(kind=_one(ContactType, "soort", soort) if soort else None, began=began, ended=ended)
+        check_contact(contact, now)
+        if row.get("app") and contact.kind is not ContactType.VIDEO:
+            raise NotVideo
+        if not row.get("kenmerk"):
+            raise NoRef
+        return Entry(
+            name=name,
+            row=number,
+            ref=row["kenmerk"],
+            contact=contact,
+            doctor=row.get("huisarts", ""),
+            consent=_consent(row, day, began, now=now, zone=zone),
+            app=row.get("app", ""),
+            app_reason=row.get("reden_app", ""),
+            layout=_layout(row.get("kanalen", "")),
+        )
+    except (TranscribeError, ConsentProblem) as problem:
+        return Entry(name=name, row=number, ref=row.get("kenmerk", ""), problem=problem)
+
+
+def _consent(
+    row: Mapping[str, str], day: datetime | None, began: datetime | None, *, now: datetime, zone: tzinfo
+) -> Consent | None:
+    given = row.get("toestemming", "").casefold()
+    if not given:
+        return None
+    words = current_text("nl")
+    if row.get("tekst"):
+        try:
+            words = text(row["tekst"])
+        except (ValueError, FileNotFoundError):
+            raise NotOneOf(value=row["tekst"], column="tekst", known=words.id) from None
+    at = began or (None if day is None else day.replace(tzinfo=zone))
+    if stated := row.get("toestemming_op", ""):
+        date, _, time = stated.partition(" ")
+        at = _moment(_day(date), time or "00:00", zone)
+    informed_by = row.get("geïnformeerd_door", "")
+    if given.startswith("weiger"):
+        return refuse(informed_by=informed_by, text_id=words.id, text_sha256=words.sha256, now=at or now)
+    age, giver = row.get("leeftijd", ""), row.get("gever", "")
+    return grant(
+        how=_one(How, "toestemming", given),
+        age=_one(AgeClass, "leeftijd", age) if age else AgeClass.FROM_16,
+        given_by=_one(GivenBy, "gever", giver) if giver else GivenBy.PATIENT,
+        informed_by=informed_by,
+        text_id=words.id,
+        text_sha256=words.sha256,
+        others_informed=row.get("anderen", "").casefold() in ("ja", "geen"),
+        now=min(at or now, now),
+    )
+
+
+def _one(of: type[Choice], column: str, value: str) -> Choice:
+    for one in of:
+        if one.value.casefold() == value.casefold():
+            return one
+    raise NotOneOf(value=value, column=column, known=", ".join(one.value for one in of))
+
+
+def _day(given: str) -> datetime | None:
+    if not given:
+        return None
+    for form in ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"):
+        try:
+            return datetime.strptime(given, form)  # noqa: DTZ007  (a day; its zone comes with the time)
+        except ValueError:
+            continue
+    raise NoDate(value=given)
+
+
+def _moment(day: datetime | None, time: str, zone: tzinfo) -> datetime | None:
+    if not time:
+        return None
+    if day is None:
+        raise NeedsDate
+    for form in ("%H:%M", "%H.%M", "%H:%M:%S"):
+        try:
+            found = datetime.strptime(time, form)  # noqa: DTZ007  (hours and minutes)
+        except ValueError:
+            continue
+        return day.replace(hour=found.hour, minute=found.minute, second=found.second, tzinfo=zone)
+    raise NoTime(value=time)
+
+
+def _layout(given: str) -> tuple[Speaker, ...]:
+    if not given:
+        return (Speaker.ONBEKEND,)
+    try:
+        found = tuple(Speaker(name.strip()) for name in given.casefold().replace("patiënt", "patient").split(","))
+    except ValueError:
+        found = ()
+    if not 1 <= len(found) <= 2:
+        known = "huisarts,patiënt; patiënt,huisarts; huisarts (dictaat)"
+        raise NotOneOf(value=given, column="kanalen", known=known)
+    return found
