@@ -23,6 +23,7 @@ from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status, live_on
 from transcribe.ports import Spool
+from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
@@ -72,8 +73,7 @@ class LiveHouse:
         )
         self.access = Access(KEY)
         self.app: FastAPI = create_app(
-            workflow=self.workflow,
-            recorder=self.recorder,
+            practices=lambda _: Practice(name="", workflow=self.workflow, recorder=self.recorder),
             actor=GP,
             access=self.access,
             demo=None,

@@ -8,13 +8,13 @@ from uuid import UUID
 import psycopg
 
 from transcribe.consult import Job, Lane, Lease, Stage
-from transcribe.ports import Store
+from transcribe.ports import SystemStore
 from transcribe.store.database import database_url
 from transcribe.testing import MemoryStore
 
 
 class QueueUnderTest(Protocol):
-    store: Store
+    store: SystemStore
 
     def take(self) -> tuple[Job, Lease] | None: ...
 
@@ -37,7 +37,7 @@ class MemoryQueue:
 class PostgresQueue:
     """Through the same SQL functions of procrastinate as its worker, on a connection of its own."""
 
-    def __init__(self, store: Store, url: str) -> None:
+    def __init__(self, store: SystemStore, url: str) -> None:
         self.store = store
         conninfo = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection = psycopg.connect(conninfo, autocommit=True)

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
@@ -28,6 +29,7 @@ from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
 from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
+from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
@@ -91,18 +93,31 @@ class Service:
 
     settings: Settings
     database_url: str
-    store: PostgresStore
-    workflow: Workflow
-    recorder: Recorder
+    store: PostgresStore  # the system's
+    practice: Practices
     steps: Steps
     follower: Follower | None  # None: no model
     keeper: Keeper
-    preferences: Preferences
+    preferences: Preferences  # of the practice of the settings, as are ``workflow`` and ``recorder``
     handovers: Handovers
     model: Installed | None
     space: Callable[[], Space]
     ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
     revive: Callable[[], None]  # starts our own database again when it died
+    sound_here: Callable[[], Sequence[UUID]]  # consults with sound in the spool of this machine
+
+    @property
+    def workflow(self) -> Workflow:
+        return self.practice(self.settings.practice).workflow
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.practice(self.settings.practice).recorder
+
+    def finish_abandoned(self) -> int:
+        """As ``Recorder.finish_abandoned``, for every practice with sound on this machine."""
+        names = self.store.practices_of(self.sound_here())
+        return sum(self.practice(name).recorder.finish_abandoned() for name in sorted(names))
 
 
 def no_network() -> None:
@@ -269,33 +284,42 @@ def open_service(settings: Settings) -> Iterator[Service]:
         # the rules are quick enough to write the note anew every few seconds, whatever writes it in the end
         growing = partial(steps.growing, DrafterWhenNeeded(extractive))
 
+        def practice(name: str) -> Practice:
+            own = store.of(name)
+            own_writer = Writer(own, need=settings.asr_on)
+            return Practice(
+                name=name,
+                workflow=Workflow(
+                    store=own,
+                    audio=audio,
+                    spool=spool,
+                    decoder=decoder,
+                    writer=own_writer,
+                    space=space,
+                    min_free_percent=settings.min_free_percent,
+                    max_minutes=settings.max_minutes,
+                    practice=name,
+                    preferences=preferences.of(name),
+                    icpc=settings.icpc,
+                    demo=settings.demo,
+                ),
+                recorder=Recorder(
+                    store=own,
+                    audio=audio,
+                    spool=spool,
+                    writer=own_writer,
+                    space=space,
+                    min_free_percent=settings.min_free_percent,
+                    max_minutes=settings.max_minutes,
+                ),
+                preferences=preferences.of(name),
+            )
+
         yield Service(
             settings=settings,
             database_url=url,
             store=store,
-            workflow=Workflow(
-                store=store,
-                audio=audio,
-                spool=spool,
-                decoder=decoder,
-                writer=writer,
-                space=space,
-                min_free_percent=settings.min_free_percent,
-                max_minutes=settings.max_minutes,
-                practice=settings.practice,
-                preferences=preferences,
-                icpc=settings.icpc,
-                demo=settings.demo,
-            ),
-            recorder=Recorder(
-                store=store,
-                audio=audio,
-                spool=spool,
-                writer=writer,
-                space=space,
-                min_free_percent=settings.min_free_percent,
-                max_minutes=settings.max_minutes,
-            ),
+            practice=Practices(practice),
             steps=steps,
             follower=None
             if transcriber is None
@@ -316,6 +340,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             # a store may answer and take nothing; a folder is tried by the web, see make_web
             ask_sound=blobs.try_write if "://" in settings.blob_store else blobs.check,
             revive=server.revive if server else lambda: None,
+            sound_here=spool.consults,
         )
 
 
@@ -325,10 +350,16 @@ def run_worker(settings: Settings, lane: Lane, *, ready: Callable[[], None] = la
     ``EXIT`` (70) asks whoever supervises it to start it again at once: it lost its database, or had to stop hard.
     """
     from transcribe.store.lease import EXIT, Patience
+    from transcribe.store.migrate import owns
     from transcribe.store.worker import WorkerProcess
 
     try:
         with open_service(settings) as service:
+            if not owns(service.database_url):
+                raise SetupProblem(
+                    problem="een worker werkt voor alle praktijken en moet eigenaar van de tabellen zijn. Geef hem de "
+                    "gebruiker die de database heeft gemaakt (--database-url); die van het web mag te weinig."
+                )
             follower = service.follower if lane is Lane.LIVE else None
 
             def tend() -> None:
@@ -446,9 +477,8 @@ def make_web(service: Service, access: Access) -> FastAPI:
             disk.try_write(folder_of(settings.blob_store, settings.data_dir / "audio"))
 
     return create_app(
-        workflow=service.workflow,
-        recorder=service.recorder,
-        preferences=service.preferences,
+        practices=service.practice,
+        practice=settings.practice,
         handovers=service.handovers,
         his_secret=his_secret(settings),
         actor=actor_of(settings),

@@ -20,7 +20,7 @@ from transcribe.asr.transcript import HeardWindow, Transcript
 from transcribe.audio.pcm import Pcm
 from transcribe.consult import Consult, KeyPurpose, live_on
 from transcribe.errors import Conflict, StoreUnavailable, TranscribeError
-from transcribe.ports import Following, Growing, Listening, Spool, Store, Transcriber
+from transcribe.ports import Following, Growing, Listening, Spool, SystemStore, Transcriber
 from transcribe.soep.note import Note
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Follower:
     def __init__(
         self,
         *,
-        store: Store,
+        store: SystemStore,
         spool: Spool,
         transcriber: Transcriber,
         draft: Callable[[UUID, Transcript], Note],

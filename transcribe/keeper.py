@@ -18,7 +18,7 @@ from uuid import UUID
 from transcribe import policy
 from transcribe.consult import Action, Certificate, KeyPurpose, Status
 from transcribe.errors import StoreUnavailable, TranscribeError
-from transcribe.ports import AudioStore, Spool, Store
+from transcribe.ports import AudioStore, Spool, SystemStore
 from transcribe.writer import SYSTEM, Writer
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Keeper:
     def __init__(
         self,
         *,
-        store: Store,
+        store: SystemStore,
         audio: AudioStore,
         spool: Spool,
         writer: Writer,

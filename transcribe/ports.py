@@ -44,7 +44,9 @@ MOST_COUNTED = 1000
 
 
 class Store(Protocol):
-    """All state but sound. Thread-safe. One writing method: ``apply``.
+    """All state but sound, of one practice. Thread-safe. One writing method: ``apply``.
+
+    A consult of another practice is not there: every method does what it does for an id that nobody knows.
 
     Transcript and note are sealed with the consult's SOURCE key while it lives; the patient reference, and the note
     from approval on, with its RECORD key. The Store makes both keys when a consult is created and never hands out a
@@ -55,8 +57,9 @@ class Store(Protocol):
         """Write a change and its audit row in one transaction.
 
         ``change.consult.version`` must be one more than the stored version (1 for a new consult), else ``Conflict``
-        and nothing is written. A change with a ``lease`` that is no longer the job's raises ``LeaseLost``, and nothing
-        is written either: the work was taken over. Jobs are enqueued, or cancelled, with it.
+        and nothing is written; nor is one for another practice (``NotFound``). A change with a ``lease`` that is no
+        longer the job's raises ``LeaseLost``, and nothing is written either: the work was taken over. Jobs are
+        enqueued, or cancelled, with it.
 
         Keys named in ``change.destroy`` are gone when this returns: content sealed with them can't be read any more, by
         anybody; the certificates stay. A ``note`` written together with an ``approval``, or when the SOURCE key is
@@ -173,6 +176,14 @@ class Store(Protocol):
 
     def growing(self, consult_id: UUID) -> Growing | None:
         """What there is of the note while the recording is made; None before there is any. Goes with the pieces."""
+        ...
+
+
+class SystemStore(Store, Protocol):
+    """That of workers, keeper and commands of an administrator: consults of all practices."""
+
+    def of(self, practice: str) -> Store:
+        """For who acts for that practice. What is logged through it is logged as that practice's."""
         ...
 
     def idle(self) -> list[UUID]:

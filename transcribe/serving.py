@@ -138,7 +138,7 @@ def serve_web(settings: Settings, *, ready: Callable[[str, str], None], warn: Ca
         if service.model is None and not lent:
             warn()
         address = address_of(settings, port=listener.getsockname()[1])
-        serve(app, listener, ready=lambda: ready(address, access.ticket()), tend=service.recorder.finish_abandoned)
+        serve(app, listener, ready=lambda: ready(address, access.ticket()), tend=service.finish_abandoned)
 
 
 def address_of(settings: Settings, *, port: int) -> str:

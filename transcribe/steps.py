@@ -22,7 +22,7 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
-from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, Store, Transcriber
+from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
 from transcribe.soep.planting import with_errors
@@ -53,7 +53,7 @@ class Steps:
     def __init__(
         self,
         *,
-        store: Store,
+        store: SystemStore,
         audio: AudioStore,
         decoder: Decoder,
         transcriber: Transcriber | None,

@@ -10,9 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import count
 from secrets import token_bytes
 from threading import Event, RLock, Thread
 from typing import BinaryIO
@@ -48,6 +50,7 @@ from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erase
 from transcribe.keeper import Keeper
 from transcribe.policy import WITH_SOURCE
 from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Growing, Kept, Spool, Transcriber
+from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.soep.own_words import alphabetical
@@ -105,26 +108,34 @@ class _Job:
 
 
 class MemoryStore:
-    """See ``ports.Store``."""
+    """See ``ports.SystemStore``, and ``ports.Store`` for those made by ``of``."""
 
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
         self._lock = RLock()
         self._consults: dict[UUID, _Consult] = {}
-        self._events: list[AuditEvent] = []
+        self._practice: str | None = None  # None: the system's, which sees all of them
+        self._events: list[tuple[str | None, AuditEvent]] = []  # with the practice that sees it
         self._jobs: dict[int, _Job] = {}
-        self._last_job = 0
+        self._job_ids = count(1)  # never the number of an earlier one: an old lease must not fit
         self._tended_at: datetime | None = None
         self._measured: list[tuple[float, float]] = []
         self._ledger: list[LedgerEntry] = []
 
+    def of(self, practice: str) -> MemoryStore:
+        found = copy(self)  # the same dicts and lists
+        found._practice = practice
+        return found
+
     def apply(self, change: Change) -> None:
         with self._lock:
             consult = change.consult
+            if self._practice not in (None, consult.practice):
+                raise NotFound
             if change.lease is not None:
                 self._fence(change.lease)
             old = self._consults.get(consult.id)
-            if consult.version != (1 if old is None else old.consult.version + 1):
+            if old is not self._known(consult.id) or consult.version != (1 if old is None else old.consult.version + 1):
                 raise Conflict
             if old is None:
                 new = _Consult(consult=consult, keys={purpose: token_bytes(32) for purpose in KeyPurpose})
@@ -155,7 +166,7 @@ class MemoryStore:
             if KeyPurpose.RECORD not in new.keys:
                 new.consult = replace(new.consult, patient_ref="")
             self._consults[consult.id] = new
-            self._events.append(change.audit)
+            self._log(change.audit)
             if change.ledger is not None:
                 self._ledger.append(change.ledger)
             if change.cancel_jobs:
@@ -164,12 +175,17 @@ class MemoryStore:
                     if not row.running:
                         del self._jobs[row.lease.job_id]
             for job in change.jobs:
-                self._last_job += 1  # never the number of an earlier one: an old lease must not fit
-                self._jobs[self._last_job] = _Job(job=job, lease=Lease(job_id=self._last_job, attempt=0))
+                number = next(self._job_ids)
+                self._jobs[number] = _Job(job=job, lease=Lease(job_id=number, attempt=0))
 
     def log(self, event: AuditEvent) -> None:
         with self._lock:
-            self._events.append(event)
+            self._log(event)
+
+    def _log(self, event: AuditEvent) -> None:
+        of = None if event.consult_id is None else self._consults.get(event.consult_id)
+        whose = None if of is None else of.consult.practice
+        self._events.append((whose if self._practice is None else self._practice, event))
 
     def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
         with self._lock:
@@ -349,7 +365,7 @@ class MemoryStore:
     def search(self, wanted: Search, *, after: UUID | None = None, limit: int = 100) -> list[Consult]:
         reference = "".join(wanted.patient_ref.split()).casefold()
         with self._lock:
-            every = [(kept.consult, kept.reference) for kept in self._consults.values()]
+            every = [(kept.consult, kept.reference) for kept in self._here()]
         found = [
             consult
             for consult, known in every
@@ -365,7 +381,7 @@ class MemoryStore:
 
     def sizes(self, person: str = "") -> dict[Part, PartSize]:
         with self._lock:
-            every = [kept.consult for kept in self._consults.values()]
+            every = [kept.consult for kept in self._here()]
         made = {part: [one.created_at for one in every if policy.part_of(one, person) is part] for part in Part}
         return {
             part: PartSize(count=min(len(moments), MOST_COUNTED), oldest=min(moments, default=None))
@@ -374,7 +390,7 @@ class MemoryStore:
 
     def consent(self, consult_id: UUID) -> Consent | None:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return kept.consents[-1] if kept and kept.consents else None
 
     def transcript(self, consult_id: UUID) -> Transcript | None:
@@ -402,17 +418,17 @@ class MemoryStore:
 
     def approval(self, consult_id: UUID) -> Approval | None:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return kept.approvals[-1] if kept and kept.approvals else None
 
     def deliveries(self, consult_id: UUID) -> list[Delivery]:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return list(kept.deliveries) if kept else []
 
     def certificates(self, consult_id: UUID) -> list[Certificate]:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return list(kept.certificates) if kept else []
 
     def typing(self, consult_id: UUID) -> Typing:
@@ -432,7 +448,7 @@ class MemoryStore:
 
     def colleagues(self, practice: str) -> list[str]:
         with self._lock:
-            here = [kept for kept in self._consults.values() if kept.consult.practice == practice]
+            here = [kept for kept in self._here() if kept.consult.practice == practice]
         signed = {approval.approved_by for kept in here for approval in kept.approvals}
         waiting = [kept.consult for kept in here if kept.consult.waits_for]
         return sorted((signed | {name for one in waiting for name in (one.waits_for, one.passed_by)}) - {""})
@@ -450,15 +466,19 @@ class MemoryStore:
             if KeyPurpose.SOURCE not in kept.keys:
                 raise Erased
             kept.videos.append(video)
-            self._events.append(audit)
+            self._log(audit)
 
     def ledger(self, since: date) -> list[LedgerEntry]:
         with self._lock:
-            return [entry for entry in self._ledger if entry.day >= since]
+            return [entry for entry in self._ledger if entry.day >= since and self._practice in (None, entry.practice)]
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
         with self._lock:
-            found = [event for event in self._events if consult_id is None or event.consult_id == consult_id]
+            found = [
+                event
+                for whose, event in self._events
+                if self._practice in (None, whose) and (consult_id is None or event.consult_id == consult_id)
+            ]
         return found[max(0, len(found) - limit) :]
 
     def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:
@@ -468,10 +488,18 @@ class MemoryStore:
             raise Erased
         return key
 
+    def _here(self) -> list[_Consult]:
+        return [kept for kept in self._consults.values() if self._practice in (None, kept.consult.practice)]
+
+    def _known(self, consult_id: UUID) -> _Consult | None:
+        kept = self._consults.get(consult_id)
+        return kept if kept is not None and self._practice in (None, kept.consult.practice) else None
+
     def _found(self, consult_id: UUID) -> _Consult:
-        if consult_id not in self._consults:
+        kept = self._known(consult_id)
+        if kept is None:
             raise NotFound
-        return self._consults[consult_id]
+        return kept
 
 
 def _keep(kept: _Consult, piece: Decoded | HeardWindow | Growing) -> None:
@@ -799,8 +827,9 @@ class Scripted:
     audio: AudioStore
     spool: Spool
     writer: Writer
-    workflow: Workflow
-    recorder: Recorder
+    practice: Practices
+    workflow: Workflow  # of practice ""
+    recorder: Recorder  # the same
     steps: Steps
     keeper: Keeper
     preferences: MemoryPreferences
@@ -862,23 +891,37 @@ def scripted_service(
     spool = MemorySpool()
     writer = Writer(store, clock=clock)
     preferences = MemoryPreferences()
+
+    def practice(name: str) -> Practice:
+        own = store.of(name)
+        own_writer = Writer(own, clock=clock)
+        return Practice(
+            name=name,
+            workflow=Workflow(
+                store=own,
+                audio=audio,
+                spool=spool,
+                decoder=decoder,
+                writer=own_writer,
+                space=space,
+                practice=name,
+                preferences=preferences.of(name),
+                icpc=icpc,
+                demo=demo,
+            ),
+            recorder=Recorder(store=own, audio=audio, spool=spool, writer=own_writer, space=space),
+            preferences=preferences.of(name),
+        )
+
+    practices = Practices(practice)
     return Scripted(
         store=store,
         audio=audio,
         spool=spool,
         writer=writer,
-        workflow=Workflow(
-            store=store,
-            audio=audio,
-            spool=spool,
-            decoder=decoder,
-            writer=writer,
-            space=space,
-            preferences=preferences,
-            icpc=icpc,
-            demo=demo,
-        ),
-        recorder=Recorder(store=store, audio=audio, spool=spool, writer=writer, space=space),
+        practice=practices,
+        workflow=practices("").workflow,
+        recorder=practices("").recorder,
         steps=Steps(
             store=store,
             audio=audio,

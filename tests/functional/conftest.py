@@ -122,8 +122,7 @@ def service_on_fakes(
     actor = Actor(name="Demo-huisarts", role=Role.HUISARTS)
     access = Access("sleutel-voor-de-browserproef")
     app = create_app(
-        workflow=service.workflow,
-        recorder=service.recorder,
+        practices=service.practice,
         actor=actor,
         access=access,
         demo=DemoInfo(model="proef", wer_demo="9 %", wer_open="87 %"),
@@ -133,7 +132,6 @@ def service_on_fakes(
         version="0",
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
-        preferences=service.preferences,
         his_secret=his_secret,
         recordings=[DEMO_CONSULTS / "keelpijn.ogg"] if exercises else (),
     )

@@ -19,6 +19,7 @@ from tests.functional.test_browser_review import DRAFT, TALK
 from tests.functional.test_browser_story import WORKSTATION, confirm_all
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, Role, Space, Status
+from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
@@ -64,10 +65,10 @@ def desk(postgres_url: str, chromium: Browser) -> Iterator[Callable[[Actor], Des
             parts = {"store": store, "audio": MemoryAudioStore(), "spool": MemorySpool(), "writer": Writer(store)}
             space = Space(total=100, free=50)
             workflow = Workflow(**parts, decoder=ScriptedDecoder(), space=lambda: space)  # type: ignore[arg-type]
+            recorder = Recorder(**parts, space=lambda: space)  # type: ignore[arg-type]
             access = Access("sleutel-voor-de-browserproef")
             app = create_app(
-                workflow=workflow,
-                recorder=Recorder(**parts, space=lambda: space),  # type: ignore[arg-type]
+                practices=lambda _: Practice(name="", workflow=workflow, recorder=recorder),
                 actor=actor,
                 access=access,
                 demo=None,

@@ -198,8 +198,7 @@ def make_house(
     now: list[datetime] = []
     access = Access(KEY, clock=lambda: now[-1] if now else datetime.now(UTC))
     app = create_app(
-        workflow=service.workflow,
-        recorder=service.recorder,
+        practices=service.practice,
         actor=actor,
         access=access,
         demo=demo,
@@ -209,7 +208,6 @@ def make_house(
         version="0",
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
-        preferences=service.preferences,
     )
     client = TestClient(app, base_url=BASE, follow_redirects=False)
     return House(app=app, client=client, service=service, access=access, decoder=decoder, now=now)

@@ -41,8 +41,7 @@ def house(*, demo: bool = True) -> House:
     service = scripted_service(transcriber=ScriptedTranscriber(TALK), drafter=ExtractiveDrafter(), demo=demo)
     access = Access("sleutel-voor-de-proef")
     app = create_app(
-        workflow=service.workflow,
-        recorder=service.recorder,
+        practices=service.practice,
         actor=GP,
         access=access,
         demo=DemoInfo(model="proef", wer_demo="", wer_open="") if demo else None,

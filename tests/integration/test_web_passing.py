@@ -32,8 +32,7 @@ def houses() -> Iterator[dict[Role, House]]:
         for actor in (HUISARTS, LOCUM, NURSE, ASSISTANT):
             access = Access(KEY)
             app = create_app(
-                workflow=service.workflow,
-                recorder=service.recorder,
+                practices=service.practice,
                 actor=actor,
                 access=access,
                 demo=None,

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from transcribe.errors import OtherSchema, SetupProblem
 from transcribe.store.database import translated
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
+from transcribe.store.tenancy import WEB, make_roles
 
 OLDEST_SERVER = 15
 
@@ -21,13 +22,40 @@ def migrate(url: str) -> bool:
     """All or nothing; processes that start together wait for each other. Returns whether there are consults already:
     then there is a master key that fits them, and no other may be made.
 
-    Raises ``SetupProblem`` for a server that is too old, ``OtherSchema`` for tables of a newer version,
-    ``StoreUnavailable`` when it does not answer.
+    A user who does not own the tables (that of a web process, see ``tenancy``) changes nothing: they must be those of
+    this version. Raises ``SetupProblem`` for that and for a server that is too old, ``OtherSchema`` for tables of a
+    newer version, ``StoreUnavailable`` when it does not answer.
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     with translated(), engine.begin() as connection:
+        if not _owns(connection):
+            _check_current(connection)
+            return True
         upgrade(connection)
         return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM consult)")))
+
+
+def owns(url: str) -> bool:
+    """Are the tables this user's, or may he make them? Then he is the system, and no practice limits what he sees."""
+    with translated(), impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool).connect() as connection:
+        return _owns(connection)
+
+
+def _owns(connection: Connection) -> bool:
+    owner = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('alembic_version')")
+    return connection.scalar(owner) is not False
+
+
+def _check_current(connection: Connection) -> None:
+    readable = bool(connection.scalar(text("SELECT has_table_privilege('alembic_version', 'SELECT')")))
+    found = revision_of(connection) if readable else None
+    if found is not None and not knows(found):
+        raise OtherSchema
+    if found != ScriptDirectory.from_config(_config()).get_current_head():
+        raise SetupProblem(
+            problem="de tabellen zijn nog van een eerdere versie, of deze gebruiker van de database is geen lid van de "
+            f"rol {WEB}. Start eerst een worker van deze versie, als eigenaar van de database: die werkt ze bij."
+        )
 
 
 def is_current(url: str) -> bool:
@@ -45,6 +73,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     found = revision_of(connection)
     if found is not None and not knows(found):
         raise OtherSchema
+    make_roles(connection)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)

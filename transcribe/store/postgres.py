@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -75,6 +76,7 @@ from transcribe.store.database import SESSION_NAME, translated
 from transcribe.store.impatient import impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
+from transcribe.store.tenancy import act_for
 from transcribe.video import Video
 from transcribe.vitals import Vitals
 
@@ -106,18 +108,23 @@ _SESSION = (
     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
 """
 )
-#: Newest approvals among which those who work in a practice are looked for.
+#: Newest consults among which those who work in a practice are looked for.
 _LATELY = 1000
 #: A little more than the time-out of a statement: by then the server has something to say, if only that.
 SILENCE_S = 35.0
 
 
 class PostgresStore:
-    """Thread-safe. The schema must be there: ``migrate`` first. Ends with ``close``."""
+    """Thread-safe. The schema must be there: ``migrate`` first. Ends with ``close``, and so do those made by ``of``.
+
+    This is the system's: it sees the consults of all practices. Who acts for one uses that of the practice (``of``):
+    PostgreSQL itself then holds the others apart, whatever is asked. See ``tenancy``.
+    """
 
     def __init__(self, url: str, master_key: MasterKey) -> None:
         """Raises ``SetupProblem`` when the database's keys were wrapped with another master key."""
         self._master_key = master_key
+        self._practice: str | None = None
         # READ COMMITTED: after waiting for a lock, a statement sees what the one before it committed
         self._engine = impatient_engine(url, silence_s=SILENCE_S, pool_pre_ping=True, isolation_level="READ COMMITTED")
         # ``alone`` holds a connection for as long as the task takes; those must not come out of the pool for requests.
@@ -129,6 +136,12 @@ class PostgresStore:
         except TranscribeError:
             self.close()
             raise
+
+    def of(self, practice: str) -> PostgresStore:
+        """On the same connections."""
+        found = copy(self)
+        found._practice = practice
+        return found
 
     def close(self) -> None:
         self._engine.dispose()
@@ -145,6 +158,8 @@ class PostgresStore:
         the master key; hence: never keep that with such copies.
         """
         consult, destroyed = change.consult, {certificate.purpose for certificate in change.destroy}
+        if self._practice not in (None, consult.practice):
+            raise NotFound
         with self._begin() as tx:
             # jobs before the consult: workers and people lock in the same order
             if change.lease is not None:
@@ -185,13 +200,13 @@ class PostgresStore:
                 _destroy(tx, consult.id, certificate.purpose)
             for job in change.jobs:
                 jobs.enqueue(tx, job)
-            append_log(tx, change.audit)  # last: all writers wait for the log's lock
+            append_log(tx, change.audit, self._practice)  # last: all writers wait for the log's lock
         if destroyed:
             self._vacuum()
 
     def log(self, event: AuditEvent) -> None:
         with self._begin() as tx:
-            append_log(tx, event)
+            append_log(tx, event, self._practice)
 
     def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
         """Raises ``NotFound``, ``LeaseLost``."""
@@ -244,7 +259,7 @@ class PostgresStore:
             if Status(status) not in policy.BEFORE_NOTE or newest != seen:
                 raise Conflict
             self._put(tx, consult_id, _VIDEO, video, KeyPurpose.SOURCE, self._keys(tx, consult_id))
-            append_log(tx, audit)
+            append_log(tx, audit, self._practice)
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         rows = [{"certificate_id": certificate.id, "cleared_at": at} for certificate in certificates]
@@ -385,13 +400,13 @@ class PostgresStore:
 
     def colleagues(self, practice: str) -> list[str]:
         consult, approval = tables.consult, tables.approval
-        newest = select(approval.c.consult_id, approval.c.approved_by).order_by(approval.c.seq.desc()).limit(_LATELY)
-        lately = newest.subquery()
-        signed = select(lately.c.approved_by).join(consult, consult.c.id == lately.c.consult_id)
+        newest = select(consult.c.id).where(consult.c.practice == practice).order_by(consult.c.created_at.desc())
+        lately = newest.limit(_LATELY).subquery()
+        signed = select(approval.c.approved_by).join(lately, lately.c.id == approval.c.consult_id)
         waiting = select(consult.c.waits_for, consult.c.passed_by)
         waiting = waiting.where(consult.c.waits_for != "", consult.c.practice == practice).limit(_LATELY)
         with self._begin() as tx:
-            names = set(tx.scalars(signed.where(consult.c.practice == practice).distinct()))
+            names = set(tx.scalars(signed.distinct()))
             for row in tx.execute(waiting):
                 names |= {row.waits_for, row.passed_by}
         return sorted(names - {""})
@@ -522,6 +537,12 @@ class PostgresStore:
         with self._begin() as tx:
             return list(tx.scalars(query))
 
+    def practices_of(self, consult_ids: Sequence[UUID]) -> set[str]:
+        """Whose these are, for the system: a disk holds sound of several practices."""
+        consult = tables.consult.c
+        with self._begin() as tx:
+            return set(tx.scalars(select(consult.practice).where(consult.id.in_(consult_ids)).distinct()))
+
     def installation(self) -> UUID:
         """Made with the tables: by this the place of the sound knows whose it is."""
         with self._begin() as tx:
@@ -640,6 +661,8 @@ class PostgresStore:
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         with translated(), self._engine.begin() as connection:
+            if self._practice is not None:
+                act_for(connection, self._practice)
             yield connection
 
     def _create(self, tx: Connection, consult: Consult) -> dict[KeyPurpose, bytes]:
@@ -1002,14 +1025,20 @@ def _destroy(tx: Connection, consult_id: UUID, purpose: KeyPurpose) -> None:
         _forget_pieces(tx, consult_id)
 
 
-def append_log(tx: Connection, event: AuditEvent) -> None:
-    """The next row of the chain. Writers go one by one, until they commit."""
+def append_log(tx: Connection, event: AuditEvent, practice: str | None = None) -> None:
+    """The next row of the chain. Writers go one by one, until they commit.
+
+    ``practice``: that acts; None: the system, and then the row is for the practice of the consult.
+    """
     tx.execute(select(func.pg_advisory_xact_lock(_LOCKS, _LOG_LOCK)))
-    log = tables.access_log
-    last = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).one_or_none()
-    seq, before = (1, _GENESIS) if last is None else (last.seq + 1, last.hash)
+    # not from the table: a practice does not see all of its rows
+    last = tx.execute(text("SELECT seq, hash FROM log_head()")).one()
+    seq, before = (1, _GENESIS) if last.seq is None else (last.seq + 1, last.hash)
     row = {"seq": seq, **_fields(event)}
-    tx.execute(insert(log).values(row | {"hash": _row_hash(before, row)}))
+    whose: object = practice
+    if practice is None:
+        whose = select(tables.consult.c.practice).where(tables.consult.c.id == event.consult_id).scalar_subquery()
+    tx.execute(insert(tables.access_log).values(row | {"hash": _row_hash(before, row), "practice": whose}))
 
 
 def verify_chain(tx: Connection) -> int | None:

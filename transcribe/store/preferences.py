@@ -16,6 +16,7 @@ from transcribe.soep.style import Order, Rule, Style
 from transcribe.store import tables
 from transcribe.store.database import translated
 from transcribe.store.impatient import impatient_engine
+from transcribe.store.tenancy import act_for
 from transcribe.video import VideoPresets
 
 _CONNECT: dict[str, object] = {
@@ -112,8 +113,9 @@ class PostgresPreferences:
         words = self._hashed("\0".join((self._practice, owner, said, written)))
         consult = self._hashed(str(consult_id))
         with self._begin() as tx:
-            tx.execute(upsert(glimpse).values(words=words, consult=consult).on_conflict_do_nothing())
-            other = and_(glimpse.c.words == words, glimpse.c.consult != consult)
+            new = upsert(glimpse).values(practice=self._practice, words=words, consult=consult)
+            tx.execute(new.on_conflict_do_nothing())
+            other = and_(glimpse.c.practice == self._practice, glimpse.c.words == words, glimpse.c.consult != consult)
             if tx.scalar(update(glimpse).where(other).values(consult=consult).returning(glimpse.c.words)) is None:
                 return
             values = {"practice": self._practice, "owner": owner, "said": said, "written": written}
@@ -191,4 +193,5 @@ class PostgresPreferences:
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         with translated(), self._engine.begin() as tx:
+            act_for(tx, self._practice)
             yield tx

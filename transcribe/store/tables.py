@@ -3,6 +3,9 @@
 No clinical text and no patient reference in clear, in any column: ``patient_sealed`` and ``content.blob`` are sealed
 with a data key of the consult, and a data key is there only wrapped by the master key. ``patient_pseudonym`` is keyed
 and stays after erasure: without it a patient could not ask who saw what (NEN 7513).
+
+Row-level security holds practices apart (``tenancy``): a new table gets its policy in the migration that makes it, or
+a test fails.
 """
 
 from __future__ import annotations
@@ -59,11 +62,12 @@ consult = Table(
     Column("waits_for", Text, nullable=False, server_default=""),  # names of staff
     Column("passed_by", Text, nullable=False, server_default=""),
     Column("exercise", Boolean, nullable=False),
-    Index("consult_newest", "created_at", "id"),
-    Index("consult_part", "part", "created_at", "id"),
+    # each practice reads its own part of an index
+    Index("consult_newest", "practice", "created_at", "id"),
+    Index("consult_part", "practice", "part", "created_at", "id"),
     Index("consult_status", "status"),
     Index("consult_patient", "patient_pseudonym"),
-    Index("consult_waits", "waits_for", "created_at", "id", postgresql_where=text("waits_for <> ''")),
+    Index("consult_waits", "practice", "waits_for", "created_at", "id", postgresql_where=text("waits_for <> ''")),
 )
 
 
@@ -258,6 +262,7 @@ style_rule = Table(
 style_glimpse = Table(
     "style_glimpse",
     metadata,
+    Column("practice", Text, primary_key=True),
     Column("words", LargeBinary, primary_key=True),
     Column("consult", LargeBinary, nullable=False),  # the last one; a change is counted once for each
 )
@@ -322,7 +327,8 @@ access_log = Table(
     Column("action", Text, nullable=False),
     Column("consult_id", Uuid, index=True),  # no foreign key: also what was asked in vain is logged
     Column("detail", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the hash before and this row
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the hash before and this row, but for what comes here
+    Column("practice", Text),  # that acted, or whose consult the system was at; null: of before, or of no practice
 )
 
 #: Rows can be added and never changed or removed; a trigger holds it.

@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 
 from transcribe.errors import N_, SetupProblem
 from transcribe.store.embedded import EmbeddedPostgres, Programs, environment, find_programs
+from transcribe.store.tenancy import MAKE_ROLES
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ def upgrade_database(
         nonlocal rows
         progress(N_("De nieuwe database wordt gemaakt"))
         into = new.start()
+        with _connect(into) as connection:
+            connection.execute(MAKE_ROLES)  # a dump of a database grants them rights, and does not have them
         progress(N_("De gegevens worden overgezet"))
         _transfer(programs, url, into)
         progress(N_("Oud en nieuw worden vergeleken"))

@@ -1,4 +1,4 @@
-"""The web app: everything put together around one ``Workflow``."""
+"""The web app: everything put together around the practices it serves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from transcribe.consult import Actor, Space
-from transcribe.ports import Handovers, Preferences
-from transcribe.recorder import Recorder
+from transcribe.ports import Handovers
+from transcribe.practice import Practice
 from transcribe.web import (
     contact,
     entry,
@@ -31,15 +31,13 @@ from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
 from transcribe.web.requests import Web
 from transcribe.web.watch import Watch
-from transcribe.workflow import Workflow
 
 __all__ = ["DemoInfo", "create_app"]
 
 
 def create_app(
     *,
-    workflow: Workflow,
-    recorder: Recorder,
+    practices: Callable[[str], Practice],
     actor: Actor,
     access: Access,
     demo: DemoInfo | None,
@@ -52,24 +50,24 @@ def create_app(
     hosts: frozenset[str] = frozenset(),
     watched: Watch | None = None,
     unverified_days: int = 14,
-    preferences: Preferences | None = None,
+    practice: str = "",
     handovers: Handovers | None = None,
     his_secret: str = "",
     recordings: Sequence[Path] = (),
 ) -> FastAPI:
-    """``hosts``: names besides loopback under which this service is reached (a reverse proxy's).
+    """``practice``: whose screens these are.
 
-    ``space``: of the disk that recordings go to, for the warning on every page when less than ``min_free_percent`` of
-    it is free. ``watched``: what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist.
-    ``unverified_days``: as in the settings, for the warning before. ``preferences``: without them there is no page of
-    style. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs with, "" for no link with one.
-    ``recordings``: of a demonstration, to practise on (huisarts left, patient right).
+    ``hosts``: names besides loopback under which this service is reached (a reverse proxy's). ``space``: of the disk
+    that recordings go to, for the warning on every page when less than ``min_free_percent`` of it is free. ``watched``:
+    what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist. ``unverified_days``: as in the
+    settings, for the warning before. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs
+    with, "" for no link with one. ``recordings``: of a demonstration, to practise on (huisarts left, patient right).
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = Web(
-        workflow=workflow,
-        recorder=recorder,
+        practices=practices,
+        practice=practice,
         actor=actor,
         access=access,
         pages=Pages(
@@ -79,11 +77,10 @@ def create_app(
             version=version,
             space=space,
             min_free_percent=min_free_percent,
-            styled=preferences is not None,
+            styled=practices(practice).preferences is not None,
         ),
         max_upload_mb=max_upload_mb,
         unverified_days=unverified_days,
-        preferences=preferences,
         handovers=handovers or his.MemoryHandovers(),
         his_secret=his_secret,
         recordings=recordings,

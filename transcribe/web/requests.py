@@ -18,6 +18,7 @@ from transcribe import policy
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
 from transcribe.ports import Handovers, Preferences, Session
+from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.web.access import Access, ForgedRequest
 from transcribe.web.errors import BAD_FORM, is_htmx
@@ -32,20 +33,35 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
-    """Everything the routes work with."""
+    """Everything the routes work with.
 
-    workflow: Workflow
-    recorder: Recorder
+    What they do goes through ``workflow``, ``recorder`` and ``preferences``, which are those of one practice: that of
+    ``actor``.
+    """
+
+    practices: Callable[[str], Practice]
+    practice: str
     actor: Actor
     access: Access
     pages: Pages
     max_upload_mb: int
     unverified_days: int
-    preferences: Preferences | None
     handovers: Handovers
     his_secret: str  # "": there is no link with a HIS
     recordings: Sequence[Path]  # of demo consults, to practise on; none outside a demonstration
     now: Callable[[], datetime]
+
+    @property
+    def workflow(self) -> Workflow:
+        return self.practices(self.practice).workflow
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.practices(self.practice).recorder
+
+    @property
+    def preferences(self) -> Preferences | None:
+        return self.practices(self.practice).preferences
 
     def erased_soon(self, consult: Consult) -> datetime | None:
         """When this consult is erased unverified, if that is near enough to warn for."""
