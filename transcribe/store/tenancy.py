@@ -13,14 +13,15 @@ from transcribe.errors import SetupProblem
 
 #: What acts for one practice, for as long as a transaction lasts. It sees and adds rows of that practice only.
 APP = "transcribe_app"
-#: What a web process is when no practice speaks: sessions, ids, statuses and counts. It can become ``APP``.
+#: What a web process is when no practice speaks: sessions, ids, statuses and counts. It can become ``APP``, and sees
+#: nothing as both at once.
 WEB = "transcribe_web"
 
 _SUPERUSER_ONLY = "42501"  # SQLSTATE
 
 #: As an administrator writes it when the owner of the database may not make roles.
 BY_HAND = (
-    f"CREATE ROLE {APP} NOLOGIN NOINHERIT; CREATE ROLE {WEB} NOLOGIN; GRANT {APP} TO {WEB}; "
+    f"CREATE ROLE {APP} NOLOGIN NOINHERIT; CREATE ROLE {WEB} NOLOGIN NOINHERIT; GRANT {APP} TO {WEB}; "
     f"GRANT {APP} TO de_eigenaar_van_de_database;"
 )
 
@@ -40,7 +41,8 @@ MAKE_ROLES = f"""
         END IF;
         IF to_regrole('{WEB}') IS NULL THEN
             BEGIN
-                CREATE ROLE {WEB} NOLOGIN;
+                -- no inheriting: what one role may see and the other may read is more than both together should
+                CREATE ROLE {WEB} NOLOGIN NOINHERIT;
             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
             END;
         END IF;
@@ -56,6 +58,7 @@ MAKE_ROLES = f"""
 # one that may more than it should would see everything, and nobody would notice
 _TOO_MUCH = text(f"""
     SELECT EXISTS (SELECT FROM pg_roles WHERE rolname IN ('{APP}', '{WEB}') AND (rolsuper OR rolbypassrls))
+        OR pg_has_role('{WEB}', '{APP}', 'USAGE')
         OR EXISTS (SELECT FROM pg_auth_members WHERE member = '{APP}'::regrole)
         OR EXISTS (SELECT FROM pg_auth_members WHERE member = '{WEB}'::regrole AND roleid <> '{APP}'::regrole)
 """)  # noqa: S608
