@@ -70,7 +70,7 @@ class Practice:
     blobs: FolderBlobs
     audio: SealedAudioStore
 
-    def consult(self, number: int = 1, status: Status = Status.DRAFTED) -> Consult:
+    def consult(self, number: int = 1, status: Status = Status.DRAFTED, practice: str = "") -> Consult:
         """With sound, transcript and note."""
         new = Consult(
             id=uuid4(),
@@ -80,6 +80,7 @@ class Practice:
             changed_at=NOW,
             version=1,
             upload="upload",
+            practice=practice,
         )
         self.store.apply(Change(consult=new, audit=event(new.id), transcript=TRANSCRIPT, note=NOTE))
         self.audio.write(new.id, "upload", self.store.data_key(new.id, KeyPurpose.SOURCE), [SOUND])
@@ -395,12 +396,19 @@ def test_what_was_passed_on_still_waits_for_the_same_person_and_nothing_erased_d
 
 def test_a_restore_goes_into_a_database_without_tables_too(here: Practice, there: Practice, disk: Path) -> None:
     consult = here.consult()
+    elsewhere = here.consult(2, practice="Zuid")
     here.backup(disk / "een.backup")
     there.query("DROP SCHEMA public CASCADE")
     there.query("CREATE SCHEMA public")
     there.restore(disk / "een.backup")
     assert there.store.note(consult.id) == (1, NOTE)
     assert there.store.idle() == []  # the queue is there, and empty
+    # practices are kept apart there as here, their logs too
+    for practice, one in (("", consult), ("Zuid", elsewhere)):
+        own = there.store.of(practice)
+        assert own.search(Search()) == [there.store.consult(one.id)]
+        assert own.note(one.id) == (1, NOTE)
+        assert own.events() == here.store.of(practice).events()
 
 
 def test_a_backup_while_others_write_is_of_one_moment(here: Practice, there: Practice, disk: Path) -> None:

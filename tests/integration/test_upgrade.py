@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Status
-from transcribe.errors import SetupProblem
+from transcribe.errors import NotFound, SetupProblem
 from transcribe.store import embedded
 from transcribe.store import upgrade as upgrade_module
 from transcribe.store.embedded import EmbeddedPostgres, Programs, find_programs
@@ -86,6 +86,9 @@ def check(data_dir: Path, major: int) -> None:
         try:
             assert store.transcript(CONSULT) == TRANSCRIPT
             assert store.consult(CONSULT).patient_ref == "P-1"
+            assert store.of("").transcript(CONSULT) == TRANSCRIPT
+            with pytest.raises(NotFound):
+                store.of("Zuid").consult(CONSULT)
             assert store.verify_log() is None
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connected(url) as connection:
                 connection.execute("DELETE FROM access_log")
