@@ -178,6 +178,12 @@ class Store(Protocol):
         """What there is of the note while the recording is made; None before there is any. Goes with the pieces."""
         ...
 
+    def recording_id(self, digest: bytes, nth: int) -> UUID:
+        """The id of the consult that a recording of these contents (SHA-256) has in this practice; ``nth``: of those
+        that were made of it one after the other. Keyed: nobody who has a recording can find it in a database.
+        """
+        ...
+
 
 class SystemStore(Store, Protocol):
     """That of workers, keeper and commands of an administrator: consults of all practices."""
@@ -221,10 +227,6 @@ class SystemStore(Store, Protocol):
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         """Everything those keys could open, and every copy of them that we keep, is gone: the proof is complete."""
-        ...
-
-    def recording_id(self, contents: str) -> UUID:
-        """Always the same for the same, and keyed: nobody who has a recording can find it by its contents."""
         ...
 
     def vitals(self) -> Vitals: ...

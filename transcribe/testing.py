@@ -281,8 +281,8 @@ class MemoryStore:
                     for proof in kept.certificates
                 ]
 
-    def recording_id(self, contents: str) -> UUID:
-        return uuid5(UUID(int=0), contents)
+    def recording_id(self, digest: bytes, nth: int) -> UUID:
+        return uuid5(UUID(int=0), f"{self._practice} {digest.hex()} {nth}")
 
     def vitals(self) -> Vitals:
         with self._lock:

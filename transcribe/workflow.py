@@ -310,10 +310,8 @@ class Workflow:
         return recorded
 
     def recording_id(self, digest: bytes, nth: int) -> UUID:
-        """The id of the consult that a recording of these contents (SHA-256) has in this practice; ``nth``: of those
-        that were made of it one after the other. By it the same recording is not taken in twice.
-        """
-        return self._store.recording_id(f"{self._practice}/{digest.hex()}/{nth}")
+        """See ``Store.recording_id``: by it the same recording is not taken in twice."""
+        return self._store.recording_id(digest, nth)
 
     def proven(self, consult_id: UUID) -> None:
         """Before the original is thrown away: the draft is there and can be read, and so can every byte of the stored

@@ -195,6 +195,7 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
     ],
     "kept": [lambda store, known: store.kept(known.recorded)],
     "growing": [lambda store, known: store.growing(known.recorded)],
+    "recording_id": [lambda store, known: store.recording_id(bytes(32), 0)],
     # last: what was asked in vain is in the log of who asked
     "log": [lambda store, known: store.log(audit(known.drafted))],
 }

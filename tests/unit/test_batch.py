@@ -154,10 +154,7 @@ def test_the_draft_is_for_the_doctor_that_the_list_names(service: Scripted, tmp_
     assert consult_id is not None
     (consult,) = service.workflow.search(Search(part=Part.MINE, person=GP.name))
     assert (consult.id, consult.contact) == (consult_id, contact)
-    found = service.store.note(consult_id)
-    assert found is not None
-    assert found[1].video is not None
-    assert found[1].video.app == "WeSeeDo"
+    assert service.workflow.recorded_video(consult_id)[1].app == "WeSeeDo"
 
 
 def test_an_original_goes_only_when_its_draft_and_the_stored_recording_can_be_read(

@@ -12,7 +12,7 @@ import pytest
 from consent import ConsentMissing, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import Span
-from transcribe.consult import Action, Actor, KeyPurpose, Lease, Reason, Role, Search, Space, Stage, Status
+from transcribe.consult import Action, Actor, Change, KeyPurpose, Lease, Reason, Role, Search, Space, Stage, Status
 from transcribe.errors import (
     Conflict,
     DecoderFailed,
@@ -37,7 +37,7 @@ from transcribe.errors import (
 from transcribe.health import Problem, problems_of
 from transcribe.soep.note import Origin, Section
 from transcribe.steps import MOST_STUMBLES, Interrupted, Later
-from transcribe.testing import CONSULT, ScriptedDecoder, ScriptedTranscriber, scripted_service
+from transcribe.testing import CONSULT, MemoryStore, ScriptedDecoder, ScriptedTranscriber, scripted_service
 from transcribe.writer import PCM
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
@@ -483,12 +483,12 @@ def test_a_recording_is_kept_when_nobody_knows_whether_it_was_written_down(monke
     service = scripted_service()
     consult = consented(service.workflow)
 
-    def written_and_gone(change: object, apply=service.store.apply) -> None:
-        apply(change)
+    def written_and_gone(store: MemoryStore, change: Change, apply=MemoryStore.apply) -> None:
+        apply(store, change)
         raise StoreUnavailable
 
     with monkeypatch.context() as away:
-        away.setattr(service.store, "apply", written_and_gone)
+        away.setattr(MemoryStore, "apply", written_and_gone)
         with pytest.raises(StoreUnavailable):
             service.workflow.receive(GP, consult.id, [b"sound"], (Speaker.HUISARTS,))
     while service.work():

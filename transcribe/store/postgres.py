@@ -594,8 +594,9 @@ class PostgresStore:
                     logger.warning("destroyed keys are not cleared out of the files (%s)", state)
         return done
 
-    def recording_id(self, contents: str) -> UUID:
-        return UUID(bytes=self._master_key.pseudonym(f"recording {contents}")[:16], version=4)
+    def recording_id(self, digest: bytes, nth: int) -> UUID:
+        of = json.dumps(["recording", self._practice, digest.hex(), nth])
+        return UUID(bytes=self._master_key.pseudonym(of)[:16], version=4)
 
     def vitals(self) -> Vitals:
         with self._begin() as tx:
