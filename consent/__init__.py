@@ -1,25 +1,59 @@
 """The patient's consent: the record, the purposes, the words used, and the gate. Knows nothing of audio or notes."""
 
-from consent.consent import AgeClass, Consent, ConsentStatus, GivenBy, How, Purpose, age_class, grant, refuse, withdraw
+from consent.consent import (
+    AgeClass,
+    Capacity,
+    Consent,
+    Device,
+    Exception12,
+    GivenBy,
+    How,
+    Informed,
+    Interpreter,
+    Relation,
+    Used,
+    Withdrawer,
+    age_class,
+    grant,
+    refuse,
+    sentence,
+    used,
+    withdraw,
+)
 from consent.gate import ConsentMissing, ConsentProblem, allows, require
-from consent.texts import ConsentText, current_text, text
+from consent.purposes import COMMON_PURPOSES, ConsentStatus, Purpose
+from consent.texts import ConsentText, TextKind, TextProblem, Texts, current_text, text
 
 __all__ = [
+    "COMMON_PURPOSES",
     "AgeClass",
+    "Capacity",
     "Consent",
     "ConsentMissing",
     "ConsentProblem",
     "ConsentStatus",
     "ConsentText",
+    "Device",
+    "Exception12",
     "GivenBy",
     "How",
+    "Informed",
+    "Interpreter",
     "Purpose",
+    "Relation",
+    "TextKind",
+    "TextProblem",
+    "Texts",
+    "Used",
+    "Withdrawer",
     "age_class",
     "allows",
     "current_text",
     "grant",
     "refuse",
     "require",
+    "sentence",
     "text",
+    "used",
     "withdraw",
 ]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from consent.consent import Consent, ConsentStatus, Purpose
+from typing import TYPE_CHECKING
+
+from consent.purposes import ConsentStatus, Purpose
+
+if TYPE_CHECKING:
+    from consent.consent import Consent
 
 
 class ConsentProblem(Exception):

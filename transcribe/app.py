@@ -21,6 +21,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from consent import Texts
 from transcribe import policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
@@ -301,6 +302,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     practice=name,
                     preferences=preferences.of(name),
                     icpc=settings.icpc,
+                    consent_line=settings.consent_line,
                     demo=settings.demo,
                 ),
                 recorder=Recorder(
@@ -461,6 +463,11 @@ def _his_secret_file(folder: Path) -> Path:
     return folder.expanduser() / "keys" / "his.key"
 
 
+def consent_texts(folder: Path) -> Texts:
+    """Those for the patient: of this program, and those that the practice added."""
+    return Texts(folder.expanduser() / "consent-texts")
+
+
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
     from transcribe.demo import CONSULTS
@@ -502,6 +509,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
         ),
         unverified_days=settings.unverified_days,
         recordings=sorted(CONSULTS.glob("*.ogg")) if settings.demo else (),
+        texts=consent_texts(settings.data_dir),
     )
 
 

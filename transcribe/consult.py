@@ -292,6 +292,7 @@ class Action(StrEnum):
     CONSENT_GIVEN = "toestemming vastgelegd"
     CONSENT_REFUSED = "weigering vastgelegd"
     CONSENT_WITHDRAWN = "toestemming ingetrokken"
+    CONSENT_EXPORTED = "toestemming gedownload"
     RECORDING_STARTED = "opname gestart"
     RECORDING_PAUSED = "opname gepauzeerd"
     RECORDING_RESUMED = "opname hervat"

@@ -11,7 +11,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consent import Consent, ConsentProblem, How, current_text, grant
+from consent import Consent, ConsentProblem, Device, How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Lane, Reason, Status
@@ -62,6 +62,7 @@ def consent_given(how: str | None, informed_by: str | None, *, others_informed: 
         text_id=words.id,
         text_sha256=words.sha256,
         others_informed=others_informed,
+        device=Device.COMPUTER,
         now=datetime.now(UTC),
     )
 

@@ -49,6 +49,8 @@ class Settings(BaseModel):
     allowed_hosts: str = ""
     #: Offer ICPC codes to choose from at the S and E of a report.
     icpc: bool = False
+    #: Begin each note with what was recorded of the consent ("Pat. akkoord met opname voor verslaglegging.").
+    consent_line: bool = False
     #: Language of the consult, fixed: never guessed.
     language: str = "nl"
     #: Language of the screens and of the command line.

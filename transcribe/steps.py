@@ -23,6 +23,7 @@ from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber
+from transcribe.soep.agreeing import without_claims
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
 from transcribe.soep.planting import with_errors
@@ -117,7 +118,7 @@ class Steps:
 
     def growing(self, drafter: Drafter, consult_id: UUID, transcript: Transcript) -> Note:
         """The draft so far of a consult that is going on."""
-        return self._styled(self._store.consult(consult_id), drafter.draft(transcript))
+        return self._styled(self._store.consult(consult_id), self._written(drafter, transcript))
 
     def hints(self, consult: Consult) -> list[str]:
         """Words of the practice and the doctor that may be said."""
@@ -222,7 +223,7 @@ class Steps:
         transcript = self._store.transcript(consult.id)
         if transcript is None:
             raise NotFound
-        note = self._styled(consult, self._drafter.draft(transcript))
+        note = self._styled(consult, self._written(self._drafter, transcript))
         if consult.exercise:
             policy.check_exercise(demo=self._demo)
             # by its id: another attempt at this job plants the same
@@ -235,6 +236,12 @@ class Steps:
         self._writer.apply(
             SYSTEM, consult, Action.DRAFTED, detail=f"{lines} regels", lease=lease, status=Status.DRAFTED, note=note
         )
+
+    def _written(self, drafter: Drafter, transcript: Transcript) -> Note:
+        """Whatever wrote it: it claims no consent. What the huisarts alone dictates is left, and asked about."""
+        note = drafter.draft(transcript)
+        dictated = {utterance.speaker for utterance in transcript.utterances} == {Speaker.HUISARTS}
+        return note if dictated else without_claims(note)
 
     def _styled(self, consult: Consult, note: Note) -> Note:
         """The draft in the style of the practice, with the rules of the doctor whose consult it is."""

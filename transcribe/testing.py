@@ -882,6 +882,7 @@ def scripted_service(
     elapsed: Callable[[], float] | None = None,
     space: Callable[[], Space] = lambda: Space(total=100, free=50),
     icpc: bool = False,
+    consent_line: bool = False,
     demo: bool = False,
 ) -> Scripted:
     """A service on fakes; anything given takes a fake's place. ``elapsed``: the clock that only runs forward."""
@@ -907,6 +908,7 @@ def scripted_service(
                 practice=name,
                 preferences=preferences.of(name),
                 icpc=icpc,
+                consent_line=consent_line,
                 demo=demo,
             ),
             recorder=Recorder(store=own, audio=audio, spool=spool, writer=own_writer, space=space),

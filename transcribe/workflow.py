@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
-from consent import Consent, ConsentStatus, Purpose, require, withdraw
+from consent import Consent, ConsentStatus, Purpose, Texts, Withdrawer, require, sentence, used, withdraw
+from consent.fhir import Destroyed, fhir_consent
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Pcm
@@ -65,6 +66,11 @@ from transcribe.writer import PCM, Writer
 log = logging.getLogger(__name__)
 
 WHOLE = "alles"
+#: What a destroyed key opened, in the words of an exported consent: Dutch, as its other words.
+DESTROYED_TEXT = {
+    KeyPurpose.SOURCE: "opname, transcript en concept",
+    KeyPurpose.RECORD: "patiëntkenmerk en verslag",
+}
 #: Longest line a person may type; a note line is a telegram, not a letter.
 MAX_LINE = 2000
 MAX_REF = 64
@@ -131,6 +137,7 @@ class Workflow:
         practice: str = "",
         preferences: Preferences | None = None,
         icpc: bool = False,
+        consent_line: bool = False,
         demo: bool = False,
     ) -> None:
         self._store = store
@@ -144,6 +151,7 @@ class Workflow:
         self._practice = practice
         self._preferences = preferences
         self._icpc = icpc
+        self._consent_line = consent_line
         self._demo = demo
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -257,6 +265,7 @@ class Workflow:
         policy.check_transition(consult, to)
         policy.check_status(consult, frozenset({Status.NEW}))  # CONSENTED is also reached from RECORDED
         action = Action.CONSENT_REFUSED if refused else Action.CONSENT_GIVEN
+        consent = replace(consent, recorded_by=_named(actor))
         return self._writer.apply(actor, consult, action, status=to, consent=consent)
 
     # --- the recording ---------------------------------------------------------------------------------------------
@@ -795,8 +804,8 @@ class Workflow:
         self._writer.apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
         return text
 
-    def withdraw(self, actor: Actor, consult_id: UUID) -> Consult:
-        """The patient takes the consent back: everything of this consult is destroyed; the proof stays."""
+    def withdraw(self, actor: Actor, consult_id: UUID, by: Withdrawer = Withdrawer.PATIENT) -> Consult:
+        """The consent is taken back, ``by`` whom: everything of this consult is destroyed; the proof stays."""
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
         policy.check_transition(consult, Status.WITHDRAWN)
@@ -809,8 +818,23 @@ class Workflow:
             Status.WITHDRAWN,
             Action.CONSENT_WITHDRAWN,
             "intrekking",
-            consent=withdraw(consent, now=self._writer.clock()),
+            consent=withdraw(consent, now=self._writer.clock(), by=by, recorded_by=_named(actor)),
         )
+
+    def export_consent(self, actor: Actor, consult_id: UUID, texts: Texts) -> dict[str, Any]:
+        """The consent or refusal as FHIR, with what was destroyed since. Raises ``NotFound`` when there is none."""
+        policy.check_may_record(actor)
+        self._store.consult(consult_id)
+        consent = self._store.consent(consult_id)
+        if consent is None:
+            raise NotFound
+        words = [found for one in used(consent) if (found := texts.known(one.id, one.sha256))]
+        destroyed = [
+            Destroyed(number=one.id, what=DESTROYED_TEXT[one.purpose], at=one.destroyed_at)
+            for one in self._store.certificates(consult_id)
+        ]
+        self._store.log(self._writer.event(actor, Action.CONSENT_EXPORTED, consult_id, f"versie {consent.version}"))
+        return fhir_consent(consent, consult_id, words=words, destroyed=destroyed)
 
     def discard(self, actor: Actor, consult_id: UUID) -> Consult:
         """No note will come of this consult: destroy what there is. A draft is thrown away by a doctor only."""
@@ -906,9 +930,11 @@ class Workflow:
 
     def _note(self, consult: Consult) -> tuple[int, Note]:
         """The newest, with its version, as it is shown and signed: a draft of another kind of contact has nothing of a
-        video consult. What was signed stays as it was.
+        video consult, and says of the consent what the record says. What was signed stays as it was.
         """
         version, note = self._kept_note(consult)
+        if consult.status is Status.DRAFTED:
+            note = replace(note, agreed=sentence(self._store.consent(consult.id)) if self._consent_line else "")
         if consult.status is Status.DRAFTED and consult.contact.kind is not ContactType.VIDEO:
             return version, replace(note, video=None)
         return version, note
@@ -976,6 +1002,10 @@ class Pcm16File:
 def _check_video(consult: Consult) -> None:
     if consult.contact.kind is not ContactType.VIDEO:
         raise InvalidInput(problem=N_("Dit is geen videoconsult. Kies eerst “Videoconsult” als soort contact."))
+
+
+def _named(actor: Actor) -> str:
+    return f"{actor.name} ({actor.role.value})"
 
 
 def _clean(text: str) -> str:

@@ -66,7 +66,7 @@ def test_nothing_stops_it(tmp_path: Path) -> None:
         first.goto(service.link)
         first.goto(f"{service.address}/consult/nieuw")
         first.get_by_label("Patiëntkenmerk").fill("HIS-2024-7")
-        press(first, "Toestemming gegeven")
+        press(first, "Ja, patiënt gaat akkoord")
         started(first)
         address = first.url
         for _ in range(2):

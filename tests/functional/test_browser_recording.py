@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from consent import Withdrawer
 from tests.live_server import CONSULT, GP, KEY, LiveHouse, served
 from tests.microphone import (
     FRAME,
@@ -455,9 +456,14 @@ def test_withdrawal_here_asks_once(house: LiveHouse, open_page: Opener) -> None:
     recorded(page, 1)
     page.on("dialog", lambda dialog: pytest.fail("leaving is what was asked for"))
     page.get_by_text("Toestemming intrekken").click()
+    page.get_by_label("Ingetrokken door").select_option("iemand anders die erbij was")
     page.get_by_role("button", name="Ja, intrekken en vernietigen").click()
     page.get_by_role("heading", name="Vernietigingsbewijs").wait_for()
+    assert page.get_by_text("vernietigd op").count() == 2
     assert house.store.consult(CONSULT).status is Status.WITHDRAWN
+    withdrawn = house.store.consent(CONSULT)
+    assert withdrawn is not None
+    assert (withdrawn.withdrawn_by, withdrawn.withdrawal_recorded_by) == (Withdrawer.BYSTANDER, f"{GP.name} (huisarts)")
     page.wait_for_function(f"async () => (await ({ON_SHELF})()).join() === '0,0'")
 
 

@@ -117,7 +117,7 @@ def test_enter_gives_no_consent_while_the_page_is_still_coming(live_server, open
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
     assert live_server.workflow.search(Search()) == []
-    page.get_by_role("button", name="Toestemming gegeven").click()
+    page.get_by_role("button", name="Ja, patiënt gaat akkoord").click()
     page.get_by_text("Start opname").wait_for()
 
 
@@ -132,7 +132,7 @@ def test_from_consent_to_the_his(live_server, open_page: Callable[..., Page]) ->
     page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
     page.wait_for_load_state()
     page.keyboard.press("Enter")  # goes on to the words; never gives consent by itself
-    assert page.evaluate("document.activeElement.textContent") == "Toestemming gegeven"
+    assert page.evaluate("document.activeElement.textContent") == "Ja, patiënt gaat akkoord"
     assert live_server.workflow.search(Search()) == []
     page.keyboard.press("Enter")
 
@@ -328,7 +328,7 @@ def test_a_file_that_is_no_recording(live_server, open_page: Callable[..., Page]
     """The wrong file is chosen. The page says what is wrong and stays ready for the right one."""
     page = open_page("/consult/nieuw")
     page.get_by_label("Patiëntkenmerk").fill("HIS-1")
-    page.get_by_role("button", name="Toestemming gegeven").click()
+    page.get_by_role("button", name="Ja, patiënt gaat akkoord").click()
     empty = tmp_path / "leeg.wav"
     empty.touch()
     page.get_by_text("Of upload een opname").click()

@@ -84,7 +84,7 @@ def test_from_the_list_of_the_practice_to_the_first_line_of_the_note(chromium: B
     page.goto(f"{server.url}/consult/nieuw")
     page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
     page.get_by_label("Soort contact").select_option("videoconsult")
-    page.get_by_role("button", name="Toestemming gegeven").click()
+    page.get_by_role("button", name="Ja, patiënt gaat akkoord").click()
     block = page.get_by_label("Videogegevens", exact=True)
     block.get_by_text(f"legt vast: {USUAL}").wait_for()
     page.wait_for_load_state()

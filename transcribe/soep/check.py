@@ -13,12 +13,13 @@ from enum import StrEnum
 
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep import drugs, hearing, measures
+from transcribe.soep.agreeing import claim
 from transcribe.soep.concepts import concepts_of
 from transcribe.soep.denials import bare_of_denial, denied_between
 from transcribe.soep.language import DUTCH, by_language, comparing, speaking
 from transcribe.soep.lexicon import any_of, has, mentions, plain_same_length, table, terms, words
 from transcribe.soep.memory import forget
-from transcribe.soep.note import Line, Note, Section
+from transcribe.soep.note import Line, Note, Origin, Section
 from transcribe.soep.polarity import DENIAL, LATER, Polarity, polarity
 from transcribe.soep.support import Source, Talk, content_words, looked_for, sides
 
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     SPEAKER = "wie het zei"
     TIME = "tijd"
     HEARING = "slecht verstaan"
+    CONSENT = "toestemming"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
         *_times(line.text, source),
         *_drugs(line.text),
         *_hearing(line, talk.transcript),
+        *_consent(line),
     ]
     return tuple(dict.fromkeys(result))
 
@@ -379,6 +382,15 @@ def _hearing(line: Line, transcript: Transcript) -> Iterator[Finding]:
 
 
 # --- drugs ------------------------------------------------------------------------------------------------------------
+
+
+def _consent(line: Line) -> Iterator[Finding]:
+    """The consent to the recording is in its record: a draft knows nothing of it."""
+    if line.origin is Origin.CONCEPT and claim(line.text):
+        yield Finding(
+            kind=Kind.CONSENT,
+            text="Gaat dit over toestemming voor de opname? Die is apart vastgelegd en hoort niet in het concept.",
+        )
 
 
 def _drugs(text: str) -> Iterator[Finding]:

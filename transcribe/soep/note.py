@@ -188,10 +188,14 @@ class Note:
     video: Video | None = None  # what was recorded of a video consult; None: it is none, or nobody changed it here
     video_version: int = 0  # of what was recorded beside the recorder, when this took its place
 
+    agreed: str = ""  # what the consent record says, where a practice wants that in its notes; "": nothing is said
+
     @property
-    def opening(self) -> str:
-        """The first row in S of the first report: it follows from ``video``, so nobody can write it otherwise."""
-        return video_line(self.video) if self.video else ""
+    def opening(self) -> tuple[str, ...]:
+        """The first rows in S of the first report: they follow from what was recorded of the consent and in ``video``,
+        so nobody can write them otherwise.
+        """
+        return tuple(row for row in (self.agreed, video_line(self.video) if self.video else "") if row)
 
     planted: tuple[Planted, ...] = ()  # of an exercise, until it is signed; never on a page
     exercise: Exercise | None = None  # of one that was signed
@@ -411,10 +415,10 @@ def part_text(note: Note, part: str) -> str:
 
 def _rows(note: Note, report: Report, section: Section) -> list[str]:
     """The lines of a section, and its code behind them; a section without lines has none. First what opens the note."""
-    opens = section is Section.S and report.id == note.reports[0].id and note.opening
+    opens = section is Section.S and report.id == note.reports[0].id
     rows = [line.text for line in report.section(section)]
     codes = [f"ICPC {one.code} {one.title}".rstrip() for one in report.codes if one.section is section and rows]
-    return [*([note.opening] if opens else []), *rows, *codes]
+    return [*(note.opening if opens else ()), *rows, *codes]
 
 
 def text_hash(text: str) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from consent import Texts
 from transcribe.consult import Actor, Space
 from transcribe.ports import Handovers
 from transcribe.practice import Practice
 from transcribe.web import (
+    consenting,
     contact,
     entry,
     errors,
@@ -54,6 +56,7 @@ def create_app(
     handovers: Handovers | None = None,
     his_secret: str = "",
     recordings: Sequence[Path] = (),
+    texts: Texts | None = None,
 ) -> FastAPI:
     """``practice``: whose screens these are.
 
@@ -62,6 +65,7 @@ def create_app(
     what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist. ``unverified_days``: as in the
     settings, for the warning before. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs
     with, "" for no link with one. ``recordings``: of a demonstration, to practise on (huisarts left, patient right).
+    ``texts``: for the patient; those of this program when there are none.
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -84,6 +88,7 @@ def create_app(
         handovers=handovers or his.MemoryHandovers(),
         his_secret=his_secret,
         recordings=recordings,
+        texts=texts or Texts(),
         now=lambda: datetime.now(UTC),
     )
     app.state.watch = watched
@@ -91,8 +96,8 @@ def create_app(
     app.include_router(his.router)
     app.include_router(watch.router)
     for router in (
-        entry.router, routes.router, review.router, contact.router, video.router, passing.router, exercise.router,
-        style.router, media.router, ingest.router, ingest.live,
+        entry.router, routes.router, consenting.router, review.router, contact.router, video.router, passing.router,
+        exercise.router, style.router, media.router, ingest.router, ingest.live,
     ):  # fmt: skip
         app.include_router(router)
     errors.register(app)

@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import HTTPConnection
 
+from consent import Withdrawer
 from transcribe import policy
 from transcribe.consult import Space
 from transcribe.errors import N_, TranscribeError
@@ -96,7 +97,12 @@ class Pages:
         self._environments = {language: self._environment(language) for language in LANGUAGES}
         for environment in self._environments.values():
             environment.globals.update(
-                static=self.static.url, demo=demo, idle_seconds=idle_minutes * 60, version=version, styled=styled
+                static=self.static.url,
+                withdrawers=tuple(Withdrawer),
+                demo=demo,
+                idle_seconds=idle_minutes * 60,
+                version=version,
+                styled=styled,
             )
 
     def _environment(self, language: str) -> Environment:

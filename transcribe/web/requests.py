@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from consent import Texts
 from transcribe import policy
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
@@ -48,6 +49,7 @@ class Web:
     unverified_days: int
     handovers: Handovers
     his_secret: str  # "": there is no link with a HIS
+    texts: Texts  # for the patient
     recordings: Sequence[Path]  # of demo consults, to practise on; none outside a demonstration
     now: Callable[[], datetime]
 

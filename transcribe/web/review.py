@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from transcribe.consult import Status
 from transcribe.errors import InvalidInput, NotFound
 from transcribe.soep.note import Section
+from transcribe.web.consenting import consent_view
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
 from transcribe.web.pages import hour
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
@@ -51,6 +52,7 @@ def review_page(
         consult=view.consult,
         rights=view.rights,
         certificates=certificate_views(web.workflow.certificates(consult_id)),
+        record=consent_view(web.workflow.consent(consult_id)),
         changing=changing,
         asked=asked,
         coding=review.codes is not None and open_note,

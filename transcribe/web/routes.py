@@ -8,15 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from consent import AgeClass, Consent, ConsentText, GivenBy, How, current_text, grant, refuse, text
 from transcribe.consult import Consult, Part, PartSize, Search
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
 from transcribe.visible import one_row
 from transcribe.web import his
+from transcribe.web.consenting import consent_form, consent_view, read_consent, read_withdrawer
 from transcribe.web.contact import read_kind
-from transcribe.web.errors import BAD_FORM
 from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
@@ -111,8 +110,7 @@ def new(request: Request, web: WebDep) -> Response:
     response = web.pages.render(
         request,
         "new.html",
-        words=_words(request, web),
-        givers=list(GivenBy),
+        form=consent_form(request, web),
         handed_over=handed_over,
         ref_warning=LIKE_BSN if like_bsn(handed_over) else "",
         kinds=CONTACT_TEXT,
@@ -124,7 +122,7 @@ def new(request: Request, web: WebDep) -> Response:
 
 @router.post("/consult/nieuw")
 def create(request: Request, web: WebDep, fields: FieldsDep) -> Response:
-    given = _consent(web, fields)
+    given = read_consent(request, web, fields)
     kind = read_kind(fields)
     consult = web.workflow.create(web.actor, fields.get("kenmerk", ""), contact=Contact(kind=kind))
     web.workflow.record_consent(web.actor, consult.id, given)
@@ -134,43 +132,14 @@ def create(request: Request, web: WebDep, fields: FieldsDep) -> Response:
 @router.post("/consult/{consult_id}/toestemming")
 def record_consent(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     """For a consult that was made elsewhere, or whose making was cut off."""
-    web.workflow.record_consent(web.actor, consult_id, _consent(web, fields))
+    web.workflow.record_consent(web.actor, consult_id, read_consent(request, web, fields))
     return go(request, f"/consult/{consult_id}")
 
 
 @router.post("/consult/{consult_id}/intrekken")
-def withdraw(request: Request, web: WebDep, consult_id: UUID) -> Response:
-    web.workflow.withdraw(web.actor, consult_id)
+def withdraw(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    web.workflow.withdraw(web.actor, consult_id, read_withdrawer(fields))
     return go(request, f"/consult/{consult_id}")
-
-
-def _words(request: Request, web: Web) -> ConsentText:
-    """The words to speak: in the language of the screens."""
-    return current_text(web.pages.language(request))
-
-
-def _consent(web: Web, fields: Fields) -> Consent:
-    """The consent or refusal that a form describes. Raises ``ConsentProblem`` or ``InvalidInput``."""
-    informed_by = f"{web.actor.name} ({web.actor.role.value})"
-    try:
-        words = text(fields.text("tekst"))
-        answer = fields.text("antwoord")
-        if answer == "weigert":
-            return refuse(informed_by=informed_by, text_id=words.id, text_sha256=words.sha256, now=web.now())
-        if answer != "ja":  # nothing but an explicit yes is consent
-            raise InvalidInput(problem=BAD_FORM)
-        return grant(
-            age=AgeClass(fields.text("leeftijd")),
-            given_by=GivenBy(fields.text("gever")),
-            how=How.SPOKEN,
-            informed_by=informed_by,
-            text_id=words.id,
-            text_sha256=words.sha256,
-            others_informed=not fields.ticked("anderen") or fields.ticked("anderen-akkoord"),
-            now=web.now(),
-        )
-    except (ValueError, FileNotFoundError) as impossible:
-        raise InvalidInput(problem=BAD_FORM) from impossible
 
 
 # --- one consult ---------------------------------------------------------------------------------------------------
@@ -241,7 +210,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
         layouts=LAYOUT_TEXT,
         certificates=certificate_views(web.workflow.certificates(consult.id)),
         max_upload_mb=web.max_upload_mb,
-        words=_words(request, web),
-        givers=list(GivenBy),
+        form=consent_form(request, web),
+        record=consent_view(web.workflow.consent(consult.id)),
         now=web.now(),
     )

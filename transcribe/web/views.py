@@ -176,21 +176,8 @@ SOEP_WORDS = [
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
     N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
     N_("niet gebruikt door het taalmodel"),
+    N_("Gaat dit over toestemming voor de opname? Die is apart vastgelegd en hoort niet in het concept."),
 ]  # fmt: skip
-#: What a consent form shows.
-GIVEN_BY_WORDS = [
-    N_("patiënt"), N_("ouder of voogd"), N_("patiënt en ouder of voogd"), N_("wettelijk vertegenwoordiger"),
-]  # fmt: skip
-#: What ``consent`` says no with.
-CONSENT_SENTENCES = [
-    N_("Vul in wie de patiënt heeft geïnformeerd."),
-    N_("Kies waarvoor de patiënt toestemming geeft, of leg een weigering vast."),
-    N_("Iedereen in de kamer moet weten dat er wordt opgenomen en daarmee instemmen."),
-    N_("Bij leeftijd <12 geeft toestemming: ouder of voogd."),
-    N_("Bij leeftijd 12-15 geeft toestemming: patiënt en ouder of voogd."),
-    N_("Bij leeftijd >=16 geeft toestemming: patiënt of wettelijk vertegenwoordiger."),
-    N_("Er is geen toestemming van de patiënt voor: opname. Leg eerst de toestemming vast."),
-]
 
 
 class Layout(StrEnum):
@@ -428,7 +415,7 @@ class SectionView:
     lines: list[LineView]
     code: Code | None = None
     offered: Sequence[Proposal] | None = None  # codes to choose from; None where none may be
-    opening: str = ""  # a row that follows from what was recorded of a video consult
+    opening: tuple[str, ...] = ()  # rows that follow from what was recorded of the consent and of a video consult
     unidentified: bool = False  # it names medicines, and nobody recorded who was on the screen
 
 
@@ -570,7 +557,7 @@ def review_view(
                     lines=[line_view(line) for line in report.section(section)],
                     code=next((one for one in report.codes if one.section is section), None),
                     offered=(review.codes or {}).get((report.id, section)),
-                    opening=note.opening if section is Section.S and report is note.reports[0] else "",
+                    opening=note.opening if section is Section.S and report is note.reports[0] else (),
                     unidentified=section is Section.P and report.id in asked,
                 )
                 for section in Section
