@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from consent import Texts
 from transcribe.app import access_key, actor_of, listen, make_web, open_service
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, Role, Space
@@ -111,6 +112,7 @@ def service_on_fakes(
     drafter: Drafter | None = None,
     his_secret: str = "",
     exercises: bool = False,
+    texts: Texts | None = None,
 ) -> Iterator[LiveServer]:
     service = scripted_service(
         decoder=ScriptedDecoder(seconds=22.0 if transcriber else 12.0),
@@ -134,6 +136,7 @@ def service_on_fakes(
         min_free_percent=5,
         his_secret=his_secret,
         recordings=[DEMO_CONSULTS / "keelpijn.ogg"] if exercises else (),
+        texts=texts,
     )
     worker = ScriptedWorker(service)
     worker.start()
