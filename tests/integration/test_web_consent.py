@@ -137,7 +137,6 @@ def test_the_birthday_is_that_of_the_practice(house: House) -> None:
         ({"tolk": "tolk"}, "naar welke taal"),
         ({"tolk": "iemand"}, "formulier"),
         ({"gesproken": "<script>"}, "Schrijf de taal"),
-        ({"informeerde": "A\u202eB"}, "formulier"),
         ({"informeerde": "a" * 121}, "te lang"),
         ({"hoe": "telepathisch"}, "formulier"),
         ({"tekst": "folder-nl-2025-01"}, "formulier"),

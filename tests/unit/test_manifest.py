@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent import AgeClass, ConsentStatus, GivenBy, How, current_text
+from consent import AgeClass, Capacity, ConsentStatus, Exception12, GivenBy, How, Relation, current_text
 from transcribe.asr.transcript import Speaker
 from transcribe.batch.manifest import COLUMNS, Entry, guarded, read_manifest, template
 from transcribe.contact import ContactType
@@ -65,6 +65,17 @@ def test_a_row_as_a_spreadsheet_leaves_it(delimiter: str, encoding: str) -> None
     assert entry.consent.text_sha256 == current_text("nl").sha256
 
 
+def test_somebody_who_speaks_for_the_patient() -> None:
+    entry = one(gever="wettelijk vertegenwoordiger", relatie="mentor", niet_wilsbekwaam_volgens="A. de Wit (huisarts)")
+    assert entry.problem is None
+    assert entry.consent is not None
+    assert entry.consent.relation is Relation.MENTOR
+    assert entry.consent.capacity == Capacity(capable=False, judged_by="A. de Wit (huisarts)")
+    alone = one(leeftijd="12-15", uitzondering="weloverwogen wens van de patiënt").consent
+    assert alone is not None
+    assert alone.exception is Exception12.CONSIDERED_WISH
+
+
 def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
     assert one(toestemming="").consent is None
     assert one(toestemming="").problem is None
@@ -87,7 +98,9 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"toestemming": "vast wel"}, "kan niet in de kolom toestemming"),
         ({"geïnformeerd_door": ""}, "wie de patiënt heeft geïnformeerd"),
         ({"anderen": ""}, "Iedereen in de kamer"),
-        ({"leeftijd": "12-15"}, "geeft toestemming: patiënt en ouder of voogd"),
+        ({"leeftijd": "12-15"}, "patiënt en ouder of voogd samen"),
+        ({"gever": "wettelijk vertegenwoordiger", "relatie": "mentor"}, "als is beoordeeld"),
+        ({"relatie": "buurman"}, "kan niet in de kolom relatie"),
         ({"gever": "buurman"}, "kan niet in de kolom gever"),
         ({"tekst": "../../etc/passwd"}, "kan niet in de kolom tekst"),
         ({"kanalen": "tandarts"}, "kan niet in de kolom kanalen"),

@@ -14,7 +14,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
-from consent import AgeClass, Consent, ConsentProblem, GivenBy, How, current_text, grant, refuse, text
+from consent import (
+    AgeClass,
+    Capacity,
+    Consent,
+    ConsentProblem,
+    Exception12,
+    GivenBy,
+    How,
+    Relation,
+    current_text,
+    grant,
+    refuse,
+    text,
+)
 from transcribe.asr.transcript import Speaker
 from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import N_, InvalidInput, TranscribeError
@@ -35,12 +48,15 @@ COLUMNS: dict[str, str] = {
     "anderen": "ja: anderen in de kamer weten het en stemmen in; geen: er waren geen anderen",
     "leeftijd": "<12, 12-15 of >=16; leeg: >=16",
     "gever": "patiënt, ouder of voogd, ...; leeg: patiënt",
+    "relatie": "wat de ander van de patiënt is: ouder, voogd, mentor, ...",
+    "uitzondering": "12-15 zonder ouder of voogd: ernstig nadeel voorkomen, of weloverwogen wens van de patiënt",
+    "niet_wilsbekwaam_volgens": "wie beoordeelde dat de patiënt dit niet zelf kan beslissen; leeg: geen twijfel",
     "tekst": "welke toestemmingstekst; leeg: de gesproken tekst van nu",
     "app": "toepassing van een videoconsult, zoals WeSeeDo",
     "reden_app": "waarom deze app, als die niet op de lijst van de praktijk staat",
     "kanalen": "wie op welk kanaal: huisarts,patiënt of patiënt,huisarts; leeg: iedereen door elkaar",
 }
-Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy)
+Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy, Relation, Exception12)
 #: Rows of a manifest, and characters of a cell: more is a mistake.
 MOST_ROWS, LONGEST_CELL = 10_000, 500
 
@@ -204,14 +220,19 @@ def _consent(
     informed_by = row.get("geïnformeerd_door", "")
     if given.startswith("weiger"):
         return refuse(informed_by=informed_by, text_id=words.id, text_sha256=words.sha256, now=at or now)
-    age, giver = row.get("leeftijd", ""), row.get("gever", "")
+    age, giver, judged_by = row.get("leeftijd", ""), row.get("gever", ""), row.get("niet_wilsbekwaam_volgens", "")
+    relation, exception = row.get("relatie", ""), row.get("uitzondering", "")
     return grant(
         how=_one(How, "toestemming", given),
         age=_one(AgeClass, "leeftijd", age) if age else AgeClass.FROM_16,
         given_by=_one(GivenBy, "gever", giver) if giver else GivenBy.PATIENT,
+        relation=_one(Relation, "relatie", relation) if relation else None,
+        exception=_one(Exception12, "uitzondering", exception) if exception else None,
+        capacity=Capacity(capable=False, judged_by=judged_by) if judged_by else None,
         informed_by=informed_by,
         text_id=words.id,
         text_sha256=words.sha256,
+        others_present=row.get("anderen", "").casefold() == "ja",
         others_informed=row.get("anderen", "").casefold() in ("ja", "geen"),
         now=min(at or now, now),
     )

@@ -28,7 +28,9 @@ SEEN_EVERY = timedelta(seconds=10)
 #: Sessions that nobody closed are cleared away after this; none is let in for so long.
 KEPT = timedelta(days=7)
 #: Where a person may be sent after logging in: our own pages, ids only, never a foreign address.
-LOCAL_PAGE = re.compile(r"/(?:stijl|consult/(?:nieuw|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/wijzigen)?)?")
+LOCAL_PAGE = re.compile(
+    r"/(?:stijl|toestemming/teksten|consult/(?:nieuw|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/wijzigen)?)?"
+)
 
 
 class NotLoggedIn(TranscribeError):

@@ -36,6 +36,7 @@ from consent import (
 from consent.consent import LONGEST_LANGUAGE, LONGEST_NAME
 from consent.texts import Block, blocks
 from transcribe.errors import N_, InvalidInput, NotFound
+from transcribe.visible import one_row
 from transcribe.web.errors import BAD_FORM
 from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, Web, WebDep, checked
@@ -206,10 +207,7 @@ def _chosen(kind: type[Chosen], fields: Fields, name: str) -> Chosen | None:
 
 
 def _row(fields: Fields, name: str) -> str:
-    row = " ".join(fields.get(name, "").split())
-    if not row.isprintable():
-        raise InvalidInput(problem=BAD_FORM)
-    return row
+    return one_row(fields.get(name, ""))
 
 
 def _age(web: Web, fields: Fields) -> AgeClass:
