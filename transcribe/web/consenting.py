@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -279,23 +278,23 @@ def download(web: WebDep, consult_id: UUID) -> Response:
 
 @dataclass(frozen=True, kw_only=True)
 class TextGroup:
+    """All texts of one kind, with whether each is in use."""
+
     title: str
-    texts: tuple[ConsentText, ...]  # the one in use first
+    texts: tuple[tuple[ConsentText, bool], ...]
 
 
 @router.get("/toestemming/teksten")
 def texts_page(request: Request, web: WebDep) -> Response:
-    return web.pages.render(request, "texts.html", groups=list(_groups(web.texts.all())))
-
-
-def _groups(texts: Iterable[ConsentText]) -> Iterable[TextGroup]:
-    order = sorted(texts, key=lambda one: (one.language != "nl", one.language))
-    for kind, title in KIND_TEXT.items():
-        for language in dict.fromkeys(one.language for one in order):
-            found = [one for one in order if (one.kind, one.language) == (kind, language)]
-            found.sort(key=lambda one: (one.own, one.version, one.id), reverse=True)
-            if found:
-                yield TextGroup(title=title, texts=tuple(found))
+    order = sorted(web.texts.all(), key=lambda one: (one.language != "nl", one.language, one.version))
+    groups = [
+        TextGroup(
+            title=title,
+            texts=tuple((one, web.texts.current(kind, one.language).id == one.id) for one in order if one.kind is kind),
+        )
+        for kind, title in KIND_TEXT.items()
+    ]
+    return web.pages.render(request, "texts.html", groups=groups)
 
 
 @router.get("/toestemming/tekst/{text_id}")
