@@ -83,10 +83,10 @@ class Texts:
         return found if found.sha256 == sha256 else None
 
     def all(self) -> list[ConsentText]:
-        """What was damaged, or put there by hand and is not in order, is left out."""
+        """What was damaged, can't be read, or was put there by hand and is not in order, is left out."""
         found = [_read(text_id) for text_id in _ours()]
         for path in sorted(self._folder.glob("*.md")) if self._folder else ():
-            with suppress(FileNotFoundError, TextProblem):
+            with suppress(OSError, TextProblem):
                 found.append(self.text(path.stem))
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +72,8 @@ def test_a_file_that_is_no_text_is_refused(data_dir: Path, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_one_record_is_taken_along(data_dir: Path) -> None:
-    settings = Settings.from_env(data_dir=data_dir, user_name="Dr. Proef")
+    os_user = "nobody" if os.geteuid() == 0 else ""
+    settings = Settings.from_env(data_dir=data_dir, user_name="Dr. Proef", os_user=os_user)
     words = current_text()
     with open_service(settings) as service:
         consult = service.workflow.create(actor_of(settings), "HIS-1")
