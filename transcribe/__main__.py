@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from transcribe import backup_cli, batch_cli, consent_cli, logs, record_cli
+from transcribe import backup_cli, batch_cli, consent_cli, logs, outbound, process, record_cli
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 from transcribe.options import (
@@ -474,7 +474,9 @@ def models_pull(name: str, data_dir: DataDir = None) -> None:
     from transcribe.settings import Settings
 
     with friendly():
-        model = pull(name, fetch, Settings.from_env(data_dir=data_dir).data_dir / "models")
+        settings = Settings.from_env(data_dir=data_dir)
+        also = tuple(outbound.allow_list(settings.allowed_hosts, outbound.Purpose.MODELS))
+        model = pull(name, partial(fetch, also=also), settings.data_dir / "models")
         out().print(_kept(_("{name} is opgehaald."), model.name))
 
 
@@ -602,6 +604,9 @@ consent_cli.add_commands(cli, friendly, out)
 
 
 def main() -> None:
+    """Before anything else: no core dump, no proxy, and no connection to what is not named."""
+    process.close_up()
+    outbound.close_up()
     cli()
 
 

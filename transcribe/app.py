@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from consent import Texts
-from transcribe import policy
+from transcribe import outbound, policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Actor, Lane, Space
@@ -238,6 +238,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
     with ExitStack() as stack:
         make_data_dir(settings.data_dir)
         check_mode(settings)
+        outbound.GUARD.permit(outbound.named(settings))
+        outbound.TALLY.keep_in(settings.data_dir / outbound.TALLY_FILE)
         server = None if settings.database_url else stack.enter_context(embedded_server(settings))
         url = server.url if server else settings.database_url
         try:

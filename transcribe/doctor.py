@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from transcribe import outbound
 from transcribe.errors import N_, SetupProblem, StoreUnavailable, TranscribeError
 from transcribe.settings import Settings
 
@@ -334,6 +335,7 @@ def _machine(_: Settings) -> Iterator[Finding]:
 
 
 def _port(settings: Settings) -> Iterator[Finding]:
+    outbound.permit_screens(settings.host, settings.port)
     with socket.socket() as probe:
         busy = probe.connect_ex((settings.host, settings.port)) == 0
     yield Finding(

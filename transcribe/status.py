@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from transcribe import policy
+from transcribe import outbound, policy
 from transcribe.consult import STOPPING, Space, Status
 from transcribe.errors import SetupProblem, StoreUnavailable
 from transcribe.health import PROBLEM_TEXT, Examined, Problem, alive, examine
@@ -146,6 +146,7 @@ def _check_writable(folder: Path) -> None:
 def _answers(settings: Settings) -> bool:
     """Asked at the socket itself, whatever proxy stands before it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  (not listened on)
+    outbound.permit_screens(host, settings.port)
     connection = http.client.HTTPConnection(host, settings.port, timeout=ANSWER_S)
     try:
         connection.request("GET", "/health/live", headers={"Host": "localhost"})

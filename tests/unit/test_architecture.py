@@ -45,6 +45,9 @@ LAYERS = {
     "transcribe.visible": 0,
     "transcribe.logs": 1,
     "transcribe.reading": 1,
+    "transcribe.process": 1,
+    "transcribe.outbound": 1,
+    "transcribe.outbound_client": 1,
     "transcribe.asr.transcribe": 3,
     "transcribe.asr.evaluate": 3,
     "transcribe.soep.bench": 3,
@@ -96,9 +99,10 @@ LIBRARIES = {
     "transcribe.audio.decode_child": {"av", "numpy"},
     "transcribe.audio.vad": {"faster_whisper", "numpy"},
     "transcribe.asr.whisper": {"faster_whisper", "ctranslate2", "numpy"},
-    "transcribe.asr.pull": {"huggingface_hub"},
+    "transcribe.outbound_client": {"httpx"},
+    "transcribe.asr.pull": {"httpx"},  # its errors and its timeout; the client is ours
     "transcribe.soep.local_model": {"torch", "transformers", "llguidance", "numpy", "bitsandbytes"},
-    "transcribe.soep.server_model": {"httpx"},
+    "transcribe.soep.server_model": {"httpx"},  # the same
     "transcribe.store.crypto": {"cryptography"},
     "transcribe.store.objects": {"obstore"},
     "transcribe.store.keys": {"cryptography", "keyring"},
@@ -242,3 +246,65 @@ def test_nothing_logs_or_prints_what_was_said() -> None:
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print" or name in {"models.catalog"}, f"{name}:{node.lineno} prints"
+
+
+#: What opens connections: a module, or something of one. Whoever is not here goes through ``outbound_client``.
+OPENS = {
+    "httpx": {
+        "transcribe.outbound_client": {"Client", "HTTPTransport"},
+        "transcribe.demo.demo_gp": set(),  # for the types
+        "transcribe.soep.server_model": set(),  # errors and the timeout
+        "transcribe.asr.pull": set(),
+    },
+    "socket": {
+        "transcribe.outbound": set(),  # looks up what a named host turns out to be
+        "transcribe.outbound_client": set(),  # the same
+        "transcribe.app": {"socket"},  # the web listens
+        "transcribe.serving": {"socket"},  # hands the listening socket on
+        "transcribe.doctor": {"socket"},  # is our own port taken?
+        "transcribe.workstation.switch": {"socket"},  # a Unix socket
+        "transcribe.store.lease": set(),  # the name of this machine
+    },
+    "http.client": {"transcribe.status": {"HTTPConnection"}},  # does our own web answer?
+    "obstore": {"transcribe.store.objects": set()},  # the store of the sound, named by a setting of its own
+}
+_NOBODY = (
+    "aiohttp asyncssh ftplib grpc httpcore httpx2 huggingface_hub imaplib nntplib paramiko poplib pycurl requests "
+    "smtplib socketserver ssl telnetlib urllib.request urllib3 websocket websockets xmlrpc"
+)
+OPENS |= {module: {} for module in _NOBODY.split()}
+#: Of a module that is allowed: what makes a connection, and so is named above where it is used.
+_MAKES = {
+    "httpx": {
+        "AsyncClient", "AsyncHTTPTransport", "Client", "HTTPTransport", "delete", "get", "patch", "post", "put",
+        "request", "stream",
+    },
+    "socket": {"create_connection", "socket", "socketpair"},
+    "http.client": {"HTTPConnection", "HTTPSConnection"},
+    "obstore": set(),
+}  # fmt: skip
+_LOOP = {"create_connection", "create_datagram_endpoint", "open_connection", "sock_connect", "urlopen"}
+
+
+def test_there_is_one_way_out() -> None:
+    """Promise 6. Whoever else opened a connection would ask no list, and nothing would count it."""
+    seen: set[tuple[str, str]] = set()
+    for name, path in modules():
+        for imported in imports(path):
+            parts = imported.split(".")
+            for length in range(1, len(parts) + 1):
+                opener = ".".join(parts[:length])
+                if opener in OPENS:
+                    assert name in OPENS[opener], f"{name} imports {opener}: connections are made by outbound_client"
+                    seen.add((opener, name))
+        for node in ast.walk(parsed(path)):
+            # called, or the base of a class; to name the type of something opens nothing
+            made = [node.func] if isinstance(node, ast.Call) else node.bases if isinstance(node, ast.ClassDef) else []
+            for maker in made:
+                if isinstance(maker, ast.Attribute):
+                    owner = ast.unparse(maker.value)
+                    by_itself = maker.attr in _MAKES.get(owner, ()) and maker.attr not in OPENS[owner].get(name, ())
+                    assert not by_itself, f"{name}:{node.lineno} makes a connection by itself"
+                    assert maker.attr not in _LOOP, f"{name}:{node.lineno} makes a connection by itself"
+    named = {(opener, name) for opener, names in OPENS.items() for name in names}
+    assert named - seen <= {("httpx", "transcribe.demo.demo_gp")}, "names that are not needed any more"  # types only

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import httpx
 from rich.console import Console
 
 from transcribe.consult import Actor
 from transcribe.errors import SetupProblem
+from transcribe.outbound_client import own_screens
 from transcribe.soep.note import text_hash
 from transcribe.workflow import Workflow
+
+if TYPE_CHECKING:
+    import httpx
 
 TOKEN = re.compile(r'name="token"\s+value="([^"]+)"')
 
@@ -28,7 +32,7 @@ class StepFailed(SetupProblem):
 def verify(workflow: Workflow, actor: Actor, consult_id: UUID, address: str, ticket: str, out: Console) -> str:
     """The approved text, as copied."""
     page = f"/consult/{consult_id}"
-    with httpx.Client(base_url=address, headers={"Origin": address}, follow_redirects=True, timeout=60) as browser:
+    with own_screens(address, headers={"Origin": address}) as browser:
         shown = browser.get("/start", params={"ticket": ticket, "naar": page})
         token = TOKEN.search(shown.text)
         must(shown.status_code == 200 and token is not None, f"controlepagina openen (HTTP {shown.status_code})")

@@ -1,12 +1,12 @@
 """A language model behind an OpenAI-compatible server on the allow-list: vLLM, llama.cpp, Ollama and others.
 
 The only place from which anything of a consult goes to another process. The host must have been named by the
-administrator; anything but this machine needs https; no proxy of the environment is used and no redirect is followed.
+administrator; anything but this machine needs https; no proxy of the environment is used and no redirect is followed:
+``outbound_client`` sees to that.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from transcribe.errors import SetupProblem
+from transcribe.outbound import Place, Purpose, allow_list, normal, this_machine
+from transcribe.outbound_client import client
 from transcribe.soep.language_model import ModelFailed
 from transcribe.soep.prompting import Message
 
@@ -39,7 +41,7 @@ class ServerModel:
         context_tokens: int = 16_384,
         timeout_s: float = 300.0,
     ) -> None:
-        check_allowed(url, allowed)
+        self._places = check_allowed(url, allowed)
         self._model = model
         self._url = url.rstrip("/") + "/chat/completions"
         self._told = ""  # the version the server named last
@@ -83,10 +85,10 @@ class ServerModel:
         """The reply as JSON. What went wrong is said without the address's answer: that could repeat the talk."""
         try:
             with (
-                httpx.Client(
-                    timeout=self._timeout, headers=self._headers, follow_redirects=False, trust_env=False
-                ) as client,
-                client.stream("POST", self._url, json=body) as response,
+                client(
+                    self._places, Purpose.LANGUAGE_MODEL, timeout=self._timeout, headers=self._headers
+                ) as connection,
+                connection.stream("POST", self._url, json=body) as response,
             ):
                 if response.status_code != httpx.codes.OK:
                     raise ModelFailed(f"de taalmodelserver weigerde (HTTP {response.status_code})")
@@ -111,26 +113,23 @@ def _version(reply: object, asked: str) -> str:
     return " ".join(fit)
 
 
-def check_allowed(url: str, allowed: Collection[str]) -> None:
-    """Raises ``SetupProblem`` unless this address may be used for what was said in a consult."""
+def check_allowed(url: str, allowed: Collection[str]) -> list[Place]:
+    """The places that may be used for what was said in a consult: the one of this address.
+
+    Raises ``SetupProblem`` when that is not on the list, or is another machine without https.
+    """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = normal(parts.hostname or ""), parts.port
     except ValueError as error:
         raise SetupProblem(problem="het adres van de taalmodelserver is geen geldige URL.") from error
     if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or parts.fragment:
         raise SetupProblem(problem="het adres van de taalmodelserver is geen geldige URL.")
-    named = {entry.strip().lower() for entry in allowed}
-    if host not in named and f"{host}:{port}" not in named:
+    port = port or (443 if parts.scheme == "https" else 80)
+    if not any(place.fits(host, port) for place in allow_list(",".join(allowed), Purpose.LANGUAGE_MODEL)):
         raise SetupProblem(problem=f"{host} staat niet op de lijst van toegestane adressen (TRANSCRIBE_ALLOWED_HOSTS).")
-    if parts.scheme != "https" and not _this_machine(host):
+    if parts.scheme != "https" and not this_machine(host):
         raise SetupProblem(
             problem=f"{host} is een andere machine: gebruik https, anders gaat het gesprek leesbaar mee."
         )
-
-
-def _this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return [Place(host=host, port=port, purpose=Purpose.LANGUAGE_MODEL)]

@@ -13,13 +13,14 @@ from typing import TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from transcribe.consult import Lane, Reason, Space, Status
 from transcribe.health import Examined, Problem, alive, examine
+from transcribe.outbound import TALLY, Counted, Outcome
 from transcribe.vitals import Queue, Vitals
 
 router = APIRouter()
@@ -179,8 +180,26 @@ class ServiceCollector(Collector):
         if found.space is not None:
             yield GaugeMetricFamily("transcribe_disk_free_bytes", "Free, where recordings go.", value=found.space.free)
             yield GaugeMetricFamily("transcribe_disk_size_bytes", "Of that disk.", value=found.space.total)
+        yield from _outbound(TALLY.rows())
         if found.vitals is not None:
             yield from _of(found.vitals)
+
+
+def _outbound(rows: Sequence[Counted]) -> Iterator[Metric]:
+    """Of this machine; 0 is a figure too."""
+    labels = ["host", "port", "purpose", "outcome"]
+    connections = CounterMetricFamily("transcribe_outbound_connections", "Connections to named hosts.", labels=labels)
+    moved = CounterMetricFamily("transcribe_outbound_bytes", "Of what was asked and answered.", labels=[*labels, "way"])
+    for row in rows:
+        kind = [row.host, str(row.port), row.purpose.value, row.outcome.value]
+        if row.outcome is not Outcome.REFUSED:
+            connections.add_metric(kind, row.connections)
+            moved.add_metric([*kind, "sent"], row.sent)
+            moved.add_metric([*kind, "received"], row.received)
+    yield connections
+    yield moved
+    refused = sum(row.connections for row in rows if row.outcome is Outcome.REFUSED)
+    yield CounterMetricFamily("transcribe_outbound_refused", "Connections to anything else, refused.", value=refused)
 
 
 def _of(vitals: Vitals) -> Iterator[Metric]:
