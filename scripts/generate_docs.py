@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 from transcribe.consult import REASON_TEXT, STOPPING, TRANSITIONS
@@ -39,7 +40,52 @@ def states() -> str:
     return "\n".join(rows) + "\n"
 
 
-PAGES = {"states.md": states}
+SEVERITY = {1: "hinder", 2: "licht", 3: "matig", 4: "ernstig", 5: "levensgevaar of blijvend letsel"}
+CHANCE = {1: "zeer klein", 2: "klein", 3: "soms", 4: "vaak", 5: "bijna zeker"}
+
+
+def hazards() -> str:
+    """The hazard log from its table; how large a risk is follows from the two figures and from nothing else."""
+    table = tomllib.loads((DOCS / "veiligheid" / "gevaren.toml").read_text(encoding="utf-8"))["gevaar"]
+    rows = [
+        "# Gevarenlijst",
+        "",
+        "Gemaakt uit `gevaren.toml` met `make docs`. In de geest van ISO 14971; geen verklaring dat aan die norm is",
+        "voldaan. Ernst en kans zijn **schattingen van de makers**, voor en na de maatregelen. Niemand heeft ze in een",
+        "praktijk gemeten. De praktijk die het programma gaat gebruiken, loopt de lijst na en oordeelt zelf.",
+        "",
+        "Elke maatregel wordt bewaakt door toetsen die bij elke wijziging draaien. Of die er zijn, wordt ook getoetst.",
+        "",
+        "| | ernst | kans |",
+        "| --- | --- | --- |",
+        *(f"| {n} | {SEVERITY[n]} | {CHANCE[n]} |" for n in SEVERITY),
+        "",
+        "Risico = ernst × kans: tot en met 6 laag, tot en met 12 midden, daarboven hoog. De ernst verandert niet door",
+        "een maatregel, de kans wel.",
+        "",
+        "| nr | gevaar | ernst | kans voor → na | risico voor → na |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for one in sorted(table, key=lambda one: (-one["ernst"] * one["na"], one["id"])):
+        before, after = one["ernst"] * one["voor"], one["ernst"] * one["na"]
+        rows.append(
+            f"| [{one['id']}](#{one['id'].lower()}) | {one['naam']} | {one['ernst']} | {one['voor']} → {one['na']} | "
+            f"{before} {_risk(before)} → {after} **{_risk(after)}** |"
+        )
+    for one in table:
+        rows += ["", f'<a id="{one["id"].lower()}"></a>', f"## {one['id']} {one['naam']}", ""]
+        rows += [f"- **Oorzaak:** {one['oorzaak']}", f"- **Schade:** {one['schade']}"]
+        rows += ["- **Maatregelen:**", *(f"  - {measure}" for measure in one["maatregelen"])]
+        rows += ["- **Toetsen:**", *(f"  - `{test}`" for test in one["toetsen"])]
+        rows += [f"- **Wat overblijft:** {one['rest']}"]
+    return "\n".join(rows) + "\n"
+
+
+def _risk(product: int) -> str:
+    return "laag" if product <= 6 else "midden" if product <= 12 else "hoog"
+
+
+PAGES = {"states.md": states, "veiligheid/gevarenlijst.md": hazards}
 
 
 def main() -> int:

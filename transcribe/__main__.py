@@ -424,6 +424,37 @@ def status(
             raise typer.Exit(EXIT_FAILED)
 
 
+@cli.command(help=_("Toon aan dat er niets naar buiten gaat, en schrijf een verslag voor de privacyfunctionaris."))
+def proof(
+    output: Annotated[
+        Path, typer.Option("--out", file_okay=False, help=_("Map voor verslag, onderdelenlijst en gegevens."))
+    ] = Path("bewijs"),
+    neutral: Annotated[
+        bool, typer.Option("--neutral", help=_("Zonder paden en namen van deze machine, om door te geven."))
+    ] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    blob_store: BlobStore = None,
+    os_user: OsUser = None,
+    demo: Demo = False,
+) -> None:
+    from transcribe.proof import REPORT, Verdict, check_room, prove
+    from transcribe.settings import Settings
+
+    with friendly():
+        settings = Settings.from_env(
+            data_dir=data_dir, database_url=database_url, blob_store=blob_store, os_user=os_user, demo=demo or None
+        )
+        check_room(output)
+        found = prove(settings, output, neutral=neutral, say=lambda text: out().print(_(text)))
+        colour = {Verdict.PROVEN: "green", Verdict.NOT_PROVEN: "yellow", Verdict.FAILED: "red"}[found.verdict]
+        out().print(f"{_(found.verdict.value).capitalize()}.", style=colour, end=" ")
+        out().print(found.why, markup=False)
+        out().print(_("Het verslag: {path}").format(path=output / REPORT), markup=False, soft_wrap=True)
+        if found.verdict is not Verdict.PROVEN:
+            raise typer.Exit(EXIT_SETUP if found.verdict is Verdict.NOT_PROVEN else EXIT_FAILED)
+
+
 @cli.command(
     "his-secret", help=_("Toon het geheim waarmee uw HIS een consult mag openen; maak het als het er niet is.")
 )

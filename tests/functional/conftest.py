@@ -152,20 +152,25 @@ def service_on_fakes(
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    """Debian's chromium; Playwright's own can't be fetched everywhere."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")
-    program = (
+def chromium_program() -> str:
+    found = (
         os.environ.get("CHROMIUM")
         or shutil.which("chromium")
         or shutil.which("chromium-browser")
         or shutil.which("google-chrome")
     )
-    if program is None:
+    if found is None:
         pytest.skip("no chromium on this machine (apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_program: str) -> Iterator[object]:
+    """Debian's chromium; Playwright's own can't be fetched everywhere."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")
     with sync_api.sync_playwright() as playwright:
         # as root, in containers, chromium's sandbox can't start
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_program, args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -1,28 +1,39 @@
-"""Promise 7: what was said is in no log, error, address, job row or clear file.
+"""Promise 7: what was said is in no log, error, address, figure, job row, back-up, process list or clear file.
 
 A consult is spoken, recognised, drafted, passed on, edited, signed and copied by the real service. Then everything the
-service left behind is searched for the words of the transcript: its output, PostgreSQL's log, every table, every file.
+service left behind is searched for the words of the transcript: its output, PostgreSQL's log, every table, every file
+and its name, a back-up, what ``/metrics`` tells; and while it works what others on the machine can see of its
+processes, and every temporary file, however short it lives. What a browser keeps: ``test_browser_storage.py``.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
 import re
+import sys
+import tempfile
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 from rich.console import Console
 from sqlalchemy import create_engine, inspect, text
 
-from transcribe.app import access_key, actor_of, listen, make_web, open_service
+from transcribe.app import Service, access_key, actor_of, listen, make_web, open_service
 from transcribe.demo import CONSULTS, play_consult
 from transcribe.demo.demo_gp import verify
 from transcribe.serving import workers
 from transcribe.settings import Settings
+from transcribe.store.backup import back_up
+from transcribe.store.blobs import open_blobs
 from transcribe.store.folders import throwaway_data_dir
+from transcribe.store.keys import load_master_key
 from transcribe.web.access import Access
 
 pytestmark = pytest.mark.slow
@@ -61,13 +72,20 @@ def everything_in(url: str) -> str:
 
 
 def test_no_word_of_the_consult_is_left_in_the_clear(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with throwaway_data_dir() as data_dir:
-        look_everywhere(data_dir, caplog, capfd)
+        temporary = data_dir / "tijdelijk"
+        temporary.mkdir(mode=0o700)
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        with Watched(data_dir, temporary) as watched:
+            look_everywhere(data_dir, caplog, capfd, watched)
 
 
-def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def look_everywhere(
+    data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], watched: Watched
+) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings.from_env(data_dir=data_dir, demo=True)
     seen = io.StringIO()
@@ -91,6 +109,9 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pyt
             passed = service.workflow.pass_on(actor, consult_id, version, "W. Neem", MESSAGE)
             while_open = everything_in(service.database_url) + files(data_dir)
             assert service.store.message(consult_id) == MESSAGE
+            no_core_dumps()
+            metrics = httpx.get(f"{address}/metrics", trust_env=False).text
+            saved = backup(service, data_dir)
             service.workflow.take_over(actor, consult_id, passed.version)
             note = verify(service.workflow, actor, consult_id, address, access.ticket(), Console(file=io.StringIO()))
         after = everything_in(service.database_url)
@@ -103,7 +124,14 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pyt
         "log records": "\n".join(record.getMessage() + str(record.exc_text or "") for record in caplog.records),
         "addresses": "\n".join(requests),
         "the progress output": seen.getvalue(),
+        "the figures": metrics,
+        "a back-up and the copy of the keys": saved,
+        "arguments and environment of processes": "\n".join(watched.processes),
+        "temporary files and names of files": "\n".join(watched.files),
     }
+    assert "transcribe_consults" in metrics
+    assert any("--lane" in one for one in watched.processes)  # the worker was seen
+    assert any("decode_child" in one for one in watched.processes)  # and who lives for a second
     written = capfd.readouterr()
     haystacks["what the worker process wrote"] = written.out + written.err
     assert "job begins" in written.err
@@ -113,6 +141,74 @@ def look_everywhere(data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pyt
         lower = haystack.lower()
         found = {canary for canary in canaries if canary.lower() in lower}
         assert not found, f"{len(found)} canaries in {where}"
+
+
+def backup(service: Service, folder: Path) -> str:
+    """The bytes of a back-up that was made while the draft is open, and of what lies beside it."""
+    place = folder / "reserve"
+    place.mkdir()
+    settings = service.settings
+    back_up(
+        place / "praktijk.backup",
+        store=service.store,
+        url=service.database_url,
+        blobs=open_blobs(settings.blob_store, folder / "audio"),
+        master_key=load_master_key(settings, make=False),
+        actor="beheerder",
+        demo=True,
+    )
+    found = sorted(place.iterdir())
+    assert len(found) == 2
+    return "\n".join(file.read_bytes().decode("latin-1") for file in found)
+
+
+def no_core_dumps() -> None:
+    """A process that holds a consult in its memory leaves none of it behind, and shows it to no other."""
+    if sys.platform != "linux":
+        return
+    ours = [
+        child.pid
+        for child in psutil.Process().children(recursive=True)
+        if {"transcribe", "--lane"} <= set(child.cmdline())
+    ]
+    assert ours
+    for pid in ours:
+        limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+        # the kernel gives what belongs to a process that may not be looked into to root
+        assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
+
+
+class Watched:
+    """What others on this machine can see while the block runs, looked at all the time."""
+
+    def __init__(self, folder: Path, temporary: Path) -> None:
+        self.processes: set[str] = set()
+        self.files: set[str] = set()
+        self._folder, self._temporary = folder, temporary
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.05):
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    self.processes.add(" ".join(child.cmdline()))
+                    self.processes.add(str(child.environ()))
+            for folder, _, names in os.walk(self._folder):
+                for name in names:
+                    self.files.add(os.path.join(folder, name))  # noqa: PTH118  (quick: it is done all the time)
+            for path in self._temporary.rglob("*"):
+                with suppress(OSError):
+                    self.files.add(path.read_bytes().decode("latin-1"))
 
 
 def files(folder: Path) -> str:

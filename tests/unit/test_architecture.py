@@ -48,6 +48,7 @@ LAYERS = {
     "transcribe.process": 1,
     "transcribe.outbound": 1,
     "transcribe.outbound_client": 1,
+    "transcribe.proof": 6,
     "transcribe.asr.transcribe": 3,
     "transcribe.asr.evaluate": 3,
     "transcribe.soep.bench": 3,
@@ -140,6 +141,8 @@ LIBRARIES = {
     "transcribe.consent_cli": {"typer", "rich"},
     "transcribe.status": {"rich"},
     "transcribe.demo": {"rich", "httpx"},
+    "transcribe.proof": {"jinja2"},
+    "transcribe.proof.pipeline": {"psutil", "rich"},
     "transcribe.doctor": {"sqlalchemy", "psutil", "ctranslate2", "av"},
     "transcribe.__main__": {"typer", "rich", "pydantic"},
 }
@@ -264,6 +267,7 @@ OPENS = {
         "transcribe.doctor": {"socket"},  # is our own port taken?
         "transcribe.workstation.switch": {"socket"},  # a Unix socket
         "transcribe.store.lease": set(),  # the name of this machine
+        "transcribe.proof.isolation": {"socket"},  # shows, without sending anything, that there is no way out
     },
     "http.client": {"transcribe.status": {"HTTPConnection"}},  # does our own web answer?
     "obstore": {"transcribe.store.objects": set()},  # the store of the sound, named by a setting of its own

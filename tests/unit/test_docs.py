@@ -1,5 +1,6 @@
 """Generated pages are fresh."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -32,3 +33,34 @@ def test_the_demo_says_how_well_it_hears() -> None:
     assert set(figures) == {"wer_demo", "wer_open"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert figures["wer_open"] in readme
+
+
+def test_every_hazard_is_guarded_by_tests_that_exist() -> None:
+    hazards = tomllib.loads((ROOT / "docs" / "veiligheid" / "gevaren.toml").read_text(encoding="utf-8"))["gevaar"]
+    fields = {"id", "naam", "oorzaak", "schade", "ernst", "voor", "na", "maatregelen", "toetsen", "rest"}
+    assert len(hazards) >= 25
+    assert [hazard["id"] for hazard in hazards] == [f"G{n:02}" for n in range(1, len(hazards) + 1)]
+    for hazard in hazards:
+        assert set(hazard) == fields
+        assert 1 <= hazard["na"] <= hazard["voor"] <= 5
+        assert 1 <= hazard["ernst"] <= 5
+        assert hazard["maatregelen"]
+        assert hazard["toetsen"]
+        for test in hazard["toetsen"]:
+            file, _, name = test.partition("::")
+            source = (ROOT / file).read_text(encoding="utf-8")
+            assert re.search(rf"^(?:async )?(?:def {name}\(|{name} = )", source, re.MULTILINE), (
+                f"{hazard['id']}: {test}"
+            )
+
+
+def test_no_page_of_the_safety_pack_points_nowhere() -> None:
+    folder = ROOT / "docs" / "veiligheid"
+    pages = sorted(folder.glob("*.md"))
+    assert {page.name for page in pages} >= {
+        "README.md", "beoogd-doel.md", "dpia.md", "gevarenlijst.md", "patientenfolder.md", "pilotplan.md",
+        "verwerkersovereenkomst.md", "websitetekst.md",
+    }  # fmt: skip
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

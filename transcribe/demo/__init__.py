@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from uuid import UUID
 from rich.console import Console
 
 from consent import How
-from transcribe.app import access_key, actor_of, check_host, listen, make_web, open_service, serve
+from transcribe.app import Service, access_key, actor_of, check_host, listen, make_web, open_service, serve
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor
 from transcribe.demo.demo_gp import StepFailed, verify
@@ -40,10 +41,12 @@ def run_demo(
     browser: bool,
     exercise: bool,
     out: Console,
+    afterwards: Callable[[Service, Actor, UUID], None] = lambda *_: None,
 ) -> None:
     """``check``: headless in a throw-away folder, verified by a demo GP, the note printed. Raises when a step fails.
 
-    ``exercise``: errors are planted in the draft, to practise on.
+    ``exercise``: errors are planted in the draft, to practise on. ``afterwards``: with ``check``, what is done with the
+    copied consult while the service runs.
     """
     if check and exercise:
         raise InvalidInput(problem=N_("Een oefening kijkt u zelf na: kies --check of --exercise, niet allebei."))
@@ -85,6 +88,7 @@ def run_demo(
                     found = play_consult(service.workflow, actor, recording, out, exercise=exercise)
                     if check:
                         verify(service.workflow, actor, found, address, access.ticket(), out)
+                        afterwards(service, actor, found)
                         verified.set()
                     else:
                         show(address, access.ticket(), found, browser, out)

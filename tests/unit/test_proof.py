@@ -1,0 +1,206 @@
+"""What the proof claims, and the parts that it lists: never more than was seen."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.catalog import installed
+from transcribe.outbound import Counted, Outcome, Purpose
+from transcribe.proof import FACTS, REPORT, Model, Proof, Row, Verdict, as_json, judge, standing_out, write
+from transcribe.proof.parts import UNKNOWN, Part, cyclonedx, parts, permissive
+
+SEEN = {
+    "outside": {"interfaces": ["eth0", "lo"], "routes": {"ipv4": "route", "ipv6": "ENETUNREACH"}},
+    "how": "network",
+    "other_namespace": True,
+    "inside": {"interfaces": ["lo"], "routes": {"ipv4": "ENETUNREACH", "ipv6": "ENETUNREACH"}},
+}
+DONE = {"steps": [["Opname bewaard.", True], ["Gewist.", True]], "problem": "", "after": {"lo": {"sent": 9}}}
+MODEL = Model(name="demo-nl", licence="CC BY 4.0", use="demo", revision="", problems=(), sha256={"model.bin": "a" * 64})
+
+
+def test_all_that_was_asked_was_seen() -> None:
+    assert judge(SEEN, DONE, [])[0] is Verdict.PROVEN
+
+
+@pytest.mark.parametrize(
+    ("seen", "done", "verdict"),
+    [
+        ({"inside": {**SEEN["inside"], "interfaces": ["eth0", "lo"]}}, {}, Verdict.FAILED),
+        ({"inside": {**SEEN["inside"], "routes": {"ipv4": "route", "ipv6": "ENETUNREACH"}}}, {}, Verdict.FAILED),
+        ({"inside": {}}, {}, Verdict.FAILED),
+        ({"other_namespace": False}, {}, Verdict.FAILED),
+        ({}, {"after": {"lo": {}, "eth0": {}}}, Verdict.FAILED),
+        ({}, {"after": {}}, Verdict.FAILED),
+        ({}, {"steps": []}, Verdict.FAILED),
+        ({}, {"steps": [["Gewist.", False]]}, Verdict.FAILED),
+        ({}, {"problem": "de dienst werd onderbroken"}, Verdict.FAILED),
+        ({"why_not": "EPERM"}, {}, Verdict.NOT_PROVEN),
+        ({"why_not": "EPERM"}, {"problem": "stuk"}, Verdict.FAILED),
+    ],
+)
+def test_anything_less_is_not_called_proven(seen: dict[str, object], done: dict[str, object], verdict: Verdict) -> None:
+    found, why = judge({**SEEN, **seen}, {**DONE, **done}, [])
+    assert found is verdict
+    assert why
+
+
+def test_nothing_seen_proves_nothing() -> None:
+    assert judge({}, {}, [])[0] is Verdict.FAILED
+    assert judge({}, DONE, [])[0] is Verdict.FAILED
+
+
+def test_a_changed_model_proves_nothing() -> None:
+    changed = Model(**{**vars(MODEL), "problems": ("model.bin is gewijzigd of beschadigd",)})
+    verdict, why = judge(SEEN, DONE, [changed])
+    assert verdict is Verdict.FAILED
+    assert "demo-nl" in why
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_program_needs_is_listed_and_what_only_tests_need_is_not() -> None:
+    names = {part.name for part in parts()}
+    assert {"psycopg", "psycopg-binary", "faster-whisper", "ctranslate2", "obstore", "jinja2"} <= names
+    assert not {"pytest", "playwright", "cyclonedx-python-lib", "transcribe"} & names
+
+
+def test_what_is_not_permissive_stands_out() -> None:
+    found = {part.name: part for part in standing_out(parts())}
+    assert found["psycopg"].licence == "LGPL-3.0-only"
+    assert "numpy" not in found
+    libraries = {part.of for part in found.values() if part.of}
+    assert "av" in libraries  # FFmpeg and its encoders: measured, the package's own field says BSD
+
+
+@pytest.mark.parametrize(
+    ("licence", "good"),
+    [
+        ("MIT", True),
+        ("Apache-2.0 OR GPL-3.0-only", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", True),
+        ("CC BY 4.0", True),
+        (UNKNOWN, False),
+        ("", False),
+        ("Proprietary", False),
+        ("GPL-3.0-or-later WITH GCC-exception-3.1", False),
+    ],
+)
+def test_which_licences_are_permissive(licence: str, good: bool) -> None:
+    assert permissive(licence) is good
+
+
+licences = st.sampled_from(["MIT", "BSD", "Apache-2.0 OR BSD-3-Clause", "MPL-2.0 AND MIT", UNKNOWN, "Zelf bedacht, v2"])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), licences), unique_by=lambda one: one[0]))
+def test_any_list_of_parts_is_a_valid_bill(named: list[tuple[str, str]]) -> None:
+    found = [Part(name=name, version="1.0", licence=licence) for name, licence in named]
+    found += [
+        Part(name=f"lib{part.name}.so.1", version="1", licence=part.licence, of=part.name, sha256="a" * 64)
+        for part in found
+    ]
+    _check_bill(cyclonedx(found, [], version="0.1.0", at=datetime(2026, 11, 23, tzinfo=UTC), number=UUID(int=7)))
+
+
+def test_the_bill_of_this_installation_is_valid_and_names_the_model() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    bill = cyclonedx(parts(), installed(), version="0.1.0", at=at, number=UUID(int=7))
+    _check_bill(bill)
+    (model,) = [one for one in bill["components"] if one["type"] == "machine-learning-model"]
+    assert model["name"] == "demo-nl"
+    assert len(model["hashes"][0]["content"]) == 64
+
+
+def _check_bill(bill: object) -> None:
+    problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill))
+    assert problem is None, problem
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def proof(**changes: object) -> Proof:
+    given = {
+        "made_at": datetime(2026, 11, 23, 9, 0, tzinfo=UTC),
+        "verdict": Verdict.PROVEN,
+        "why": "Het werkt zonder netwerk.",
+        "isolation": SEEN,
+        "pipeline": {**DONE, "seconds": 28.4, "model": "demo-nl@x", "connections": 0, "refused": 0},
+        "settings": (Row(name="Toegestane adressen", found="geen"),),
+        "places": (Row(name="Gegevensmap", found="/srv/<data>"),),
+        "models": (MODEL,),
+        "parts": (Part(name="psycopg", version="3", licence="LGPL-3.0-only"),),
+        "counted": (
+            Counted(host="llm.example", port=443, purpose=Purpose.LANGUAGE_MODEL, outcome=Outcome.DONE, connections=3),
+            Counted(host="", port=80, purpose=Purpose.UNKNOWN, outcome=Outcome.REFUSED, connections=2),
+        ),
+        "counted_since": datetime(2026, 11, 1, tzinfo=UTC),
+    }
+    return Proof(**{**given, **changes})
+
+
+def page_of(found: Proof, folder: Path, hide: tuple[tuple[str, str], ...] = ()) -> str:
+    write(found, folder, [], hide=hide)
+    return (folder / REPORT).read_text(encoding="utf-8")
+
+
+def test_the_report_stands_by_itself(tmp_path: Path) -> None:
+    page = page_of(proof(), tmp_path)
+    assert "Bewezen" in page
+    assert "llm.example:443" in page
+    assert "niet op de lijst" in page
+    assert "/srv/&lt;data&gt;" in page
+    for outside in ("http://", "https://", "<script", "src=", "@import", "url("):
+        assert outside not in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [(Verdict.NOT_PROVEN, "Niet bewezen op deze machine"), (Verdict.FAILED, "dit verslag bewijst niets")],
+)
+def test_a_report_that_proves_nothing_says_so(tmp_path: Path, verdict: Verdict, says: str) -> None:
+    page = page_of(proof(verdict=verdict, isolation={"why_not": "EPERM"}, pipeline={}, counted_since=None), tmp_path)
+    assert says in page
+    assert "Bewezen:" not in page
+
+
+def test_what_an_installation_opened_is_said_beside_the_verdict(tmp_path: Path) -> None:
+    opened = (Row(name="Toegestane adressen", found="llm.example", open=True),)
+    assert "zelf wel iets opengezet" in page_of(proof(settings=opened), tmp_path)
+    assert "zelf wel iets opengezet" not in page_of(proof(), tmp_path)
+
+
+def test_paths_and_names_can_be_left_out(tmp_path: Path) -> None:
+    page = page_of(proof(), tmp_path, (("llm.example", "(taalmodel)"), ("/srv/&lt;data&gt;", "(gegevensmap)")))
+    assert "llm.example" not in page + (tmp_path / FACTS).read_text(encoding="utf-8")
+    assert "(gegevensmap)" in page
+
+
+def test_the_example_in_the_docs_is_what_the_command_writes_now() -> None:
+    """In structure: the figures are of the machine it was made on."""
+    folder = Path(__file__).resolve().parents[2] / "docs" / "proof"
+    example = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    now = as_json(proof())
+    assert set(example) == set(now)
+    assert example["format"] == now["format"]
+    assert example["verdict"] == "bewezen"
+    assert example["isolation"]["inside"] == SEEN["inside"]
+    assert set(example["models"][0]) == set(now["models"][0])
+    assert set(example["parts"]) == set(now["parts"])
+    _check_bill(json.loads((folder / "sbom.cdx.json").read_text(encoding="utf-8")))
+    page = (folder / REPORT).read_text(encoding="utf-8")
+    headings = [line for line in page.splitlines() if line.startswith("<h2>")]
+    template = (Path(__file__).resolve().parents[2] / "transcribe" / "proof" / REPORT).read_text(encoding="utf-8")
+    assert headings == [line for line in template.splitlines() if line.startswith("<h2>")]
