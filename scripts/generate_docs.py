@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from transcribe.access_log import KINDS
 from transcribe.consult import REASON_TEXT, STOPPING, TRANSITIONS
 from transcribe.policy import RIGHTS
 
@@ -30,10 +31,16 @@ def states() -> str:
         f"| {reason.name} | {'yes' if reason in STOPPING else 'no'} | {text} |" for reason, text in REASON_TEXT.items()
     ]
     rows += ["", "## Rights", "", "From `RIGHTS` in `transcribe/policy.py`.", ""]
-    rows += ["| role | record | edit and listen | approve | copy |", "| --- | --- | --- | --- | --- |"]
+    rows += [
+        "| role | record | edit and listen | approve | copy | access log |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     rows += [
         f"| {role.value} | "
-        + " | ".join("yes" if allowed else "-" for allowed in (rights.record, rights.edit, rights.approve, rights.copy))
+        + " | ".join(
+            "yes" if allowed else "-"
+            for allowed in (rights.record, rights.edit, rights.approve, rights.copy, rights.logs)
+        )
         + " |"
         for role, rights in RIGHTS.items()
     ]
@@ -85,7 +92,26 @@ def _risk(product: int) -> str:
     return "laag" if product <= 6 else "midden" if product <= 12 else "hoog"
 
 
-PAGES = {"states.md": states, "veiligheid/gevarenlijst.md": hazards}
+def access_log_events() -> str:
+    """What is logged, in the words of NEN 7513 and DICOM."""
+    rows = ["# Events of the access log", "", "Made from `KINDS` in `transcribe/access_log.py` by `make docs`.", ""]
+    rows += ["`event`: NEN 7513 chapter 6, as far as we know it. `type`: `EventID` (DCM). `act`: `EventActionCode`."]
+    rows += ["`right`: the right of `policy.Rights` that it takes; what the program does by itself takes none.", ""]
+    rows += ["| our action | event | type | act | object | life cycle | right | outcome |"]
+    rows += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    rows += [
+        f"| {action.value} | {kind.chapter_6} | {' '.join(kind.event.value)} | {kind.act.value} "
+        f"| {kind.thing.value[2]} | {' '.join(kind.life.value)} | {kind.right or '-'} | {kind.outcome.value} |"
+        for action, kind in KINDS.items()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+PAGES = {
+    "states.md": states,
+    "veiligheid/gevarenlijst.md": hazards,
+    "access-log-events.md": access_log_events,
+}
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from transcribe import backup_cli, batch_cli, consent_cli, logs, outbound, process, record_cli
+from transcribe import backup_cli, batch_cli, consent_cli, log_cli, logs, outbound, process, record_cli
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 from transcribe.options import (
@@ -32,6 +32,7 @@ from transcribe.options import (
     Ref,
     UserRole,
 )
+from transcribe.origin import Client, Origin, coming_from
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,15 +121,19 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def friendly() -> Iterator[None]:
-    """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback."""
+def friendly(client: Client = Client.COMMAND) -> Iterator[None]:
+    """Our own errors become a sentence and an exit code; everything else is a fault and keeps its traceback.
+
+    ``client``: as what the access log knows whatever this thread does.
+    """
     from pydantic import ValidationError
 
     from consent import ConsentMissing, ConsentProblem
     from models.catalog import ModelProblem
 
     try:
-        yield
+        with coming_from(Origin(client=client)):
+            yield
     except ValidationError as error:
         message = _("Een instelling heeft een waarde die niet kan: {names}. Kijk bij --help of in settings.py.")
         names = ", ".join(sorted({_allowed(item) for item in error.errors()}))
@@ -283,7 +288,7 @@ def serve(
     from transcribe.supervisor import end_with_parent
 
     life = end_with_parent()
-    with friendly():
+    with friendly(Client.SERVICE):
         settings = Settings.from_env(
             user_name=name,
             user_role=user_role,
@@ -566,14 +571,19 @@ def icpc_import(
     os_user: OsUser = None,
 ) -> None:
     from transcribe.app import open_service
+    from transcribe.consult import Action
     from transcribe.settings import Settings
     from transcribe.soep.icpc import read_table
+    from transcribe.store.backup import system_event
 
     with friendly():
         logs.configure(level="warning")
         codes = read_table(file.read_bytes())
-        with open_service(Settings.from_env(data_dir=data_dir, database_url=database_url, os_user=os_user)) as service:
+        settings = Settings.from_env(data_dir=data_dir, database_url=database_url, os_user=os_user)
+        with open_service(settings) as service:
             service.preferences.import_codes(codes)
+            log = service.store.of(settings.practice).log
+            log(system_event(backup_cli.who(settings), Action.SETTINGS_CHANGED, detail="icpc-tabel"))
         out().print(_("{count} ICPC-codes overgenomen.").format(count=len(codes)))
 
 
@@ -629,6 +639,7 @@ def eval_audio(
 
 
 backup_cli.add_commands(cli, friendly, out)
+log_cli.add_commands(cli, friendly, out, complain)
 record_cli.add_commands(cli, friendly, out, translated)
 batch_cli.add_commands(cli, friendly, out, translated)
 consent_cli.add_commands(cli, friendly, out)

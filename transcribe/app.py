@@ -29,6 +29,7 @@ from transcribe.consult import Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
+from transcribe.log_reading import LogReading
 from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
@@ -223,6 +224,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
     from transcribe.audio.decode import PyAvDecoder
     from transcribe.store import disk
+    from transcribe.store.anchors import write_file
     from transcribe.store.blobs import open_blobs
     from transcribe.store.folders import make_data_dir
     from transcribe.store.handovers import PostgresHandovers
@@ -316,6 +318,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     min_free_percent=settings.min_free_percent,
                     max_minutes=settings.max_minutes,
                 ),
+                log_reading=LogReading(own, own_writer),
                 preferences=preferences.of(name),
             )
 
@@ -336,6 +339,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 unverified_days=settings.unverified_days,
                 forget_keys=copies.forget,
                 scrub=store.scrub,
+                anchor=lambda: write_file(settings.data_dir, store.log_anchor(), master_key),
             ),
             preferences=preferences,
             handovers=handovers,
@@ -423,7 +427,7 @@ def embedded_server(settings: Settings) -> Iterator[Embedded]:
 def actor_of(settings: Settings) -> Actor:
     """Who works at this machine. Raises ``InvalidInput`` without a name: an approval needs one."""
     if settings.demo:
-        return Actor(name="Demo-huisarts", role=settings.user_role)
+        return Actor(name="Demo-huisarts", role=settings.user_role, responsible=_responsible(settings))
     name = " ".join(settings.user_name.split())
     if not name:
         raise InvalidInput(
@@ -431,7 +435,12 @@ def actor_of(settings: Settings) -> Actor:
                 'Geef aan wie er werkt: --name "Uw naam" (of TRANSCRIBE_USER_NAME); die naam staat bij elk akkoord.'
             )
         )
-    return Actor(name=name, role=settings.user_role)
+    return Actor(name=name, role=settings.user_role, responsible=_responsible(settings))
+
+
+def _responsible(settings: Settings) -> str:
+    """On whose behalf: a doctor answers for themselves, anybody else works for the practice."""
+    return "" if policy.RIGHTS[settings.user_role].approve else settings.practice
 
 
 def access_key(folder: Path) -> str:

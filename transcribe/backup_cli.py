@@ -93,7 +93,7 @@ def add_commands(
 
         with friendly():
             settings = _settings(data_dir, database_url, blob_store, os_user)
-            with _installation(settings) as here, _bar(out()) as progress:
+            with installation(settings) as here, _bar(out()) as progress:
                 began = time.monotonic()
                 done = back_up(
                     file,
@@ -101,9 +101,9 @@ def add_commands(
                     url=here.url,
                     blobs=here.blobs,
                     master_key=here.master_key,
-                    actor=_who(settings),
+                    actor=who(settings),
                     demo=settings.demo,
-                    take_over=TakeOver(actor=_who(settings), lost=lost, erased=erased) if take_over else None,
+                    take_over=TakeOver(actor=who(settings), lost=lost, erased=erased) if take_over else None,
                     progress=progress,
                 )
             size = file.stat().st_size
@@ -171,7 +171,7 @@ def add_commands(
                     url=url,
                     blobs=open_blobs(settings.blob_store, settings.data_dir / "audio", check=True),
                     master_key=master_key,
-                    actor=_who(settings),
+                    actor=who(settings),
                     demo=settings.demo,
                     progress=progress,
                     settle=lambda: mark_mode(settings),
@@ -247,7 +247,7 @@ def add_commands(
             settings = _settings(data_dir, database_url, None, os_user)
             with _copies(settings) as (here, copies):
                 gone = copies.remove(place)
-                here.store.log(system_event(_who(settings), Action.KEY_COPY_REMOVED, detail=gone.name))
+                here.store.log(system_event(who(settings), Action.KEY_COPY_REMOVED, detail=gone.name))
                 out().print(_("Sleutelkopie {name} is afgemeld.").format(name=gone.name))
 
     @cli.command("upgrade-database", help=_("Zet de ingebouwde database over naar de nieuwste PostgreSQL hier."))
@@ -283,7 +283,9 @@ def add_commands(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Installation:
+class Installation:
+    """What a command of the administrator works with."""
+
     store: PostgresStore
     url: str
     blobs: Blobs
@@ -291,7 +293,7 @@ class _Installation:
 
 
 @contextmanager
-def _installation(settings: Settings) -> Iterator[_Installation]:
+def installation(settings: Settings) -> Iterator[Installation]:
     """What there is, without a model or a worker."""
     from transcribe.app import check_mode
     from transcribe.store.blobs import open_blobs
@@ -308,14 +310,14 @@ def _installation(settings: Settings) -> Iterator[_Installation]:
         stack.callback(store.close)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio", check=True)
         blobs = MarkedBlobs(place, store)
-        yield _Installation(store=store, url=url, blobs=blobs, master_key=master_key)
+        yield Installation(store=store, url=url, blobs=blobs, master_key=master_key)
 
 
 @contextmanager
-def _copies(settings: Settings) -> Iterator[tuple[_Installation, KeyCopies]]:
+def _copies(settings: Settings) -> Iterator[tuple[Installation, KeyCopies]]:
     from transcribe.store.key_copies import KeyCopies
 
-    with _installation(settings) as here:
+    with installation(settings) as here:
         copies = KeyCopies(here.store, here.url, here.master_key)
         try:
             yield here, copies
@@ -351,7 +353,7 @@ def _keys(file: Path, given: Path | None) -> Path:
     return given or file.with_name(NAME)
 
 
-def _who(settings: Settings) -> str:
+def who(settings: Settings) -> str:
     return settings.user_name.strip() or getpass.getuser()
 
 

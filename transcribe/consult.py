@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID
 
 from consent import Consent
@@ -13,6 +13,8 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded
 from transcribe.contact import Contact
 from transcribe.errors import N_
+from transcribe.logcodes import is_code
+from transcribe.origin import Client
 from transcribe.soep.note import Checked, Note
 
 
@@ -30,6 +32,8 @@ class Actor:
 
     name: str
     role: Role
+    id: str = ""  # of the account; "" where there are none
+    responsible: str = ""  # on whose behalf: a person or a practice; "": nobody else's
 
 
 class Status(StrEnum):
@@ -288,44 +292,64 @@ class Certificate:
 class Action(StrEnum):
     """What is logged (NEN 7513 ch. 6). The value is stored."""
 
-    CONSULT_CREATED = "consult aangemaakt"
-    CONSENT_GIVEN = "toestemming vastgelegd"
-    CONSENT_REFUSED = "weigering vastgelegd"
-    CONSENT_WITHDRAWN = "toestemming ingetrokken"
-    CONSENT_EXPORTED = "toestemming gedownload"
-    RECORDING_STARTED = "opname gestart"
-    RECORDING_PAUSED = "opname gepauzeerd"
-    RECORDING_RESUMED = "opname hervat"
-    AUDIO_STORED = "opname bewaard"
-    AUDIO_PLAYED = "opname beluisterd"
-    AUDIO_REPLACED = "opname vervangen"
-    TRANSCRIBED = "uitgeschreven"
-    DRAFTED = "concept gemaakt"
-    STEP_FAILED = "verwerking gestopt"
-    RETRIED = "verwerking opnieuw gestart"
-    NOTE_VIEWED = "verslag bekeken"
-    NOTE_EDITED = "verslag gewijzigd"
-    LINE_CONFIRMED = "regel bevestigd"
-    PASSED_ON = "verslag overgedragen"
-    SENT_BACK = "verslag teruggestuurd"
-    TAKEN_OVER = "verslag overgenomen"
-    CONTACT_CHANGED = "contact gewijzigd"
-    VIDEO_RECORDED = "videogegevens vastgelegd"
-    APPROVED = "verslag geaccordeerd"
-    COPIED = "verslag gekopieerd"
-    DISCARDED = "consult verwijderd"
-    ERASED = "consult gewist"
-    EXPIRED = "bewaartermijn verlopen"
-    LOGGED_IN = "ingelogd"
-    LOGIN_FAILED = "inloggen mislukt"
-    BACKED_UP = "reservekopie gemaakt"
-    RESTORED = "reservekopie teruggezet"
-    KEY_COPY_REMOVED = "sleutelkopie afgemeld"
+    CONSULT_CREATED = N_("consult aangemaakt")
+    CONSENT_GIVEN = N_("toestemming vastgelegd")
+    CONSENT_REFUSED = N_("weigering vastgelegd")
+    CONSENT_WITHDRAWN = N_("toestemming ingetrokken")
+    CONSENT_EXPORTED = N_("toestemming gedownload")
+    RECORDING_STARTED = N_("opname gestart")
+    RECORDING_PAUSED = N_("opname gepauzeerd")
+    RECORDING_RESUMED = N_("opname hervat")
+    AUDIO_STORED = N_("opname bewaard")
+    AUDIO_PLAYED = N_("opname beluisterd")
+    AUDIO_REPLACED = N_("opname vervangen")
+    TRANSCRIBED = N_("uitgeschreven")
+    DRAFTED = N_("concept gemaakt")
+    STEP_FAILED = N_("verwerking gestopt")
+    RETRIED = N_("verwerking opnieuw gestart")
+    NOTE_VIEWED = N_("verslag bekeken")
+    NOTE_EDITED = N_("verslag gewijzigd")
+    AMENDED = N_("verslag gewijzigd na akkoord")  # the approval does not hold any more
+    LINE_CONFIRMED = N_("regel bevestigd")
+    PASSED_ON = N_("verslag overgedragen")
+    SENT_BACK = N_("verslag teruggestuurd")
+    TAKEN_OVER = N_("verslag overgenomen")
+    CONTACT_CHANGED = N_("contact gewijzigd")
+    VIDEO_RECORDED = N_("videogegevens vastgelegd")
+    APPROVED = N_("verslag geaccordeerd")
+    COPIED = N_("verslag gekopieerd")
+    DISCARDED = N_("consult verwijderd")
+    ERASED = N_("consult gewist")
+    EXPIRED = N_("bewaartermijn verlopen")
+    SEARCHED = N_("consulten gezocht")
+    LOGGED_IN = N_("ingelogd")
+    LOGGED_OUT = N_("uitgelogd")
+    LOGIN_FAILED = N_("inloggen mislukt")
+    SETTINGS_CHANGED = N_("instellingen gewijzigd")
+    BACKED_UP = N_("reservekopie gemaakt")
+    RESTORED = N_("reservekopie teruggezet")
+    KEY_COPY_REMOVED = N_("sleutelkopie afgemeld")
+    LOG_VIEWED = N_("toegangslog bekeken")
+    LOG_OVERVIEW = N_("overzicht voor patiënt gemaakt")
+    LOG_EXPORTED = N_("toegangslog geëxporteerd")
+    LOG_VERIFIED = N_("toegangslog nagerekend")
+    LOG_PRUNED = N_("oude regels toegangslog verwijderd")
+
+
+class Outcome(IntEnum):
+    """``EventOutcomeIndicator`` of DICOM and NEN 7513."""
+
+    DONE = 0
+    FAILED = 4
+    GRAVE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEvent:
-    """One row of the access log. Holds ids, counts, codes and names of staff, never clinical text."""
+    """What a row of the access log tells. Holds ids, counts, codes and names of staff, never clinical text.
+
+    Raises ``ValueError`` for a ``detail`` that is not made of the words and codes of ``logcodes``.
+    """
 
     at: datetime
     actor: str
@@ -333,6 +357,44 @@ class AuditEvent:
     action: Action
     consult_id: UUID | None = None
     detail: str = ""  # a code or a count: "L3", "S", "12 regels"
+    whom: str = ""  # name of the colleague that it went to or came from
+    outcome: Outcome = Outcome.DONE
+    user_id: str = ""
+    responsible: str = ""  # see ``Actor``
+    allowed_by: str = ""  # the right of ``policy.Rights`` that this takes; "": none
+    client: Client = Client.SERVICE
+    address: str = ""  # see ``Origin``
+    request: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_code(self.detail):
+            raise ValueError("this is no detail for the access log: see logcodes.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged:
+    """A row of the access log, with what the store knew of it when it was written."""
+
+    seq: int
+    event: AuditEvent
+    hash: bytes
+    source: UUID | None = None  # the installation that wrote it; None: a row of before
+    product: str = ""  # version of the program that wrote it
+    patient: bytes | None = None  # pseudonym
+    consent_id: UUID | None = None  # on which the consult went, and its version
+    consent_version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFilter:
+    """Which rows of the access log a person wants; what is left open does not matter."""
+
+    since: datetime | None = None
+    before: datetime | None = None
+    actor: str = ""
+    action: Action | None = None
+    consult_id: UUID | None = None
+    patient_ref: str = ""  # as a whole; blanks and capitals do not matter
 
 
 @dataclass(frozen=True, kw_only=True)

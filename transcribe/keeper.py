@@ -35,7 +35,7 @@ OFF = timedelta(days=1)
 
 class Keeper:
     """``forget_keys`` brings the copies of the keys up to date, and returns the certificates of keys that are in none;
-    ``scrub`` takes them out of the database's own files.
+    ``scrub`` takes them out of the database's own files. ``anchor`` notes how far the access log is, out of its reach.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Keeper:
         forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
         keep_jobs: timedelta = KEEP_JOBS,
         scrub: Callable[[], bool] = lambda: True,
+        anchor: Callable[[], object] = lambda: None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -59,6 +60,7 @@ class Keeper:
         self._forget_keys = forget_keys
         self._keep_jobs = keep_jobs
         self._scrub = scrub
+        self._anchor = anchor
         self._elapsed = elapsed
         self._offset_s = writer.clock().timestamp() - elapsed()
         # also after a start: a machine that has just booted may not have its time yet
@@ -67,7 +69,7 @@ class Keeper:
 
     def tend(self) -> None:
         """One round. One thing that fails does not keep the others waiting."""
-        for task in (self.expire, self.clear, self.requeue, self.prune):
+        for task in (self.expire, self.clear, self.requeue, self.prune, self.anchor):
             try:
                 task()
             except TranscribeError as problem:
@@ -167,3 +169,9 @@ class Keeper:
 
     def prune(self) -> int:
         return self._store.prune(jobs_before=self._writer.clock() - self._keep_jobs)
+
+    def anchor(self) -> None:
+        try:
+            self._anchor()
+        except OSError as problem:
+            log.warning("keeping: no anchor of the access log (%s)", type(problem).__name__)

@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Literal
 from uuid import UUID
 
+from transcribe.origin import origin
+
 OURS = ("transcribe", "consent", "models")
 _MOST_PLACES = 6
 #: What a string may look like to count as an id or a code.
@@ -52,7 +54,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"ts": at, "level": record.levelname.lower(), "logger": record.name, "event": event(record)}
-        return json.dumps({**line, **_extra(record), **_fault(record), **line}, ensure_ascii=False)
+        return json.dumps({**line, **_request(), **_extra(record), **_fault(record), **line}, ensure_ascii=False)
 
 
 class Text(logging.Formatter):
@@ -60,7 +62,7 @@ class Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
-        more = {**_extra(record), **_fault(record)}
+        more = {**_request(), **_extra(record), **_fault(record)}
         rest = "".join(f" {name}={value}" for name, value in more.items())
         return f"{at} {record.levelname} {record.name} {event(record)}{rest}"
 
@@ -104,6 +106,12 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
         if is_code or value is None or isinstance(value, bool | int | float):
             found[name] = value
     return found
+
+
+def _request() -> dict[str, object]:
+    """Number of the web request it was in, as in the access log. A formatter runs where the line is made."""
+    found = origin().request
+    return {"request": found} if found else {}
 
 
 def _fault(record: logging.LogRecord) -> dict[str, object]:

@@ -56,10 +56,17 @@ class Rights:
     edit: bool  # read and change the note, listen
     approve: bool
     copy: bool
+    logs: bool  # read the access log, and tell a patient who saw what
 
 
 RIGHTS: dict[Role, Rights] = {
-    role: Rights(record=role in EVERYBODY, edit=role in CAREGIVERS, approve=role in DOCTORS, copy=role in CAREGIVERS)
+    role: Rights(
+        record=role in EVERYBODY,
+        edit=role in CAREGIVERS,
+        approve=role in DOCTORS,
+        copy=role in CAREGIVERS,
+        logs=role in DOCTORS,
+    )
     for role in Role
 }
 
@@ -195,6 +202,11 @@ def check_may_approve(actor: Actor) -> None:
 
 def check_may_copy(actor: Actor) -> None:
     if not RIGHTS[actor.role].copy:
+        raise NotAllowed(role=actor.role.value)
+
+
+def check_may_read_log(actor: Actor) -> None:
+    if not RIGHTS[actor.role].logs:
         raise NotAllowed(role=actor.role.value)
 
 

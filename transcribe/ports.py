@@ -26,6 +26,8 @@ from transcribe.consult import (
     KeyPurpose,
     Lease,
     LedgerEntry,
+    LogFilter,
+    Logged,
     Part,
     PartSize,
     Search,
@@ -67,8 +69,11 @@ class Store(Protocol):
         """
         ...
 
-    def log(self, event: AuditEvent) -> None:
-        """Add an audit row for something that changes nothing (view, play, log in)."""
+    def log(self, event: AuditEvent, *, patient_ref: str = "") -> None:
+        """Add an audit row for something that changes nothing (view, play, log in).
+
+        ``patient_ref``: of whom, when there is no consult; only the pseudonym of it is kept.
+        """
         ...
 
     def consult(self, consult_id: UUID) -> Consult:
@@ -151,6 +156,20 @@ class Store(Protocol):
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
         """The newest ``limit`` rows of the access log, oldest of them first; of one consult when named."""
+        ...
+
+    def logged(
+        self, wanted: LogFilter, *, after: int | None = None, limit: int = 100, oldest_first: bool = False
+    ) -> list[Logged]:
+        """Rows of the access log by time, the newest first; ``after``: those that come after the row of that number.
+
+        A patient's are those of all consults with that reference, erased ones too, and searches for it. Raises
+        ``NotFound`` when there is no row ``after``.
+        """
+        ...
+
+    def log_actors(self) -> list[str]:
+        """Everybody who is in the access log, by name."""
         ...
 
     def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:

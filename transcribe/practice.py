@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from transcribe.log_reading import LogReading
 from transcribe.ports import Preferences
 from transcribe.recorder import Recorder
 from transcribe.workflow import Workflow
@@ -16,6 +17,7 @@ class Practice:
     name: str
     workflow: Workflow
     recorder: Recorder
+    log_reading: LogReading
     preferences: Preferences | None = None  # None: it can't set anything
 
 

@@ -27,6 +27,7 @@ from transcribe.options import (
     RefOrNone,
     UserRole,
 )
+from transcribe.origin import Client, Origin, coming_from
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,7 +112,8 @@ def add_commands(
 
                 return consent_given(consent, informed_by, others_informed=others_informed)
 
-            _record(settings, ref, consult, given, device, out(), translated)
+            with coming_from(Origin(client=Client.WORKSTATION)):
+                _record(settings, ref, consult, given, device, out(), translated)
 
     def button(order: str, help_text: str) -> None:
         @record.command(order, help=help_text)

@@ -40,7 +40,7 @@ from transcribe.errors import (
 )
 from transcribe.ports import AudioStore, Growing, Recording, Spool, Store
 from transcribe.reading import RandomReader
-from transcribe.workflow import Pcm16File
+from transcribe.workflow import WITH_TRANSCRIPT, Pcm16File
 from transcribe.writer import PCM, SYSTEM, Writer
 
 log = logging.getLogger(__name__)
@@ -361,7 +361,7 @@ class Recorder:
         policy.check_status(self._store.consult(consult_id), policy.RUNNING)
         found = self._store.growing(consult_id)
         if found is not None and (looker, consult_id) not in self._looked:
-            self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
+            self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id, WITH_TRANSCRIPT))
             self._looked.add((looker, consult_id))
         return found
 

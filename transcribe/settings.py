@@ -70,6 +70,9 @@ class Settings(BaseModel):
     #: A consult that nobody verifies is erased after so many days without a change, and never less than three days
     #: after the warning.
     unverified_days: int = Field(default=14, ge=1)
+    #: Rows of the access log may be removed after so many years (``transcribe log prune``): the law keeps them for at
+    #: least five, and for no longer than the record itself, which is twenty.
+    log_years: int = Field(default=20, ge=5, le=20)
     #: With less than this part of the disk free no new recording is begun.
     min_free_percent: float = Field(default=5.0, ge=0, le=90)
     #: A worker that gave no sign of life for so long loses its work to another, in seconds.

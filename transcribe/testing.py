@@ -14,6 +14,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from itertools import count
 from secrets import token_bytes
 from threading import Event, RLock, Thread
@@ -36,6 +37,8 @@ from transcribe.consult import (
     KeyPurpose,
     Lease,
     LedgerEntry,
+    LogFilter,
+    Logged,
     Part,
     PartSize,
     Reason,
@@ -48,6 +51,7 @@ from transcribe.consult import (
 )
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
+from transcribe.log_reading import LogReading
 from transcribe.policy import WITH_SOURCE
 from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Growing, Kept, Spool, Transcriber
 from transcribe.practice import Practice, Practices
@@ -115,7 +119,9 @@ class MemoryStore:
         self._lock = RLock()
         self._consults: dict[UUID, _Consult] = {}
         self._practice: str | None = None  # None: the system's, which sees all of them
-        self._events: list[tuple[str | None, AuditEvent]] = []  # with the practice that sees it
+        # with the practice that sees it, and the reference of whom it is about
+        self._log: list[tuple[str | None, Logged, str]] = []
+        self._installation = uuid4()
         self._jobs: dict[int, _Job] = {}
         self._job_ids = count(1)  # never the number of an earlier one: an old lease must not fit
         self._tended_at: datetime | None = None
@@ -166,7 +172,7 @@ class MemoryStore:
             if KeyPurpose.RECORD not in new.keys:
                 new.consult = replace(new.consult, patient_ref="")
             self._consults[consult.id] = new
-            self._log(change.audit)
+            self._append(change.audit)
             if change.ledger is not None:
                 self._ledger.append(change.ledger)
             if change.cancel_jobs:
@@ -178,14 +184,29 @@ class MemoryStore:
                 number = next(self._job_ids)
                 self._jobs[number] = _Job(job=job, lease=Lease(job_id=number, attempt=0))
 
-    def log(self, event: AuditEvent) -> None:
+    def log(self, event: AuditEvent, *, patient_ref: str = "") -> None:
         with self._lock:
-            self._log(event)
+            self._append(event, patient_ref)
 
-    def _log(self, event: AuditEvent) -> None:
-        of = None if event.consult_id is None else self._consults.get(event.consult_id)
-        whose = None if of is None else of.consult.practice
-        self._events.append((whose if self._practice is None else self._practice, event))
+    def _append(self, event: AuditEvent, patient_ref: str = "") -> None:
+        kept = self._consults.get(event.consult_id) if event.consult_id else None
+        reference = "".join(patient_ref.split()).casefold() or (kept.reference if kept else "")
+        consent = kept.consents[-1] if kept and kept.consents else None
+        row = Logged(
+            seq=len(self._log) + 1,
+            event=event,
+            hash=b"",
+            source=self._installation,
+            product="proef",
+            patient=sha256(reference.encode()).digest() if reference else None,
+            consent_id=consent.id if consent else None,
+            consent_version=consent.version if consent else None,
+        )
+        whose = None if kept is None else kept.consult.practice
+        self._log.append((whose if self._practice is None else self._practice, row, reference))
+
+    def _log_here(self) -> list[tuple[Logged, str]]:
+        return [(row, known) for whose, row, known in self._log if self._practice in (None, whose)]
 
     def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
         with self._lock:
@@ -466,7 +487,7 @@ class MemoryStore:
             if KeyPurpose.SOURCE not in kept.keys:
                 raise Erased
             kept.videos.append(video)
-            self._log(audit)
+            self._append(audit)
 
     def ledger(self, since: date) -> list[LedgerEntry]:
         with self._lock:
@@ -474,12 +495,36 @@ class MemoryStore:
 
     def events(self, consult_id: UUID | None = None, *, limit: int = 1000) -> list[AuditEvent]:
         with self._lock:
-            found = [
-                event
-                for whose, event in self._events
-                if self._practice in (None, whose) and (consult_id is None or event.consult_id == consult_id)
-            ]
+            found = [row.event for row, _ in self._log_here() if consult_id in (None, row.event.consult_id)]
         return found[max(0, len(found) - limit) :]
+
+    def logged(
+        self, wanted: LogFilter, *, after: int | None = None, limit: int = 100, oldest_first: bool = False
+    ) -> list[Logged]:
+        reference = "".join(wanted.patient_ref.split()).casefold()
+        with self._lock:
+            every = self._log_here()
+        found = [
+            row
+            for row, known in every
+            if (not reference or reference == known)
+            and wanted.consult_id in (None, row.event.consult_id)
+            and (wanted.since is None or row.event.at >= wanted.since)
+            and (wanted.before is None or row.event.at < wanted.before)
+            and wanted.actor in ("", row.event.actor)
+            and wanted.action in (None, row.event.action)
+        ]
+        found.sort(key=_log_place, reverse=not oldest_first)
+        if after is not None:
+            last = next((_log_place(row) for row, _ in every if row.seq == after), None)
+            if last is None:
+                raise NotFound
+            found = [row for row in found if (_log_place(row) > last if oldest_first else _log_place(row) < last)]
+        return found[:limit]
+
+    def log_actors(self) -> list[str]:
+        with self._lock:
+            return sorted({row.event.actor for row, _ in self._log_here()})
 
     def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:
         with self._lock:
@@ -500,6 +545,10 @@ class MemoryStore:
         if kept is None:
             raise NotFound
         return kept
+
+
+def _log_place(row: Logged) -> tuple[datetime, int]:
+    return row.event.at, row.seq
 
 
 def _keep(kept: _Consult, piece: Decoded | HeardWindow | Growing) -> None:
@@ -913,6 +962,7 @@ def scripted_service(
             ),
             recorder=Recorder(store=own, audio=audio, spool=spool, writer=own_writer, space=space),
             preferences=preferences.of(name),
+            log_reading=LogReading(own, own_writer),
         )
 
     practices = Practices(practice)

@@ -71,6 +71,8 @@ DESTROYED_TEXT = {
     KeyPurpose.SOURCE: "opname, transcript en concept",
     KeyPurpose.RECORD: "patiëntkenmerk en verslag",
 }
+#: In the access log, of a note that was shown with the words it comes from.
+WITH_TRANSCRIPT = "met gesprek"
 #: Longest line a person may type; a note line is a telegram, not a letter.
 MAX_LINE = 2000
 MAX_REF = 64
@@ -186,7 +188,8 @@ class Workflow:
         review = self._review(consult)
         if not first:
             return review
-        self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id))
+        detail = WITH_TRANSCRIPT if review.transcript is not None else ""
+        self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id, detail))
         typed = {one.editor: one.text for one in self._store.typing(consult_id).texts if one.by == actor.name}
         return replace(review, typed=typed)
 
@@ -208,9 +211,16 @@ class Workflow:
         with file.file as pcm:
             return Pcm(pcm, channels=file.channels).outline(OUTLINE)
 
-    def log(self, actor: Actor, action: Action) -> None:
-        """Log-in and its kind."""
-        self._store.log(self._writer.event(actor, action, None))
+    def log(self, actor: Actor, action: Action, detail: str = "") -> None:
+        """What is about no consult: log-in and its kind, settings."""
+        self._store.log(self._writer.event(actor, action, None, detail))
+
+    def find(self, actor: Actor, wanted: Search, *, limit: int = 100) -> list[Consult]:
+        """``search`` by a person who looks for somebody: that is logged, the patient as a pseudonym."""
+        found = self._store.search(wanted, limit=limit)
+        event = self._writer.event(actor, Action.SEARCHED, None, f"{len(found)} gevonden")
+        self._store.log(event, patient_ref=wanted.patient_ref)
+        return found
 
     # --- before the recording --------------------------------------------------------------------------------------
 
@@ -642,7 +652,7 @@ class Workflow:
         return self._writer.apply(
             actor,
             consult,
-            action,
+            Action.AMENDED,
             detail=detail,
             status=Status.DRAFTED,
             reason=Reason.EDITED_AFTER_APPROVAL,
@@ -689,7 +699,7 @@ class Workflow:
                 actor,
                 consult,
                 Action.TAKEN_OVER,
-                detail=f"van {consult.waits_for}",
+                whom=consult.waits_for,
                 waits_for=actor.name,
                 passed_by="" if own else consult.passed_by,
                 message="" if own else None,
@@ -707,9 +717,7 @@ class Workflow:
             raise InvalidInput(problem=UNSEEN)
         if consult.version != version:
             raise Conflict
-        return self._writer.apply(
-            actor, consult, action, detail=f"aan {to}", waits_for=to, passed_by=actor.name, message=message
-        )
+        return self._writer.apply(actor, consult, action, whom=to, waits_for=to, passed_by=actor.name, message=message)
 
     def _name(self, typed: str) -> str:
         """As a colleague spells it who worked here before: by that name a draft finds its reader."""

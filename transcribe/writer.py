@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from consent import Consent
 from transcribe import policy
+from transcribe.access_log import event_of
 from transcribe.asr.transcript import Transcript
 from transcribe.audio.pcm import Decoded
 from transcribe.consult import (
@@ -55,6 +56,7 @@ class Writer:
         action: Action,
         *,
         detail: str = "",
+        whom: str = "",
         consent: Consent | None = None,
         transcript: Transcript | None = None,
         note: Note | None = None,
@@ -82,7 +84,7 @@ class Writer:
         self._store.apply(
             Change(
                 consult=new,
-                audit=self.event(actor, action, consult.id, detail),
+                audit=self.event(actor, action, consult.id, detail, whom),
                 consent=consent,
                 transcript=transcript,
                 note=note,
@@ -106,10 +108,10 @@ class Writer:
             new = replace(consult, version=consult.version + 1)
             self._store.apply(Change(consult=new, audit=self.event(SYSTEM, Action.RETRIED, consult.id), jobs=(job,)))
 
-    def event(self, actor: Actor, action: Action, consult_id: UUID | None, detail: str = "") -> AuditEvent:
-        return AuditEvent(
-            at=self.clock(), actor=actor.name, role=actor.role, action=action, consult_id=consult_id, detail=detail
-        )
+    def event(
+        self, actor: Actor, action: Action, consult_id: UUID | None, detail: str = "", whom: str = ""
+    ) -> AuditEvent:
+        return event_of(actor, action, self.clock(), consult_id, detail, whom)
 
     def certificates(self, consult_id: UUID, why: str, purposes: Iterable[KeyPurpose]) -> tuple[Certificate, ...]:
         """A certificate for each of these keys that still lives."""

@@ -25,6 +25,7 @@ from transcribe.consult import (
     Lane,
     Lease,
     LedgerEntry,
+    LogFilter,
     Part,
     Role,
     Search,
@@ -196,6 +197,11 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
     "kept": [lambda store, known: store.kept(known.recorded)],
     "growing": [lambda store, known: store.growing(known.recorded)],
     "recording_id": [lambda store, known: store.recording_id(bytes(32), 0)],
+    "logged": [
+        lambda store, known: store.logged(LogFilter(consult_id=known.drafted)),
+        lambda store, known: store.logged(LogFilter()),
+    ],
+    "log_actors": [lambda store, known: store.log_actors()],
     # last: what was asked in vain is in the log of who asked
     "log": [lambda store, known: store.log(audit(known.drafted))],
 }

@@ -118,7 +118,7 @@ def drafted(desk: Desk, reference: str = "HIS-2024-1187") -> UUID:
 def log(desk: Desk, consult_id: UUID) -> list[tuple[str, str, str]]:
     passing = {Action.PASSED_ON, Action.SENT_BACK, Action.TAKEN_OVER, Action.APPROVED}
     found = [one for one in desk.store.events(consult_id) if one.action in passing]
-    return [(one.actor, one.action.value, "" if one.action is Action.APPROVED else one.detail) for one in found]
+    return [(one.actor, one.action.value, "" if one.action is Action.APPROVED else one.whom) for one in found]
 
 
 def pass_on(page: Page, name: str, message: str = "") -> None:
@@ -185,8 +185,8 @@ def test_a_draft_goes_to_the_locum_and_comes_back(jansen: Desk, neem: Desk) -> N
     assert page.get_by_text("Klopt 4dd?").count() == 0
     assert jansen.store.message(consult_id) == ""
     assert log(jansen, consult_id) == [
-        ("Dr. A. Jansen", "verslag overgedragen", "aan W. Neem"),
-        ("W. Neem", "verslag teruggestuurd", "aan Dr. A. Jansen"),
+        ("Dr. A. Jansen", "verslag overgedragen", "W. Neem"),
+        ("W. Neem", "verslag teruggestuurd", "Dr. A. Jansen"),
         ("Dr. A. Jansen", "verslag geaccordeerd", ""),
     ]
     # whoever signed here is offered next time
@@ -281,7 +281,7 @@ def test_what_is_being_typed_survives_that_it_went_to_a_colleague(jansen: Desk, 
     area.press("Enter")
     page.locator("#regel-L4 [data-text]").get_by_text("Paracetamol 3dd500mg. Zo nodig.").wait_for()
     assert neem.store.consult(consult_id).waits_for == "W. Neem"
-    assert log(neem, consult_id)[-1] == ("W. Neem", "verslag overgenomen", "van D. Derde")
+    assert log(neem, consult_id)[-1] == ("W. Neem", "verslag overgenomen", "D. Derde")
 
 
 def test_of_two_who_take_it_over_the_second_sees_who_was_first(jansen: Desk, neem: Desk) -> None:

@@ -24,9 +24,12 @@ from sqlalchemy import Connection, Engine, Table, func, insert, select, text, up
 from sqlalchemy.pool import NullPool
 
 from transcribe import policy
-from transcribe.consult import Action, AuditEvent, KeyPurpose, Part, Role, Status
+from transcribe.access_log import event_of
+from transcribe.consult import Action, Actor, AuditEvent, KeyPurpose, Part, Role, Status
 from transcribe.errors import N_, NO_ROOM, BackupProblem, DiskFull, NotFound, TranscribeError, Unreadable
 from transcribe.store import codec, tables
+from transcribe.store.access_log import append_log, log_head, verify_chain
+from transcribe.store.anchors import Anchor, Kept
 from transcribe.store.blobs import Blobs
 from transcribe.store.copying import copy_in, copy_out, rows_in
 from transcribe.store.crypto import SealingWriter
@@ -37,7 +40,7 @@ from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, 
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
-from transcribe.store.postgres import PostgresStore, append_log, verify_chain
+from transcribe.store.postgres import PostgresStore
 
 log = logging.getLogger(__name__)
 
@@ -189,12 +192,12 @@ def _snapshot(url: str) -> Iterator[Connection]:
 def _contents(tx: Connection, *, demo: bool) -> Contents:
     revision = revision_of(tx)
     assert revision is not None
-    seq, last = _log_head(tx)
+    seq, last = log_head(tx)
     return Contents(
         taken_at=datetime.now(UTC),
         revision=revision,
         log_seq=seq,
-        log_hash=last,
+        log_hash=last.hex(),
         tables=tuple(
             SavedTable(
                 name=table.name,
@@ -299,6 +302,19 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
     )
 
 
+def anchor_of(path: Path, master_key: MasterKey) -> Kept:
+    """How far the access log was when this back-up was made. Raises ``BackupProblem``, ``OSError``."""
+    with _opened(path, master_key) as entries:
+        contents = _read_contents(entries)
+    anchor = Anchor(
+        installation=contents.installation or UUID(int=0),
+        seq=contents.log_seq,
+        hash=bytes.fromhex(contents.log_hash),
+        at=contents.taken_at,
+    )
+    return Kept(anchor=anchor, where=str(path), sealed=True)  # the file is under the master key's own seal
+
+
 def restore(
     path: Path,
     keys_path: Path,
@@ -342,7 +358,8 @@ def restore(
         upgrade(tx)
         _continue_numbers(tx)
         erased = _bring_keys(tx, copy, keys_path)
-        if verify_chain(tx) is not None or _log_head(tx) != (contents.log_seq, contents.log_hash):
+        seq, last = log_head(tx)
+        if verify_chain(tx, master_key) is not None or (seq, last.hex()) != (contents.log_seq, contents.log_hash):
             raise BackupProblem(
                 problem=f"Het toegangslogboek in {path} klopt niet: er is een regel gewijzigd of verdwenen. "
                 "Neem een andere reservekopie, en laat uitzoeken wat er met deze is gebeurd."
@@ -585,15 +602,6 @@ def _bring_sound(entries: Entries, blobs: Blobs, wanted: set[UUID], progress: Pr
     return sizes
 
 
-def _log_head(tx: Connection) -> tuple[int, str]:
-    """Number and hash of the newest row of the access log."""
-    log = tables.access_log
-    newest = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).one_or_none()
-    return (newest.seq, newest.hash.hex()) if newest else (0, "")
-
-
 def system_event(actor: str, action: Action, consult_id: UUID | None = None, detail: str = "") -> AuditEvent:
     """Of an administrator at the command line: a name, and the role of the machine itself."""
-    return AuditEvent(
-        at=datetime.now(UTC), actor=actor, role=Role.SYSTEEM, action=action, consult_id=consult_id, detail=detail
-    )
+    return event_of(Actor(name=actor, role=Role.SYSTEEM), action, datetime.now(UTC), consult_id, detail)

@@ -39,6 +39,8 @@ from sqlalchemy.pool import NullPool
 
 from transcribe.consult import TRANSITIONS, Action, Actor, Certificate, KeyPurpose, Role, Status
 from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadable
+from transcribe.store.access_log import log_head
+from transcribe.store.anchors import Anchor, Kept, read_line
 from transcribe.store.answers import Answers
 from transcribe.store.copying import copy_out, rows_in
 from transcribe.store.database import translated
@@ -56,7 +58,7 @@ from transcribe.store.envelope import (
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.postgres import PostgresStore
-from transcribe.store.tables import access_log, certificate, consult, data_key, installation, key_copy
+from transcribe.store.tables import access_log, access_log_start, certificate, consult, data_key, installation, key_copy
 from transcribe.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -295,6 +297,16 @@ class KeyCopies:
         with self._begin() as tx:
             tx.execute(insert(key_copy).values(**row, updated_at=func.now()))
 
+    def anchors(self) -> list[Kept]:
+        """Of the access log, in the copies that can be read now."""
+        found = []
+        for place in self.places():
+            with suppress(OSError, BackupProblem):  # TimeoutError too
+                copy = self._touch(place, partial(self._found, place))
+                if copy is not None and copy.anchor:
+                    found.append(read_line(copy.anchor, str(place.path), self._master_key))
+        return found
+
     def refresh(self) -> None:
         """Write all places anew that can be reached now."""
         for place in self.places():
@@ -463,14 +475,17 @@ class KeyCopies:
                 tx.execute(this.values(path=str(path), **worst))
             with self._begin("REPEATABLE READ") as tx:
                 # everything below is of the moment of the first query, and that is after the lock
-                log_seq = tx.scalar(select(func.coalesce(func.max(access_log.c.seq), 0)))
+                log_seq, log_hash = log_head(tx)
+                ours_is = tx.execute(select(installation.c.id)).scalar_one()
+                anchor = Anchor(installation=ours_is, seq=log_seq, hash=log_hash, at=datetime.now(UTC))
                 proofs = tx.scalar(select(func.count()).select_from(certificate))
                 places = tx.execute(select(key_copy.c.id, key_copy.c.path)).all()
                 about = {
                     "format": _FORMAT,
-                    "installation": str(tx.execute(select(installation.c.id)).scalar_one()),
+                    "installation": str(ours_is),
                     "written_at": datetime.now(UTC).isoformat(),
                     "log_seq": log_seq,
+                    "anchor": anchor.line(self._master_key),
                     "places": [{"id": str(one.id), "path": one.path} for one in places],
                 }
                 # read first: a disk that does not answer must not keep a transaction waiting
@@ -508,6 +523,7 @@ class Copy:
     proofs: bytes
     written_at: datetime | None  # None: an old one, which does not say so
     installation: UUID | None  # that wrote it; None: an old one, which does not say so
+    anchor: str  # of the access log; "": an old one, which has none
 
     def held(self) -> set[tuple[UUID, str]]:
         """Consult and purpose of each key."""
@@ -548,6 +564,7 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         proofs=found[_PROOFS],
         written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
         installation=UUID(about["installation"]) if "installation" in about else None,
+        anchor=about.get("anchor", ""),
     )
 
 
@@ -581,4 +598,7 @@ def _made(tx: Connection, consults: set[UUID]) -> dict[UUID, int]:
         .where(access_log.c.consult_id.in_(consults))
         .group_by(access_log.c.consult_id)
     )
-    return {row.consult_id: row.made for row in tx.execute(query)}
+    # of a consult from before the oldest row that is left, every copy may hold the keys
+    began = select(func.max(access_log_start.c.before)).scalar_subquery()
+    old = set(tx.scalars(select(consult.c.id).where(consult.c.id.in_(consults), consult.c.created_at < began)))
+    return {row.consult_id: row.made for row in tx.execute(query) if row.consult_id not in old}

@@ -38,6 +38,7 @@ class MasterKey:
     _wrapping: bytes = field(repr=False)
     _pseudonyms: bytes = field(repr=False)
     _words: bytes = field(repr=False)
+    _anchors: bytes = field(repr=False)
 
     @classmethod
     def of(cls, secret: bytes) -> MasterKey:
@@ -48,6 +49,7 @@ class MasterKey:
             _wrapping=_derive(secret, b"wrap data keys"),
             _pseudonyms=_derive(secret, b"pseudonyms"),
             _words=_derive(secret, b"words"),
+            _anchors=_derive(secret, b"anchors of the access log"),
         )
 
     def wrap(self, data_key: bytes, key_id: str) -> bytes:
@@ -61,6 +63,10 @@ class MasterKey:
     def fingerprint(self, words: str) -> bytes:
         """32 bytes that recognise exactly these words again without telling them."""
         return hmac.digest(self._words, words.encode(), sha256)
+
+    def anchor(self, words: str) -> bytes:
+        """32 bytes that nobody can make who has not this master key: the seal of an anchor of the access log."""
+        return hmac.digest(self._anchors, words.encode(), sha256)
 
     def pseudonym(self, reference: str) -> bytes:
         """32 bytes that find a patient reference back without telling it; blanks and capitals do not matter.

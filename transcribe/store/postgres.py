@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import fields
@@ -44,7 +44,6 @@ from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Decoded
 from transcribe.consult import (
     STOPPING,
-    Action,
     Approval,
     AuditEvent,
     Certificate,
@@ -55,6 +54,8 @@ from transcribe.consult import (
     Lane,
     Lease,
     LedgerEntry,
+    LogFilter,
+    Logged,
     Part,
     PartSize,
     Reason,
@@ -70,7 +71,9 @@ from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError, Unreadable
 from transcribe.ports import MOST_COUNTED, Growing, Kept
 from transcribe.soep.note import Checked, Note
-from transcribe.store import codec, jobs, tables, vitals
+from transcribe.store import access_log, codec, jobs, tables, vitals
+from transcribe.store.access_log import Walked
+from transcribe.store.anchors import Anchor
 from transcribe.store.crypto import context, new_key, open_sealed, seal
 from transcribe.store.database import SESSION_NAME, translated
 from transcribe.store.impatient import impatient_engine
@@ -88,11 +91,10 @@ Value = TypeVar("Value")
 
 # Advisory locks by pairs of numbers: (23553, 1) the log, (23553, 2) migrations, (23554, task) ``alone``. Leases of jobs
 # are of one number, a space of its own (lease.py).
-_LOCKS, _LOG_LOCK = 23553, 1
+_LOCKS = 23553
 _TRANSCRIPT, _NOTE, _VIDEO, _TYPING, _MESSAGE = "transcript", "note", "video", "typing", "message"
 _DECODED, _GROWING = "decoded", "growing"
 _LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
-_GENESIS = bytes(32)  # "the hash before" of the first row of the access log
 
 #: Of every connection. A server that is stuck or gone must become an error, not a screen that waits.
 _SESSION = (
@@ -200,13 +202,15 @@ class PostgresStore:
                 _destroy(tx, consult.id, certificate.purpose)
             for job in change.jobs:
                 jobs.enqueue(tx, job)
-            append_log(tx, change.audit, self._practice)  # last: all writers wait for the log's lock
+            # last: all writers wait for the log's lock
+            access_log.append_log(tx, change.audit, self._practice)
         if destroyed:
             self._vacuum()
 
-    def log(self, event: AuditEvent) -> None:
+    def log(self, event: AuditEvent, *, patient_ref: str = "") -> None:
+        patient = self._master_key.pseudonym(patient_ref) if patient_ref else None
         with self._begin() as tx:
-            append_log(tx, event, self._practice)
+            access_log.append_log(tx, event, self._practice, patient=patient)
 
     def progress(self, consult_id: UUID, done_s: float, lease: Lease) -> None:
         """Raises ``NotFound``, ``LeaseLost``."""
@@ -259,7 +263,7 @@ class PostgresStore:
             if Status(status) not in policy.BEFORE_NOTE or newest != seen:
                 raise Conflict
             self._put(tx, consult_id, _VIDEO, video, KeyPurpose.SOURCE, self._keys(tx, consult_id))
-            append_log(tx, audit, self._practice)
+            access_log.append_log(tx, audit, self._practice)
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
         rows = [{"certificate_id": certificate.id, "cleared_at": at} for certificate in certificates]
@@ -610,25 +614,49 @@ class PostgresStore:
             query = query.where(log.c.consult_id == consult_id)
         with self._begin() as tx:
             rows = tx.execute(query).all()
-        return [
-            AuditEvent(
-                at=row.at,
-                actor=row.actor,
-                role=Role(row.role),
-                action=Action(row.action),
-                consult_id=row.consult_id,
-                detail=row.detail,
-            )
-            for row in reversed(rows)
-        ]
+        return [access_log.event_in(row) for row in reversed(rows)]
+
+    def logged(
+        self, wanted: LogFilter, *, after: int | None = None, limit: int = 100, oldest_first: bool = False
+    ) -> list[Logged]:
+        patient = self._master_key.pseudonym(wanted.patient_ref) if wanted.patient_ref else None
+        with self._begin() as tx:
+            return access_log.logged(tx, wanted, patient=patient, after=after, limit=limit, oldest_first=oldest_first)
+
+    def log_actors(self) -> list[str]:
+        with self._begin() as tx:
+            return access_log.actors(tx, self._practice)
+
+    def log_anchor(self) -> Anchor:
+        """The newest row of the access log."""
+        with self._begin() as tx:
+            seq, found = access_log.log_head(tx)
+            ours: UUID = tx.execute(select(tables.installation.c.id)).scalar_one()
+        return Anchor(installation=ours, seq=seq, hash=found, at=datetime.now(UTC))
+
+    def walk_log(
+        self, ask: Iterable[int] = (), progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> Walked:
+        """Along the whole chain of the access log; hashes of the rows in ``ask`` come along."""
+        one_moment = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with translated(), one_moment.begin() as tx:
+            return access_log.walk(tx, self._master_key, ask=ask, progress=progress)
 
     def verify_log(self) -> int | None:
-        """Walk the chain of the access log: None when it is whole, else the number of the first broken row.
+        """None when the chain of the access log is whole, else the number of the first row that does not fit."""
+        with self._begin() as tx:
+            return access_log.verify_chain(tx, self._master_key)
 
-        A chain can't tell that its last rows were cut off; for that, keep the newest hash elsewhere now and then.
+    def prune_log(self, before: datetime, event: Callable[[int], AuditEvent]) -> int:
+        """Remove the rows of before that moment, and log it in the same transaction; returns how many.
+
+        The database refuses rows that are younger than five years.
         """
         with self._begin() as tx:
-            return verify_chain(tx)
+            removed = access_log.prune(tx, self._master_key, before)
+            if removed:
+                access_log.append_log(tx, event(removed))
+        return removed
 
     def data_key(self, consult_id: UUID, purpose: KeyPurpose) -> bytes:
         keys = tables.data_key
@@ -920,7 +948,7 @@ def _content_place(consult_id: UUID, kind: str, version: int) -> bytes:
     return context("content", consult_id, kind, version)
 
 
-def _fields(value: Approval | Delivery | Certificate | AuditEvent) -> dict[str, object]:
+def _fields(value: Approval | Delivery | Certificate) -> dict[str, object]:
     """A flat value as the columns of its table."""
     found = {field.name: getattr(value, field.name) for field in fields(value)}
     return {name: part.value if isinstance(part, StrEnum) else part for name, part in found.items()}
@@ -1024,46 +1052,3 @@ def _destroy(tx: Connection, consult_id: UUID, purpose: KeyPurpose) -> None:
     )
     if purpose is KeyPurpose.SOURCE:
         _forget_pieces(tx, consult_id)
-
-
-def append_log(tx: Connection, event: AuditEvent, practice: str | None = None) -> None:
-    """The next row of the chain. Writers go one by one, until they commit.
-
-    ``practice``: that acts; None: the system, and then the row is for the practice of the consult.
-    """
-    tx.execute(select(func.pg_advisory_xact_lock(_LOCKS, _LOG_LOCK)))
-    # not from the table: a practice does not see all of its rows
-    last = tx.execute(text("SELECT seq, hash FROM log_head()")).one()
-    seq, before = (1, _GENESIS) if last.seq is None else (last.seq + 1, last.hash)
-    row = {"seq": seq, **_fields(event)}
-    whose: object = practice
-    if practice is None:
-        whose = select(tables.consult.c.practice).where(tables.consult.c.id == event.consult_id).scalar_subquery()
-    tx.execute(insert(tables.access_log).values(row | {"hash": _row_hash(before, row), "practice": whose}))
-
-
-def verify_chain(tx: Connection) -> int | None:
-    """See ``PostgresStore.verify_log``."""
-    before, expected = _GENESIS, 1
-    query = select(tables.access_log).order_by(tables.access_log.c.seq)
-    # by the thousand: the log of years does not fit in memory
-    with tx.execute(query, execution_options={"yield_per": 1000}) as rows:
-        for row in rows:
-            if row.hash != _row_hash(before, row._mapping):
-                return expected
-            before, expected = row.hash, expected + 1
-    return None
-
-
-def _row_hash(before: bytes, row: Mapping[Any, Any]) -> bytes:
-    """SHA-256 over the hash before and the row as JSON with sorted keys and UTC times: anybody can compute it again."""
-    canonical = {
-        "seq": row["seq"],
-        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": row["actor"],
-        "role": row["role"],
-        "action": row["action"],
-        "consult_id": None if row["consult_id"] is None else str(row["consult_id"]),
-        "detail": row["detail"],
-    }
-    return hashlib.sha256(before + json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).digest()

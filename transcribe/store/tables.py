@@ -23,6 +23,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -325,11 +326,42 @@ access_log = Table(
     Column("actor", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("action", Text, nullable=False),
-    Column("consult_id", Uuid, index=True),  # no foreign key: also what was asked in vain is logged
+    Column("consult_id", Uuid),  # no foreign key: also what was asked in vain is logged
     Column("detail", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the hash before and this row, but for what comes here
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 over the hash before and this row
     Column("practice", Text),  # that acted, or whose consult the system was at; null: of before, or of no practice
+    Column("version", SmallInteger, nullable=False),  # of that hash: which columns it covers
+    Column("whom", Text, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("responsible", Text, nullable=False),
+    Column("allowed_by", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("source", Uuid),  # the installation that wrote it
+    Column("patient", LargeBinary),  # pseudonym
+    Column("consent_id", Uuid),
+    Column("consent_version", Integer),
+    Index("access_log_at", "at", "seq"),
+    Index("access_log_actor", "actor", "at", "seq"),
+    Index("access_log_practice", "practice", "actor"),
+    Index("access_log_action", "action", "at", "seq"),
+    Index("access_log_consult_id", "consult_id", "at", "seq"),
+    Index("access_log_patient", "patient", "at", "seq"),
+)
+
+# Where the log begins since old rows were removed: the last of those, under a seal made with the master key.
+access_log_start = Table(
+    "access_log_start",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("before", DateTime(timezone=True), nullable=False),  # all rows of then and later were kept
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("seal", LargeBinary, nullable=False),
 )
 
 #: Rows can be added and never changed or removed; a trigger holds it.
-APPEND_ONLY = (consent, approval, delivery, certificate, clearance, access_log)
+APPEND_ONLY = (consent, approval, delivery, certificate, clearance, access_log, access_log_start)

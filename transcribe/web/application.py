@@ -9,10 +9,12 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from consent import Texts
+from transcribe import policy
 from transcribe.consult import Actor, Space
 from transcribe.ports import Handovers
 from transcribe.practice import Practice
 from transcribe.web import (
+    access_log,
     consenting,
     contact,
     entry,
@@ -82,6 +84,7 @@ def create_app(
             space=space,
             min_free_percent=min_free_percent,
             styled=practices(practice).preferences is not None,
+            logs=policy.RIGHTS[actor.role].logs,
         ),
         max_upload_mb=max_upload_mb,
         unverified_days=unverified_days,
@@ -97,7 +100,7 @@ def create_app(
     app.include_router(watch.router)
     for router in (
         entry.router, routes.router, consenting.router, review.router, contact.router, video.router, passing.router,
-        exercise.router, style.router, media.router, ingest.router, ingest.live,
+        exercise.router, style.router, access_log.router, media.router, ingest.router, ingest.live,
     ):  # fmt: skip
         app.include_router(router)
     errors.register(app)

@@ -69,6 +69,7 @@ def login(request: Request, web: WebDep, fields: FormDep) -> Response:
 def logout(request: Request, web: WebDep) -> Response:
     name = cookie_name(request)
     web.access.close(request.cookies.get(name, ""))
+    web.workflow.log(web.actor, Action.LOGGED_OUT)
     response = go(request, "/login")
     response.delete_cookie(name)
     his.forget(request, response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import secrets
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transcribe.errors import StoreUnavailable
 from transcribe.logs import first, place
+from transcribe.origin import Client, Origin, coming_from
 from transcribe.ports import Session
 from transcribe.web.access import Access, ForgedRequest, NotLoggedIn, UnknownHost
 from transcribe.web.errors import answer
@@ -81,12 +83,19 @@ class Guard:
         self._hosts = LOOPBACK | {name.lower() for name in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._live(scope, receive, send)
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        # a number of our own: one that comes from outside could be anybody's
+        request_id = secrets.token_hex(8)
+        here = Origin(client=Client.BROWSER, address=self._address(HTTPConnection(scope)), request=request_id)
+        with coming_from(here):
+            if scope["type"] == "websocket":
+                await self._live(scope, receive, send)
+            else:
+                await self._answer(scope, receive, send, request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -96,6 +105,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                headers["X-Request-Id"] = request_id
             await send(message)
 
         request = Request(scope, receive)
@@ -181,6 +191,13 @@ class Guard:
             if accepted and not closed:
                 await send({"type": "websocket.close", "code": BROKEN})
 
+    def _address(self, connection: HTTPConnection) -> str:
+        """IP address of the client; "" on this machine. Behind our proxy: what that says, and not what it was told."""
+        peer = connection.client.host if connection.client else ""
+        if self._hosts != LOOPBACK and not _far(peer):
+            peer = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return _far(peer)
+
     def _session(self, request: HTTPConnection, *, passive: bool) -> Session:
         return self._access.session(request.cookies.get(cookie_name(request), ""), idle=self._idle, passive=passive)
 
@@ -195,6 +212,15 @@ class Guard:
         if path not in OPEN and not path.startswith(OPEN_BELOW):
             session = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
         request.state.session = session
+
+
+def _far(peer: str) -> str:
+    """The address when it is one, and not of this machine."""
+    try:
+        found = ipaddress.ip_address(peer)
+    except ValueError:
+        return ""
+    return "" if found.is_loopback else str(found)
 
 
 def check_origin(request: HTTPConnection) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -89,6 +89,7 @@ class Pages:
         space: Callable[[], Space],
         min_free_percent: float,
         styled: bool,
+        logs: bool,
     ) -> None:
         self._ui_language = ui_language
         self._space = space
@@ -103,6 +104,7 @@ class Pages:
                 idle_seconds=idle_minutes * 60,
                 version=version,
                 styled=styled,
+                logs=logs,
             )
 
     def _environment(self, language: str) -> Environment:
@@ -124,6 +126,8 @@ class Pages:
         environment.filters["at"] = partial(moment, language=language)
         environment.filters["hour"] = hour
         environment.filters["day"] = partial(day, language=language)
+        environment.filters["date"] = partial(whole_date, language=language)
+        environment.filters["second"] = partial(second, language=language)
         environment.filters["ago"] = partial(ago, language=language)
         return environment
 
@@ -188,6 +192,14 @@ def moment(when: datetime, *, language: str) -> str:
 
 def day(when: datetime, *, language: str) -> str:
     return babel.dates.format_date(when.astimezone(PRACTICE_ZONE), "d MMMM", locale=language)
+
+
+def whole_date(when: date, *, language: str) -> str:
+    return babel.dates.format_date(when, "EEEE d MMMM yyyy", locale=language)
+
+
+def second(when: datetime, *, language: str) -> str:
+    return babel.dates.format_datetime(when.astimezone(PRACTICE_ZONE), "d MMM yyyy HH:mm:ss", locale=language)
 
 
 def hour(when: datetime) -> str:

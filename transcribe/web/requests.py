@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -18,13 +18,14 @@ from consent import Texts
 from transcribe import policy
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput
+from transcribe.log_reading import LogReading
 from transcribe.ports import Handovers, Preferences, Session
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.web.access import Access, ForgedRequest
 from transcribe.web.errors import BAD_FORM, is_htmx
 from transcribe.web.guard import SAFE
-from transcribe.web.pages import Pages
+from transcribe.web.pages import PRACTICE_ZONE, Pages
 from transcribe.workflow import Workflow
 
 #: A form holds a line of a note, never more.
@@ -36,8 +37,8 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 class Web:
     """Everything the routes work with.
 
-    What they do goes through ``workflow``, ``recorder`` and ``preferences``, which are those of one practice: that of
-    ``actor``.
+    What they do goes through ``workflow``, ``recorder``, ``log_reading`` and ``preferences``, which are those of one
+    practice: that of ``actor``.
     """
 
     practices: Callable[[str], Practice]
@@ -60,6 +61,10 @@ class Web:
     @property
     def recorder(self) -> Recorder:
         return self.practices(self.practice).recorder
+
+    @property
+    def log_reading(self) -> LogReading:
+        return self.practices(self.practice).log_reading
 
     @property
     def preferences(self) -> Preferences | None:
@@ -89,6 +94,16 @@ class Fields(dict[str, str]):
 
     def ticked(self, name: str) -> bool:
         return name in self
+
+    def day(self, name: str, *, days: int = 0) -> datetime | None:
+        """The beginning of that day in the practice, or of so many days later; None when none was given.
+
+        Raises ``ValueError``, ``OverflowError``.
+        """
+        given = self.get(name, "")
+        if not given:
+            return None
+        return datetime.combine(date.fromisoformat(given) + timedelta(days=days), time(), PRACTICE_ZONE)
 
 
 def web_of(request: Request) -> Web:

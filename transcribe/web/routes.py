@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -16,7 +15,6 @@ from transcribe.visible import one_row
 from transcribe.web import his
 from transcribe.web.consenting import consent_form, consent_view, read_consent, read_withdrawer
 from transcribe.web.contact import read_kind
-from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
 from transcribe.web.video import recorded
@@ -60,14 +58,14 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     try:
         wanted = Search(
             patient_ref=one_row(fields.get("kenmerk", "")),
-            since=_day(fields.get("van", "")),
-            before=_day(fields.get("tot", ""), days=1),
+            since=fields.day("van"),
+            before=fields.day("tot", days=1),
             part=Part(chosen) if chosen else None,
             person=receiver(web.actor),
         )
     except (ValueError, OverflowError) as wrong:
         raise InvalidInput(problem=WRONG_SEARCH) from wrong
-    found = web.workflow.search(wanted, limit=LONG_ROWS + 1)
+    found = web.workflow.find(web.actor, wanted, limit=LONG_ROWS + 1)
     part = part_view(FOUND, found, web.actor, web.erased_soon, most=LONG_ROWS)
     return _list_page(request, web, [part], asked=fields)
 
@@ -91,13 +89,6 @@ def _list_page(
         request, "worklist.html", parts=parts, whole=whole, asked=asked, part_text=PART_TEXT,
         now=web.now(), actor=web.actor, practice=practice,
     )  # fmt: skip
-
-
-def _day(given: str, *, days: int = 0) -> datetime | None:
-    """The beginning of that day in the practice, or of a later one. Raises ``ValueError``."""
-    if not given:
-        return None
-    return datetime.combine(date.fromisoformat(given) + timedelta(days=days), time(), PRACTICE_ZONE)
 
 
 # --- consent -------------------------------------------------------------------------------------------------------

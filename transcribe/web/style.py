@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from transcribe import policy
+from transcribe.consult import Action
 from transcribe.errors import N_, InvalidInput, NotFound
 from transcribe.ports import Preferences
 from transcribe.soep.own_words import LONGEST as LONGEST_WORD
@@ -63,6 +64,7 @@ def save(request: Request, web: WebDep, fields: FieldsDep) -> Response:
         raise InvalidInput(problem=BAD_FORM)
     style = Style(abbreviations=fields.ticked("afkortingen"), line_words=length, order=order)
     _preferences(web).set_style(style)
+    _changed(web, "stijl")
     return go(request, "/stijl")
 
 
@@ -73,6 +75,7 @@ def save_video(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     ticked = [app for number, app in enumerate(APPS) if fields.ticked(f"app{number}")]
     apps = (*ticked, *fields.text("andere").split(","))
     _preferences(web).set_video_presets(checked_presets(VideoPresets(apps=apps, app=fields.text("vooraf"))))
+    _changed(web, "video-apps")
     return go(request, "/stijl")
 
 
@@ -81,6 +84,7 @@ def add(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     policy.check_may_edit(web.actor)
     said, written = check_rule(fields.text("gezegd"), fields.text("geschreven"))
     _preferences(web).add_rule(web.actor.name, said, written)
+    _changed(web, "woorden")
     return go(request, "/stijl")
 
 
@@ -88,6 +92,7 @@ def add(request: Request, web: WebDep, fields: FieldsDep) -> Response:
 def accept(request: Request, web: WebDep, rule_id: UUID) -> Response:
     policy.check_may_edit(web.actor)
     _preferences(web).accept_rule(web.actor.name, rule_id)
+    _changed(web, "woorden")
     return go(request, "/stijl")
 
 
@@ -95,6 +100,7 @@ def accept(request: Request, web: WebDep, rule_id: UUID) -> Response:
 def remove(request: Request, web: WebDep, rule_id: UUID) -> Response:
     policy.check_may_edit(web.actor)
     _preferences(web).remove_rule(web.actor.name, rule_id)
+    _changed(web, "woorden")
     return go(request, "/stijl")
 
 
@@ -104,6 +110,7 @@ def add_word(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     policy.check_may_edit(web.actor)
     preferences, owner = _preferences(web), _owner(web, fields.text("lijst"))
     preferences.add_word(owner, check_word(fields.text("woord"), preferences.own_words(owner)))
+    _changed(web, "woorden")
     return go(request, "/stijl")
 
 
@@ -111,7 +118,13 @@ def add_word(request: Request, web: WebDep, fields: FieldsDep) -> Response:
 def remove_word(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     policy.check_may_edit(web.actor)
     _preferences(web).remove_word(_owner(web, fields.text("lijst")), fields.text("woord"))
+    _changed(web, "woorden")
     return go(request, "/stijl")
+
+
+def _changed(web: Web, what: str) -> None:
+    """In the access log: what writes drafts has to do with what stands in them."""
+    web.workflow.log(web.actor, Action.SETTINGS_CHANGED, what)
 
 
 def _owner(web: Web, which: str) -> str:

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from queue import Empty, SimpleQueue
@@ -195,7 +196,8 @@ class Session:
 
         Raises ``Destroyed``, ``NothingRecorded``, ``TakenOver``, ``Elsewhere``, ``ConsentMissing``, ``NotFinished``.
         """
-        desk = threading.Thread(target=self._desk, name="desk", daemon=True)
+        # what it does comes from this workstation too
+        desk = threading.Thread(target=copy_context().run, args=(self._desk,), name="desk", daemon=True)
         desk.start()
         if not self._wish.paused:
             self._tape.run(self._clock())
