@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -254,6 +255,36 @@ def test_unknown_speakers_are_guessed_from_what_they_say() -> None:
     assert "Geen koorts" in text(note, "S")
     assert "eelpijn" in text(note, "S")
     assert "RR 130/80" in text(note, "O")
+
+
+FREE = (
+    "Man, 54 jaar, sinds een week pijn op de borst bij traplopen.",
+    "Uitstraling naar de arm? Nee.",
+    "Goedemorgen gezegd en patiënt was verward.",
+    "Geboortedatum 3 maart 1950. Dag en nacht pijn.",
+    "Stabiele angina?",
+    "Heeft hij suïcidale gedachten? Nee.",
+    "Verwijzing cardioloog.",
+)
+
+
+def test_nothing_is_left_out_of_what_was_recorded_as_a_dictation() -> None:
+    note = ExtractiveDrafter().draft(replace(talk(*(f"H {one}" for one in FREE)), dictation=True))
+    written = " ".join(line.text for line in note.lines()).lower()
+    for word in ("traplopen", "uitstraling", "verward", "maart", "nacht", "suïcidale", "cardioloog", "angina?"):
+        assert word in written, (word, written)
+    assert {index for line in note.lines() for index in line.evidence} == set(range(len(FREE)))
+    assert note.dropped == ()
+
+
+def test_a_doubt_stays_a_doubt_in_a_monologue() -> None:
+    note = draft("H Oorpijn links sinds drie dagen.", "H Trommelvlies rood.", "H Geen koorts.", "H Cholesteatoom?")
+    assert "Cholesteatoom?" in " ".join(line.text for line in note.lines())
+
+
+def test_what_is_left_out_of_a_monologue_is_named_also_beside_what_is_not() -> None:
+    note = draft("H Bekend met astma. Geboortedatum 3 maart 1950.", "H Gebruikt salbutamol.", "H Longen schoon.")
+    assert [(one.utterance, one.reason) for one in note.dropped] == [(0, "over de opname of de verbinding")]
 
 
 def test_a_dictation_is_formatted_not_summarised() -> None:

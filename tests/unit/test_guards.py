@@ -50,6 +50,16 @@ def judged(*segments: HeardSegment, share: float = 1.0, language: str | None = "
         "♪",
         "Untertitel im Auftrag des ZDF für funk, 2017",
         "SWR 2021",
+        "Untertitel: SWR 2021",
+        "Ondertitels: Broadcast Text International",
+        "Ondertiteling: BTI",
+        "Subtitling: Red Bee Media",
+        "Nederlandse ondertitels",
+        "TVT Media",
+        "Dank je wel voor het kijken en tot de volgende keer!",
+        "Vergeet niet te liken en abonneren!",
+        "Welkom bij een nieuwe video.",
+        "APPLAUS EN GEJUICH",
         "Please subscribe to my channel!",
         "Sous-titrage ST' 501",
         "Altyazı M.K.",
@@ -185,6 +195,31 @@ def test_the_same_sentence_again_and_again() -> None:
     assert judged(ask, *[again] * 3) == [None] * 4  # three answers to three questions
     assert judged(*[again, ask] * 4) == [LOOP] * 8
     assert judged(*[heard("Paracetamol.")] * 8) == [LOOP] * 8
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["Nee, dat niet."] * 4,
+        ["Weet ik niet."] * 5,
+        ["Nee hoor."] * 8,
+        ["Nee hoor.", "Nee.", "Ja.", "Nee hoor.", "Nee, dat niet.", "Nee.", "Ja hoor.", "Nee hoor.", "Nee.", "Ja."] * 2,
+    ],
+)
+def test_the_same_answer_to_many_questions_is_no_loop(answers: list[str]) -> None:
+    """On two channels: before each answer the huisarts asked. Without him the same words are a loop."""
+    segments = [heard(text, n * 4.0, n * 4.0 + 1.5) for n, text in enumerate(answers)]
+    speech = [lambda start_s, end_s: end_s - start_s] * len(answers)
+    asked = [lambda at_s: int(at_s // 4)] * len(answers)
+    assert all(mark is None for marked in marks(segments, speech, turns=asked, language="nl") for mark in marked)
+    assert any(mark for marked in marks(segments, speech, language="nl") for mark in marked)
+
+
+def test_a_loop_within_one_turn_is_one_whoever_spoke_before() -> None:
+    segments = [heard("U krijgt de pillen mee.", n * 4.0, n * 4.0 + 1.5) for n in range(5)]
+    speech = [lambda start_s, end_s: end_s - start_s] * 5
+    found = marks(segments, speech, turns=[lambda at_s: int(at_s > 2)] * 5, language="nl")
+    assert all(mark is Suspicion.REPEAT_LOOP for marked in found for mark in marked)
 
 
 def test_a_loop_that_changes_a_little() -> None:

@@ -135,6 +135,19 @@ def test_ways_to_wipe(wipe: str) -> None:
     assert lines("Subjectief: hoest. Koorts", wipe, wipe, wipe, "moe") == ["S Moe"]
 
 
+def test_a_hesitation_before_the_wiping_is_part_of_it() -> None:
+    assert lines("Subjectief: hoest.", "Nee wacht, wis laatste zin.", "Geen hoest.") == ["S Geen hoest."]
+
+
+@pytest.mark.parametrize("when", ["om", "elke", "om de", "vanaf"])
+@pytest.mark.parametrize("thing", ["eenheden", "druppels", "pufjes", "tabletten", "milligram", "IE", "ampullen"])
+@pytest.mark.parametrize("count", [("tien", "10"), ("vijftien", "15"), ("dertig", "30"), ("veertig", "40")])
+def test_an_amount_behind_a_time_stays_an_amount(when: str, thing: str, count: tuple[str, str]) -> None:
+    said = f"H Subjectief: goed. Plan: insuline {when} acht uur {count[0]} {thing} punt nieuwe regel"
+    plan = text(draft(said), "P")
+    assert re.search(rf"\b8 uur {count[1]}\b", plan), plan
+
+
 def test_a_wiped_line() -> None:
     assert lines("Plan: rust. Koelen. Nieuwe regel. Foto. Echo. Wis laatste regel. Controle.") == [
         "P rust. Koelen.", "P Controle.",

@@ -33,7 +33,9 @@ PHANTOMS_ANYWHERE = (
     *("vertaling en ondertiteling", "tv gelderland", "nederland 1 nederland", "abonneer je op", "abonneer je nu"),
     *("abonneren op het kanaal", "abonneren op mijn kanaal", "vergeet niet te abonneren", "like en abonneer"),
     *("bedankt voor het bekijken van deze video", "bedankt voor het kijken naar deze video", "tot de volgende video"),
-    *("tot in de volgende video", "zie je in de volgende video"),
+    *("tot in de volgende video", "zie je in de volgende video", "tot in de volgende aflevering"),
+    *("liken en abonneren", "welkom bij een nieuwe video", "welkom bij deze video", "nederlandse ondertitels"),
+    *("broadcast text international", "ondertiteling bti", "ondertitels bti", "tvt media", "red bee media"),
     # English
     *("subtitles by", "subtitled by", "subtitles created by", "captions by", "captioned by", "closed captioning by"),
     *("thanks for watching", "thank you for watching", "thank you so much for watching", "please subscribe"),
@@ -41,6 +43,7 @@ PHANTOMS_ANYWHERE = (
     *("subscribe to our channel", "see you in the next video", "transcription by castingwords", "transcribed by https"),
     *("mooji org", "otter ai", "zeoranger co"),
     # German
+    *("untertitel ard", "untertitel mdr", "untertitel ndr", "untertitel swr", "untertitel wdr", "untertitel zdf"),
     *("untertitelung", "untertitel der", "untertitel von", "untertitel im auftrag", "untertitel aufgrund", "fur funk"),
     *(
         "furs zuschauen",
@@ -70,6 +73,7 @@ PHANTOMS_ALONE = frozenset(
     (
         *("bedankt voor het kijken", "dank voor het kijken", "dank u voor het kijken", "dank je wel voor het kijken"),
         *("dank u wel voor het kijken", "hartelijk dank voor het kijken", "bedankt om te kijken"),
+        *("dank je wel voor het kijken en tot de volgende keer", "applaus en gejuich", "gejuich en applaus"),
         *("bedankt voor het kijken en tot de volgende keer", "bedankt voor het kijken tot de volgende keer"),
         *("ondertiteling", "ondertitels", "ondertiteld", "ondertitelaar", "muziek", "muziek speelt", "rustige muziek"),
         *("vrolijke muziek", "spannende muziek", "applaus", "gelach", "stilte", "subtitles", "music", "music playing"),
@@ -118,6 +122,7 @@ LISTENING = frozenset(
 )
 #: So many words on end with so few different ones: a loop with small variations.
 DULL_WORDS, DULL_DIFFERENT = 24, 8
+SHORT_ANSWER = 4  # words; alone in its turn, it counts for no loop of this kind
 DULL_TIMES, DULL_SHARE = 3, 0.75  # such words come back at least so often, and are this part of its sentences
 #: Numbers on end, each as much more than the one before. A patient who counts back from 100 by sevens names six.
 COUNTING = 7
@@ -139,6 +144,8 @@ PAUSE_S = 0.6  # between two words: a sentence of its own
 
 #: How many seconds of a stretch lie where the voice detector heard somebody.
 Speech = Callable[[float, float], float]
+#: How often somebody else had begun to speak before a moment.
+Turns = Callable[[float], int]
 Marks = list[Suspicion | None]
 
 
@@ -171,6 +178,7 @@ class _Sentence:
     text: str
     start_s: float
     end_s: float
+    turn: int  # the same as long as nobody else speaks
 
 
 def is_phantom(text: str) -> bool:
@@ -193,19 +201,21 @@ def marks(
     segments: Sequence[HeardSegment],
     speech: Sequence[Speech],
     *,
+    turns: Sequence[Turns] = (),
     language: str | None = None,
     limits: Limits | None = None,
 ) -> list[tuple[Suspicion | None, ...]]:
     """What is wrong with each word of each segment, if anything; one answer for a segment without words.
 
     ``segments``: one channel, in time order. ``speech``: for each how much of a stretch, in its own times, is speech.
-    ``language``: of the talk; None: any will do.
+    ``turns``: for each how often another channel had begun to speak: four questions may get the same answer. Empty:
+    there is no other one. ``language``: of the talk; None: any will do.
     """
     limits = limits or Limits()
     found: list[Marks] = []
     sentences: list[_Sentence] = []
     for index, (segment, speech_s) in enumerate(zip(segments, speech, strict=True)):
-        parts = list(_sentences(segment, index))
+        parts = list(_sentences(segment, index, turns[index] if turns else lambda _: 0))
         found.append(_of_segment(segment, parts, speech_s, language, limits))
         sentences += parts
     _mark_repeats(sentences, found)
@@ -219,7 +229,7 @@ def _words(segment: HeardSegment) -> Sequence[Heard]:
     return segment.words or (alone,)
 
 
-def _sentences(segment: HeardSegment, index: int) -> Iterator[_Sentence]:
+def _sentences(segment: HeardSegment, index: int, turn: Turns) -> Iterator[_Sentence]:
     """Cut after a full stop and at a pause, as utterances are."""
     words = _words(segment)
     first = 0
@@ -232,6 +242,7 @@ def _sentences(segment: HeardSegment, index: int) -> Iterator[_Sentence]:
                 text=" ".join(w.text for w in words[first:end]),
                 start_s=words[first].start_s,
                 end_s=word.end_s,
+                turn=turn(words[first].start_s),
             )
             first = end
 
@@ -335,22 +346,34 @@ def _mark(found: list[Marks], sentence: _Sentence) -> None:
 
 
 def _mark_repeats(sentences: Sequence[_Sentence], found: list[Marks]) -> None:
-    """Sentences that come again and again, in one segment or in many."""
+    """Sentences that come again and again, in one segment or in many. Not what answers somebody else each time."""
     texts = [plain(sentence.text) for sentence in sentences]
     lengths = [len(text.split()) for text in texts]
     for run in _runs(texts, SAME_SENTENCES):
-        if max(lengths[index] for index in run) >= 3:
+        if max(lengths[index] for index in run) >= 3 and not _answers(sentences, run):
             for index in run:
                 _mark(found, sentences[index])
     for run in _runs(texts, SAME_WORDS):
-        if not all(word in LISTENING for index in run for word in texts[index].split()):
+        listening = all(word in LISTENING for index in run for word in texts[index].split())
+        if not listening and not _answers(sentences, run):
             for index in run:
                 _mark(found, sentences[index])
+
+
+def _answers(sentences: Sequence[_Sentence], run: range) -> bool:
+    """Did somebody else speak before each but the first?"""
+    return len({sentences[index].turn for index in run}) == len(run)
 
 
 def _mark_dull(sentences: Sequence[_Sentence], found: list[Marks]) -> None:
     """A loop that changes a word now and then: sentences of little but the words that come back all the time."""
-    left = [sentence for sentence in sentences if found[sentence.segment][sentence.first] is None]
+    alone = Counter(sentence.turn for sentence in sentences)
+    left = [
+        sentence
+        for sentence in sentences
+        if found[sentence.segment][sentence.first] is None
+        and not (len(alone) > 1 and alone[sentence.turn] == 1 and sentence.end - sentence.first <= SHORT_ANSWER)
+    ]
     words = [(word, index) for index, sentence in enumerate(left) for word in plain(sentence.text).split()]
     counts = Counter(word for word, _ in words[: DULL_WORDS - 1])
     for (old, first), (new, last) in zip(words, words[DULL_WORDS - 1 :], strict=False):

@@ -12,6 +12,7 @@ same sound are one mixed recording, and nobody knows who speaks.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -209,7 +210,11 @@ class Listening:
             utterance
             for channel in self._channels
             for utterance in _utterances(
-                _segments(channel.windows), channel.speaker, self._of.language, self._of.limits
+                _segments(channel.windows),
+                channel.speaker,
+                self._of.language,
+                self._of.limits,
+                others=_begun(other for other in self._channels if other is not channel),
             )
         ]
         return Transcript(
@@ -217,6 +222,7 @@ class Listening:
             language=self._of.language,
             model=self._of.recogniser.name,
             duration_s=max(channel.fed_s for channel in self._channels),
+            dictation=[channel.speaker for channel in self._channels] == [Speaker.HUISARTS],
         )
 
     def _feed(self, channel: _Channel, pcm: Pcm) -> None:
@@ -318,12 +324,37 @@ def _sound(window: Window, read: Reader) -> Samples:
     return samples
 
 
+def _begun(channels: Iterable[_Channel]) -> list[float]:
+    """When these began to speak, each time, in order."""
+    return sorted(
+        piece.span.start_s for channel in channels for heard in channel.windows for piece in heard.window.pieces
+    )
+
+
+def _turns(window: Window, others: Sequence[float]) -> guards.Turns:
+    return lambda at_s: bisect_right(others, window.to_recording(at_s, window.piece(at_s)))
+
+
 def _utterances(
-    heard: Sequence[tuple[HeardSegment, Window]], speaker: Speaker, language: str, limits: guards.Limits
+    heard: Sequence[tuple[HeardSegment, Window]],
+    speaker: Speaker,
+    language: str,
+    limits: guards.Limits,
+    *,
+    others: Sequence[float],
 ) -> Iterator[Utterance]:
-    """One channel's segments, in order, to utterances: cut at the end of a sentence, at a pause, at a mark."""
+    """One channel's segments, in order, to utterances: cut at the end of a sentence, at a pause, at a mark.
+
+    ``others``: when other channels began to speak.
+    """
     segments, windows = [segment for segment, _ in heard], [window for _, window in heard]
-    marks = guards.marks(segments, [window.speech_s for window in windows], language=language, limits=limits)
+    marks = guards.marks(
+        segments,
+        [window.speech_s for window in windows],
+        turns=[_turns(window, others) for window in windows] if others else (),
+        language=language,
+        limits=limits,
+    )
     timed: list[tuple[Word, Span]] = []
     of: list[Suspicion | None] = []
     for (segment, window), suspicions in zip(heard, marks, strict=True):

@@ -97,6 +97,7 @@ class Transcript:
     model: str = ""  # name and revision of the recogniser
     duration_s: float = 0.0  # of the recording
     missing: tuple[Span, ...] = ()  # seconds that could not be decoded
+    dictation: bool = False  # the huisarts said that this is one
 
     @property
     def missing_s(self) -> float:

@@ -38,15 +38,18 @@ class Literal:
 
 
 def is_dictation(transcript: Transcript) -> bool:
-    """Only the huisarts speaks, to nobody: hardly a question, hardly a "u"."""
+    """Was it recorded as one; or does only the huisarts speak, to nobody: hardly a question, hardly a "u"?"""
+    if transcript.dictation:
+        return True
     heard = [u for u in transcript.utterances if u.suspicion is None]
     asked = sum(u.text.count("?") for u in heard)
     spoken_to = sum(cue("dictation", "spoken_to", u.text) is not None for u in heard)
     return {u.speaker for u in heard} == {Speaker.HUISARTS} and max(asked, spoken_to) * 4 <= len(heard)
 
 
-def dictated(said: list[Sentence]) -> list[Claim]:
-    """A section lasts until the next one is named; sentences that are clearly of another section go there.
+def dictated(said: list[Sentence], *, whole: bool = False) -> list[Claim]:
+    """A section lasts until the next one is named; sentences that are clearly of another section go there. ``whole``:
+    it was recorded as a dictation, and then nothing of it is left out.
 
     A next problem begins where the huisarts says so, or where the history is named again after a conclusion or a plan.
     """
@@ -66,19 +69,17 @@ def dictated(said: list[Sentence]) -> list[Claim]:
         if named:
             current = Section(named)
             text = cue_pattern("dictation", "heading").sub("", text, count=1)
-        if not words(text) or _aside(text):
+        if not words(text) or (_aside(text) and not whole):
             continue
         following = said[n + 1].text if n + 1 < len(said) else ""
-        if text.rstrip().endswith("?"):
-            if cue("answer", "no", following):
-                continue  # asked and answered by the huisarts: the answer stands
-            text = text.rstrip("? ") + "."
-        if n and said[n - 1].text.rstrip().endswith("?") and cue("answer", "no", text):
+        if text.rstrip().endswith("?") and not whole and cue("answer", "no", following):
+            continue  # asked and answered by the huisarts: the answer stands
+        if n and said[n - 1].text.rstrip().endswith("?") and not whole and cue("answer", "no", text):
             text = _taken_back(said[n - 1].text, text)
             if not words(text):
                 continue
         current = current if named else _moved(text, current) if headed else _onward(text, current, _phase(current))
-        line = capital(written_down(text))
+        line = capital(written_down(text)) + "?" * text.rstrip().endswith("?")
         if (
             result
             and current is Section.E

@@ -59,8 +59,12 @@ class ExtractiveDrafter:
             )
         dictation = is_dictation(transcript)
         divided = Divided(said=sentences(transcript)) if dictation else divide(sentences(transcript))
-        kept, left = leave_out(divided.said, dictated=dictation)
-        claims = dictated(kept) if dictation else _Consult(kept, nurse=_by_nurse(divided.said)).claims()
+        kept, left = (divided.said, []) if transcript.dictation else leave_out(divided.said, dictated=dictation)
+        claims = (
+            dictated(kept, whole=transcript.dictation)
+            if dictation
+            else _Consult(kept, nurse=_by_nurse(divided.said)).claims()
+        )
         reports = reports_of(claims, titles_of(claims) if dictation else divided.titles, whole=dictation)
         used = {i for report in reports for line in report.lines for i in line.evidence}
         note = Note(

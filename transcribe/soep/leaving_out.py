@@ -44,7 +44,9 @@ def leave_out(said: list[Sentence], *, dictated: bool = False) -> tuple[list[Sen
             reason = None
         if reason in (None, "instruction"):  # an instruction says nothing, but tells that the examination begins
             kept.append(sentence)
-        left.append(Left(evidence=sentence.evidence, reason=REASONS[reason or "rest"]))
+        # of a dictation each sentence is the huisarts' own: what is left out of it is named
+        named = dictated and reason is not None
+        left.append(Left(evidence=sentence.evidence, reason=REASONS[reason or "rest"], always=named))
     left.sort(key=lambda item: (not item.always, item.reason == REASONS["rest"]))
     return kept, left
 

@@ -123,6 +123,10 @@ def _range(match: re.Match[str]) -> str:
     return f"{match[1]}-{match[2]}" if 0 < int(match[2]) - int(match[1]) <= 2 else match[0]
 
 
+def _next(match: re.Match[str]) -> str:
+    return f"{match[1]}-{match[2]}" if int(match[2]) - int(match[1]) == 1 else match[0]
+
+
 def _about(match: re.Match[str]) -> str:
     unit = match["unit"]
     plural = {"keer": "keer", "uur": "uur", "jaar": "jaar", "dag": "dagen", "week": "weken", "maand": "maanden"}
@@ -153,8 +157,11 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
     # halves and decimals
     (r"\banderhal(?:f|ve)\b", "1,5"),
     (r"\b(\d+) en een hal(?:f|ve)\b", r"\1,5"),
+    (r"\b(?:een|1) komma (?:een|één|1)\b", "1,1"),
+    (r"\b(?:een|1) komma (\d{1,2})\b", r"1,\1"),
     (r"\b(\d+) komma (?:een|één|1)\b", r"\1,1"),
     (r"\b(\d+) komma (\d{1,2})\b", r"\1,\2"),
+    (r"\b(\d{1,3}) punt (\d)(?= ?(?:kilo|kg|kilogram|graden)\b)", r"\1,\2"),
     (rf"\b(\d+) punt (\d{{1,2}})\b(?! (?:{TIME_UNITS}|{_TIMES})\b)", _point),
     (rf"\b0,(\d) (\d)(?: (\d))?\b(?![,/]?\d| (?:{TIME_UNITS}|{_TIMES})\b)", r"0,\1\2\3"),
     (r"(?<=\d)\.(?=\d{1,2}\b(?!\.\d))", ","),
@@ -165,6 +172,8 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
     (rf"(?<![\d,/])\b(3[4-9]|4[0-2]) (\d)\b(?![,/]?\d)(?! {TIME_UNITS}| ?%| ?mg| ?{_TIMES})", r"\1,\2"),
     # "een week of zes", "een keer of vier", also with a range behind it
     (r"\b(\d+), (\d+)\b(?=[ .]|$)(?![ ]?(?:mg|ml|mcg|%)|,\d)", _range),
+    # ... and "twee drie weken"
+    (rf"(?<![\d,/])(?<! [a-z] )\b(\d{{1,2}}) (\d{{1,2}})(?= {TIME_UNITS}\b)", _next),
     (r"\been (?P<unit>dag|week|maand|jaar|uur|minuut|keer) of (?P<n>\d+(?:-\d+)?)\b", _about),
     # the alarm number
     (r"\b(?:1|een)[ -](?:1|een)[ -]2\b", "112"),

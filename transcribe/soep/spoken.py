@@ -303,6 +303,9 @@ def _decimal(said: Sequence[Said], at: int) -> bool:
         return False
     if {word.core for word in said[max(0, at - 3) : at - 1]} & _words("decimal", "whole"):
         return False
+    measured = at + 2 < len(said) and not said[at + 1].marked and said[at + 2].core in _words("decimal", "measured")
+    if measured:
+        return True
     counted = at + 2 < len(said) and not said[at + 1].marked and said[at + 2].core in _words("decimal", "counted")
     if said[at].core == "punt":
         return left <= 42 and not counted
