@@ -24,9 +24,10 @@ from sqlalchemy.pool import NullPool
 
 from transcribe.app import access_key, listen
 from transcribe.errors import StoreUnavailable
+from transcribe.settings import Settings
 from transcribe.store.blobs import open_blobs
 from transcribe.store.embedded import EmbeddedPostgres
-from transcribe.store.keys import from_file
+from transcribe.store.keys import load_master_key
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
 
@@ -313,7 +314,7 @@ class Service:
             from sqlalchemy.exc import ProgrammingError
 
             try:
-                self._store = PostgresStore(self.url, from_file(self.data_dir))
+                self._store = PostgresStore(self.url, load_master_key(Settings(data_dir=self.data_dir)))
             except ProgrammingError as problem:  # not migrated yet
                 raise NotStarted from problem
         return self._store

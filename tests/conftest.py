@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import keyring
+import keyring.backend
 import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
@@ -87,3 +89,11 @@ def object_store(object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -
     for name, value in object_server.environment.items():
         monkeypatch.setenv(name, value)
     return object_server.address()
+
+
+@pytest.fixture
+def use_keyring() -> Iterator[Callable[[keyring.backend.KeyringBackend], None]]:
+    """Sets the keyring of the operating system, for this test."""
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)

@@ -92,7 +92,7 @@ def add_commands(
         from transcribe.store.key_copies import TakeOver
 
         with friendly():
-            settings = _settings(data_dir, database_url, blob_store, os_user)
+            settings = settings_of(data_dir, database_url, blob_store, os_user)
             with installation(settings) as here, _bar(out()) as progress:
                 began = time.monotonic()
                 done = back_up(
@@ -127,7 +127,7 @@ def add_commands(
 
         with friendly():
             began = time.monotonic()
-            master_key = load_master_key(_settings(data_dir), make=False)
+            master_key = load_master_key(settings_of(data_dir), make=False)
             with _bar(out()) as progress:
                 done = verify(file, _keys(file, keys), master_key=master_key, progress=progress)
             _say(
@@ -161,10 +161,10 @@ def add_commands(
 
         with friendly():
             began = time.monotonic()
-            settings = _settings(data_dir, database_url, blob_store, os_user)
+            settings = settings_of(data_dir, database_url, blob_store, os_user)
             check_mode(settings)
             master_key = load_master_key(settings, make=False)
-            with _database(settings) as url, _bar(out()) as progress:
+            with database(settings) as url, _bar(out()) as progress:
                 done = restore(
                     file,
                     _keys(file, keys),
@@ -218,7 +218,7 @@ def add_commands(
         from rich.table import Table
         from rich.text import Text
 
-        with friendly(), _copies(_settings(data_dir, database_url, None, os_user)) as (__, copies):
+        with friendly(), copies_of(settings_of(data_dir, database_url, None, os_user)) as (__, copies):
             table = Table(_("nummer"), _("plaats"), _("bijgewerkt (UTC)"), _("wat te doen"))
             troubles = []
             for place in copies.places():
@@ -244,8 +244,8 @@ def add_commands(
         from transcribe.store.backup import system_event
 
         with friendly():
-            settings = _settings(data_dir, database_url, None, os_user)
-            with _copies(settings) as (here, copies):
+            settings = settings_of(data_dir, database_url, None, os_user)
+            with copies_of(settings) as (here, copies):
                 gone = copies.remove(place)
                 here.store.log(system_event(who(settings), Action.KEY_COPY_REMOVED, detail=gone.name))
                 out().print(_("Sleutelkopie {name} is afgemeld.").format(name=gone.name))
@@ -261,7 +261,7 @@ def add_commands(
         from transcribe.store.upgrade import upgrade_database
 
         with friendly():
-            settings = _settings(data_dir, None, None, os_user)
+            settings = settings_of(data_dir, None, None, os_user)
             with out().status(_("De oude database wordt gestart")) as status:
                 done = upgrade_database(
                     settings.data_dir,
@@ -304,17 +304,17 @@ def installation(settings: Settings) -> Iterator[Installation]:
 
     check_mode(settings)
     master_key = load_master_key(settings, make=False)
-    with _database(settings) as url, ExitStack() as stack:
+    with database(settings) as url, ExitStack() as stack:
         migrate(url)
         store = PostgresStore(url, master_key)
         stack.callback(store.close)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio", check=True)
         blobs = MarkedBlobs(place, store)
-        yield Installation(store=store, url=url, blobs=blobs, master_key=master_key)
+        yield Installation(store=store, url=url, blobs=blobs, master_key=store.master_key)
 
 
 @contextmanager
-def _copies(settings: Settings) -> Iterator[tuple[Installation, KeyCopies]]:
+def copies_of(settings: Settings) -> Iterator[tuple[Installation, KeyCopies]]:
     from transcribe.store.key_copies import KeyCopies
 
     with installation(settings) as here:
@@ -326,7 +326,7 @@ def _copies(settings: Settings) -> Iterator[tuple[Installation, KeyCopies]]:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings) -> Iterator[str]:
     from transcribe.app import embedded_server
 
     if settings.database_url:
@@ -336,15 +336,19 @@ def _database(settings: Settings) -> Iterator[str]:
             yield server.url
 
 
-def _settings(
+def settings_of(
     data_dir: Path | None,
     database_url: str | None = None,
     blob_store: str | None = None,
     os_user: str | None = None,
+    *,
+    demo: bool = False,
 ) -> Settings:
     from transcribe.settings import Settings
 
-    return Settings.from_env(data_dir=data_dir, database_url=database_url, blob_store=blob_store, os_user=os_user)
+    return Settings.from_env(
+        data_dir=data_dir, database_url=database_url, blob_store=blob_store, os_user=os_user, demo=demo or None
+    )
 
 
 def _keys(file: Path, given: Path | None) -> Path:

@@ -283,7 +283,7 @@ class Certificate:
     id: UUID
     consult_id: UUID
     purpose: KeyPurpose
-    why: str  # "akkoord", "intrekking", "verwijderd", "gewist", "bewaartermijn"
+    why: str  # "akkoord", "intrekking", "verwijderd", ... (``erasure.GROUNDS``)
     destroyed_at: datetime
     #: When what the key could open was gone as well: the files, and every copy of the key that we keep. None: at work.
     cleared_at: datetime | None = None
@@ -321,6 +321,7 @@ class Action(StrEnum):
     DISCARDED = N_("consult verwijderd")
     ERASED = N_("consult gewist")
     EXPIRED = N_("bewaartermijn verlopen")
+    ACCESS_GIVEN = N_("inzage gegeven")
     SEARCHED = N_("consulten gezocht")
     LOGGED_IN = N_("ingelogd")
     LOGGED_OUT = N_("uitgelogd")
@@ -329,6 +330,8 @@ class Action(StrEnum):
     BACKED_UP = N_("reservekopie gemaakt")
     RESTORED = N_("reservekopie teruggezet")
     KEY_COPY_REMOVED = N_("sleutelkopie afgemeld")
+    MASTER_KEY_REPLACED = N_("hoofdsleutel vervangen")
+    OLD_KEYS_FORGOTTEN = N_("oude hoofdsleutels vergeten")
     LOG_VIEWED = N_("toegangslog bekeken")
     LOG_OVERVIEW = N_("overzicht voor patiënt gemaakt")
     LOG_EXPORTED = N_("toegangslog geëxporteerd")

@@ -25,8 +25,17 @@ class Settings(BaseModel):
     os_user: str = ""
     #: Where the PostgreSQL programs are; empty looks in the bundled wheel, Debian's folders and PATH.
     postgres_bin: str = ""
-    #: Master key: "file" (under data_dir/keys, 0600), "keyring", or "env" (TRANSCRIBE_MASTER_KEY, base64 of 32 bytes).
-    master_key: Literal["file", "keyring", "env"] = "file"
+    #: Master key: "file" (under data_dir/keys, 0600), "keyring", "env" (TRANSCRIBE_MASTER_KEY, base64 of 32 bytes), or
+    #: "vault": sealed by the transit engine of a Vault or OpenBao (docs/keys.md).
+    master_key: Literal["file", "keyring", "env", "vault"] = "file"
+    #: Address of the Vault, without /v1; its host must be among ``allowed_hosts``.
+    vault_url: str = ""
+    #: Name of the key in its transit engine, and where that engine is mounted.
+    vault_key: str = "transcribe"
+    vault_mount: str = "transit"
+    vault_namespace: str = ""
+    #: File with the token, 0600.
+    vault_token_file: str = ""
     #: Demo mode: the demo model may be used, and every screen says so.
     demo: bool = False
     #: Name of the speech model (``transcribe models list``); empty takes the one that is installed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -10,14 +11,16 @@ import pytest
 from transcribe.errors import StoreUnavailable
 from transcribe.ports import Preferences
 from transcribe.soep.style import Order, Style
-from transcribe.store.keys import MasterKey
 from transcribe.store.migrate import migrate
 from transcribe.store.preferences import PostgresPreferences
 from transcribe.testing import MemoryPreferences
 from transcribe.video import APPS, VideoPresets
 
 GP = "Dr. Proef"
-MASTER = MasterKey.of(b"m" * 32)
+
+
+def hashed(words: str) -> bytes:
+    return sha256(words.encode()).digest()
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -27,7 +30,7 @@ def preferences(request: pytest.FixtureRequest) -> Iterator[Preferences]:
         return
     url = request.getfixturevalue("postgres_url")
     migrate(url)
-    with PostgresPreferences(url, hashed=MASTER.fingerprint) as found:
+    with PostgresPreferences(url, hashed=hashed) as found:
         yield found
 
 
@@ -140,7 +143,7 @@ def test_practices_that_share_a_service_share_nothing_of_this(preferences: Prefe
 
 def test_without_a_database_there_is_an_error_that_says_so() -> None:
     with (
-        PostgresPreferences("postgresql://niemand@127.0.0.1:1/niets", hashed=MASTER.fingerprint) as away,
+        PostgresPreferences("postgresql://niemand@127.0.0.1:1/niets", hashed=hashed) as away,
         pytest.raises(StoreUnavailable),
     ):
         away.style()

@@ -24,7 +24,8 @@ from transcribe.store.backup import verify
 from transcribe.store.crypto import SealingWriter
 from transcribe.store.envelope import Kind, end, put, read_label, write_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, NotOurs, read_copy
-from transcribe.store.keys import VARIABLE, MasterKey
+from transcribe.store.key_places import VARIABLE
+from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, MarkedBlobs, installations
 from transcribe.store.migrate import migrate
 

@@ -154,7 +154,7 @@ def test_no_word_of_the_patient_is_in_any_column(store: PostgresStore, postgres_
     half_done(store, postgres_url)
     with PostgresHandovers(postgres_url) as handovers:
         handovers.keep(b"handtekening", "greep", PATIENT, now=NOW, until=NOW + timedelta(minutes=5))
-    with PostgresPreferences(postgres_url, hashed=MASTER.fingerprint) as preferences:
+    with PostgresPreferences(postgres_url, hashed=store.lasting.fingerprint) as preferences:
         preferences.noticed("Dr. Jansen", "pijn", CANARY, uuid4())
         assert preferences.rules("Dr. Jansen") == []
     ours = {table.name for table in tables.metadata.sorted_tables}
@@ -171,7 +171,7 @@ def test_a_patient_is_found_by_pseudonym(store: PostgresStore, engine: Engine) -
     consult = approved(store)
     with engine.connect() as connection:
         query = text("SELECT id FROM consult WHERE patient_pseudonym = :pseudonym")
-        found = connection.scalars(query, {"pseudonym": MASTER.pseudonym(PATIENT)}).all()
+        found = connection.scalars(query, {"pseudonym": store.lasting.pseudonym(PATIENT)}).all()
     assert found == [consult.id]
 
 

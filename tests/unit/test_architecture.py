@@ -83,6 +83,7 @@ LAYERS = {
     "transcribe.doctor": 6,
     "transcribe.backup_cli": 6,
     "transcribe.log_cli": 6,
+    "transcribe.keys_cli": 6,
     "transcribe.__main__": 6,
 }
 
@@ -108,7 +109,11 @@ LIBRARIES = {
     "transcribe.soep.server_model": {"httpx"},  # the same
     "transcribe.store.crypto": {"cryptography"},
     "transcribe.store.objects": {"obstore"},
-    "transcribe.store.keys": {"cryptography", "keyring"},
+    "transcribe.store.keys": {"cryptography"},
+    "transcribe.store.key_places": {"keyring"},
+    "transcribe.store.vault": {"httpx"},
+    "transcribe.store.lasting": {"sqlalchemy"},
+    "transcribe.store.rotation": {"sqlalchemy"},
     "transcribe.store.embedded": {"psutil", "psycopg"},
     "transcribe.store.database": {"sqlalchemy", "psycopg", "procrastinate"},
     "transcribe.store.codec": {"pydantic"},
@@ -130,6 +135,7 @@ LIBRARIES = {
     "transcribe.store.upgrade": {"psycopg"},
     "transcribe.backup_cli": {"typer", "rich"},
     "transcribe.log_cli": {"typer", "rich"},
+    "transcribe.keys_cli": {"typer", "rich"},
     "transcribe.store.migrations": {"sqlalchemy", "alembic"},
     "transcribe.store.migrate": {"sqlalchemy", "alembic"},
     "transcribe.web.watch": {"fastapi", "starlette", "prometheus_client"},

@@ -8,16 +8,17 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import keyring
-import keyring.backend
 import keyring.backends.fail
 import pytest
 
+from tests.memory_keyring import MemoryKeyring
 from transcribe.app import mark_mode
 from transcribe.errors import SetupProblem, Unreadable
 from transcribe.settings import Settings
 from transcribe.store.crypto import new_key
-from transcribe.store.keys import VARIABLE, MasterKey, load_master_key
+from transcribe.store.key_places import VARIABLE
+from transcribe.store.keys import DERIVED, MasterKey, load_master_key
+from transcribe.store.lasting import LastingKeys, Use
 
 
 def settings(data_dir: Path, where: str = "file") -> Settings:
@@ -100,29 +101,6 @@ def test_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not (tmp_path / "keys").exists()
 
 
-class MemoryKeyring(keyring.backend.KeyringBackend):
-    priority = 1.0
-
-    def __init__(self, *, forgets: bool = False) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-        self.forgets = forgets
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        if not self.forgets:
-            self.kept[service, username] = password
-
-
-@pytest.fixture
-def use_keyring(monkeypatch: pytest.MonkeyPatch):
-    before = keyring.get_keyring()
-    yield keyring.set_keyring
-    keyring.set_keyring(before)
-
-
 def test_from_the_keyring(tmp_path: Path, use_keyring) -> None:
     use_keyring(MemoryKeyring())
     made = load_master_key(settings(tmp_path, "keyring"))
@@ -149,20 +127,45 @@ def test_a_wrapped_key_opens_with_its_master_and_its_name_only() -> None:
         MasterKey.of(new_key()).unwrap(wrapped, "consult/bron")
 
 
+def lasting() -> LastingKeys:
+    return LastingKeys(_keys={use: new_key() for use in Use})
+
+
 def test_a_pseudonym_finds_a_reference_back_and_tells_nothing() -> None:
-    master = MasterKey.of(new_key())
-    assert master.pseudonym("AB 123") == master.pseudonym(" ab123 ")
-    assert master.pseudonym("AB 123") != master.pseudonym("AB 124")
-    assert MasterKey.of(new_key()).pseudonym("AB 123") != master.pseudonym("AB 123")
-    assert len(master.pseudonym("")) == 32
+    keys = lasting()
+    assert keys.pseudonym("AB 123") == keys.pseudonym(" ab123 ")
+    assert keys.pseudonym("AB 123") != keys.pseudonym("AB 124")
+    assert lasting().pseudonym("AB 123") != keys.pseudonym("AB 123")
+    assert len(keys.pseudonym("")) == 32
+    assert keys.pseudonym("AB 123") != keys.fingerprint("ab123")
+
+
+def test_a_replaced_key_opens_files_of_before_and_seals_nothing() -> None:
+    old, new, data_key = MasterKey.of(new_key()), MasterKey.of(new_key()), new_key()
+    wrapped = old.wrap(data_key, "file")
+    assert not new.opens(old.id)
+    successor = new.after({old.id: old.handed_on()})
+    assert successor.opens(old.id)
+    assert successor.opens(new.id)
+    assert successor.unwrap_file(wrapped, "file", old.id) == data_key
+    with pytest.raises(Unreadable):
+        successor.unwrap(wrapped, "file")
+    with pytest.raises(Unreadable):
+        successor.unwrap_file(wrapped, "another", old.id)
+    with pytest.raises(Unreadable):
+        old.unwrap(successor.wrap(data_key, "file"), "file")
 
 
 def test_no_key_shows_in_what_is_printed() -> None:
     secret = os.urandom(32)
-    shown = repr(MasterKey.of(secret))
-    assert MasterKey.of(secret).id in shown
-    assert "_wrapping" not in shown
-    assert "_pseudonyms" not in shown
+    master = MasterKey.of(secret).after({"ab": secret})
+    for shown in (repr(master), repr(lasting())):
+        assert "_wrapping" not in shown
+        assert "_before" not in shown
+        assert "_derived" not in shown
+        assert "_keys" not in shown
+    assert master.id in repr(master)
+    assert all(repr(master.derived(use)) not in repr(master) for use in DERIVED)
 
 
 def test_a_master_key_is_32_bytes() -> None:

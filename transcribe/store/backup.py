@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, Table, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
 from transcribe import policy
@@ -36,7 +36,16 @@ from transcribe.store.crypto import SealingWriter
 from transcribe.store.database import translated
 from transcribe.store.envelope import Kind, end, members, open_envelope, put, torn, write_envelope
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
-from transcribe.store.key_copies import KEY_COLUMNS, NAME, PROOF_COLUMNS, Copy, KeyCopies, TakeOver, read_copy
+from transcribe.store.key_copies import (
+    KEY_COLUMNS,
+    LASTING_COLUMNS,
+    NAME,
+    PROOF_COLUMNS,
+    Copy,
+    KeyCopies,
+    TakeOver,
+    read_copy,
+)
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
@@ -45,7 +54,20 @@ from transcribe.store.postgres import PostgresStore
 log = logging.getLogger(__name__)
 
 #: What a back-up leaves out: keys and where they are, and what is made again by itself.
-LEFT_OUT = frozenset({"data_key", "installation", "key_copy", "turn", "worker", "session", "handover", "measurement"})
+LEFT_OUT = frozenset(
+    {
+        "data_key",
+        "lasting_key",
+        "master_key",
+        "installation",
+        "key_copy",
+        "turn",
+        "worker",
+        "session",
+        "handover",
+        "measurement",
+    }
+)
 SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_tables if table.name not in LEFT_OUT)
 
 #: Names of members: of the contents, of a table, of sound, and of sound that went away while it was read.
@@ -264,7 +286,7 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
     certificate for each consult, and sound where there should be (``soundless``).
     """
     copy = read_copy(keys_path, master_key)
-    with _opened(path, master_key) as entries:
+    with _opened(path, copy.opening(master_key)) as entries:
         contents = _read_contents(entries)
         _check_age(copy, keys_path, contents)
         statuses: dict[UUID, str] = {}
@@ -338,7 +360,7 @@ def restore(
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     copy = read_copy(keys_path, master_key)
-    with _opened(path, master_key) as entries, translated(), engine.begin() as tx:
+    with _opened(path, copy.opening(master_key)) as entries, translated(), engine.begin() as tx:
         contents = _read_contents(entries)
         if contents.demo != demo:
             raise BackupProblem(
@@ -357,6 +379,10 @@ def restore(
         progress(DOING_TABLES, len(contents.tables), len(contents.tables))
         upgrade(tx)
         _continue_numbers(tx)
+        # an empty database that was opened once has some, and nothing that they are needed for
+        tx.execute(delete(tables.lasting_key))
+        tx.execute(delete(tables.master_key))
+        tx.execute(insert(tables.master_key).values(id=master_key.id))
         erased = _bring_keys(tx, copy, keys_path)
         seq, last = log_head(tx)
         if verify_chain(tx, master_key) is not None or (seq, last.hex()) != (contents.log_seq, contents.log_hash):
@@ -495,6 +521,7 @@ def _bring_keys(tx: Connection, copy: Copy, keys_path: Path) -> list[UUID]:
         listed = ", ".join(columns)
         tx.execute(text(f"CREATE TEMP TABLE copied_{table} ON COMMIT DROP AS SELECT {listed} FROM {table} LIMIT 0"))  # noqa: S608
         copy_in(tx, f"copied_{table}", columns, [rows])
+    copy_in(tx, "lasting_key", LASTING_COLUMNS, [copy.lasting])
     erased = sorted(set(tx.scalars(_ADD_PROOFS)))
     tx.execute(_ADD_KEYS)  # but for what was destroyed, whoever says so
     _check_keys(keys_path, tx.scalar(_WITHOUT_KEY_OR_PROOF) or 0)

@@ -40,6 +40,11 @@ def rows_in(columns: Sequence[str], chunks: Iterable[bytes]) -> Iterator[dict[st
             yield dict(zip(columns, row.split(b"\t"), strict=True))
 
 
+def bytea(value: bytes) -> bytes:
+    """A value of ``rows_in`` of a column of bytes: it stands there in hexadecimal, its backslash doubled."""
+    return bytes.fromhex(value.removeprefix(rb"\\x").decode())
+
+
 def _statement(pattern: str, table: str, columns: Sequence[str]) -> sql.Composed:
     names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     return sql.SQL(pattern).format(sql.Identifier(table), names)

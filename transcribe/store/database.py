@@ -19,6 +19,8 @@ _DISK_FULL = "53100"  # SQLSTATE
 _TRIGGER = "P0"
 #: A table or column that we ask for and that is not there.
 _UNDEFINED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+#: Of keys that are wrapped by the master key that the database has now.
+_OF_MASTER_KEY = frozenset({"data_key_master_fkey", "lasting_key_master_fkey"})
 #: What is wrong with these is in what we asked: asking again is no use.
 _OURS = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
 #: This process, in the name of each of its sessions: when it is taken for dead all of them are ended together, so that
@@ -77,6 +79,10 @@ def _as_told(problem: DBAPIError | ConnectorException | psycopg.Error) -> Transc
         return DiskFull()
     if isinstance(cause, _UNDEFINED):
         return OtherSchema()
+    if isinstance(cause, psycopg.errors.ForeignKeyViolation) and cause.diag.constraint_name in _OF_MASTER_KEY:
+        return SetupProblem(
+            problem="de hoofdsleutel is vervangen terwijl dit nog liep. Herstart de dienst; er is niets verloren."
+        )
     if (isinstance(cause, _OURS) or state.startswith(_TRIGGER)) and not lost:
         return None
     # no connection, a time-out, a deadlock, a server in trouble: trying again is the right advice

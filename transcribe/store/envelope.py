@@ -55,12 +55,12 @@ class Label:
 
     def open(self, master_key: MasterKey, path: Path) -> bytes:
         """The key of the file. Raises ``BackupProblem`` for another master key."""
-        if self.master != master_key.id:
+        if not master_key.opens(self.master):
             raise BackupProblem(
                 problem=f"{path} is verzegeld met een andere hoofdsleutel ({self.master}) dan hier staat "
                 f"({master_key.id}). Zet eerst de hoofdsleutel terug die bij deze {self.kind} hoort."
             )
-        return master_key.unwrap(self.wrapped, f"{self.kind}/{self.id}")
+        return master_key.unwrap_file(self.wrapped, f"{self.kind}/{self.id}", self.master)
 
     @property
     def place(self) -> bytes:

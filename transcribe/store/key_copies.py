@@ -42,7 +42,7 @@ from transcribe.errors import BackupProblem, DiskFull, TranscribeError, Unreadab
 from transcribe.store.access_log import log_head
 from transcribe.store.anchors import Anchor, Kept, read_line
 from transcribe.store.answers import Answers
-from transcribe.store.copying import copy_out, rows_in
+from transcribe.store.copying import bytea, copy_out, rows_in
 from transcribe.store.database import translated
 from transcribe.store.envelope import (
     Kind,
@@ -57,6 +57,7 @@ from transcribe.store.envelope import (
 )
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
+from transcribe.store.lasting import check_master_key, opened
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.tables import access_log, access_log_start, certificate, consult, data_key, installation, key_copy
 from transcribe.writer import Writer
@@ -70,9 +71,10 @@ ANSWER_S = 15.0
 
 Found = TypeVar("Found")
 
-_ABOUT, _KEYS, _PROOFS = "over", "sleutels", "bewijzen"
+_ABOUT, _KEYS, _PROOFS, _LASTING = "over", "sleutels", "bewijzen", "blijvend"
 #: Of the tables in the file.
 KEY_COLUMNS = ("consult_id", "purpose", "master", "wrapped")
+LASTING_COLUMNS = ("name", "master", "wrapped")
 PROOF_COLUMNS = ("id", "consult_id", "purpose", "why", "destroyed_at")
 
 #: Nobody can delete such a consult on its page.
@@ -215,12 +217,18 @@ class KeyCopies:
                         return other
         return None
 
+    def behind(self) -> list[Place]:
+        """Those of which the file is not sealed by the present master key, or can't be found now."""
+
+        def ours(place: Place) -> bool:
+            label = read_label(place.path, Kind.KEYS)
+            return (label.id, label.master) == (place.id, self._master_key.id)
+
+        return [place for place in self.places() if not self._seen(place, ours)]
+
     def there(self, place: Place) -> bool:
         """Is it this file that is found there now? An empty mount point is not, nor is another disk in its place."""
-        try:
-            return self._touch(place, lambda: read_label(place.path, Kind.KEYS).id == place.id)
-        except (OSError, BackupProblem):
-            return False
+        return self._seen(place, lambda place: read_label(place.path, Kind.KEYS).id == place.id)
 
     def keep(self, folder: Path, said: TakeOver | None = None) -> Place:
         """Write the copy in this folder; from now on it is a place of ours.
@@ -259,7 +267,7 @@ class KeyCopies:
         except Torn:  # nobody can open anything with it; of which disk it is, nobody knows either
             label, damaged = None, True
         if label is not None:
-            if label.master != self._master_key.id:
+            if not self._master_key.opens(label.master):
                 raise BackupProblem(
                     problem=f"{path} hoort bij een andere hoofdsleutel ({label.master}) dan die hier staat "
                     f"({self._master_key.id}): van een demonstratie of van een andere praktijk. Kies een andere map."
@@ -360,6 +368,12 @@ class KeyCopies:
     def _touch(self, place: Place, act: Callable[[], Found]) -> Found:
         """Raises ``TimeoutError`` when the disk does not answer."""
         return self._answers.of(place.path.parent, act, limit_s=self._answer_s)
+
+    def _seen(self, place: Place, what: Callable[[Place], bool]) -> bool:
+        try:
+            return self._touch(place, partial(what, place))
+        except (OSError, BackupProblem):
+            return False
 
     def _found(self, place: Place) -> Copy | None:
         """None when another disk is in its place. Raises ``OSError`` and ``BackupProblem`` as reading does."""
@@ -475,6 +489,7 @@ class KeyCopies:
                 tx.execute(this.values(path=str(path), **worst))
             with self._begin("REPEATABLE READ") as tx:
                 # everything below is of the moment of the first query, and that is after the lock
+                check_master_key(tx, self._master_key.id)  # else it could be read with neither of the two
                 log_seq, log_hash = log_head(tx)
                 ours_is = tx.execute(select(installation.c.id)).scalar_one()
                 anchor = Anchor(installation=ours_is, seq=log_seq, hash=log_hash, at=datetime.now(UTC))
@@ -490,6 +505,7 @@ class KeyCopies:
                 }
                 # read first: a disk that does not answer must not keep a transaction waiting
                 keys = list(copy_out(tx, "data_key", KEY_COLUMNS))
+                lasting = list(copy_out(tx, "lasting_key", LASTING_COLUMNS))
                 certificates = list(copy_out(tx, "certificate", PROOF_COLUMNS))
 
             def whole() -> None:
@@ -501,6 +517,7 @@ class KeyCopies:
                 put(file, _ABOUT, [json.dumps(about).encode()])
                 put(file, _KEYS, keys)
                 put(file, _PROOFS, certificates)
+                put(file, _LASTING, lasting)
                 end(file)
             with self._begin() as tx:
                 current = {"log_seq": log_seq, "certificates": proofs, "missed_at": None, "ours": True}
@@ -521,6 +538,7 @@ class Copy:
     places: tuple[tuple[UUID, str], ...]  # number and path of all that its writer knew, itself included
     keys: bytes  # rows as ``copy_out`` gives them
     proofs: bytes
+    lasting: bytes  # empty: an old one, of before there were any
     written_at: datetime | None  # None: an old one, which does not say so
     installation: UUID | None  # that wrote it; None: an old one, which does not say so
     anchor: str  # of the access log; "": an old one, which has none
@@ -532,6 +550,11 @@ class Copy:
     def destroyed(self) -> set[tuple[UUID, str]]:
         """Consult and purpose of each certificate."""
         return _pairs(PROOF_COLUMNS, self.proofs)
+
+    def opening(self, master_key: MasterKey) -> MasterKey:
+        """The master key with which it was read, able to open files of before a rotation."""
+        rows = rows_in(LASTING_COLUMNS, [self.lasting])
+        return opened(master_key, {row["name"].decode(): bytea(row["wrapped"]) for row in rows})[0]
 
 
 def _pairs(columns: Sequence[str], rows: bytes) -> set[tuple[UUID, str]]:
@@ -562,6 +585,7 @@ def read_copy(path: Path, master_key: MasterKey) -> Copy:
         places=tuple((UUID(place["id"]), place["path"]) for place in about["places"]),
         keys=found[_KEYS],
         proofs=found[_PROOFS],
+        lasting=found.get(_LASTING, b""),
         written_at=datetime.fromisoformat(about["written_at"]) if "written_at" in about else None,
         installation=UUID(about["installation"]) if "installation" in about else None,
         anchor=about.get("anchor", ""),

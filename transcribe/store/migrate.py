@@ -19,8 +19,8 @@ OLDEST_SERVER = 15
 
 
 def migrate(url: str) -> bool:
-    """All or nothing; processes that start together wait for each other. Returns whether there are consults already:
-    then there is a master key that fits them, and no other may be made.
+    """All or nothing; processes that start together wait for each other. Returns whether a service was here before:
+    then there is a master key that fits this database, and no other may be made.
 
     A user who does not own the tables (that of a web process, see ``tenancy``) changes nothing: they must be those of
     this version. Raises ``SetupProblem`` for that and for a server that is too old, ``OtherSchema`` for tables of a
@@ -32,7 +32,7 @@ def migrate(url: str) -> bool:
             _check_current(connection)
             return True
         upgrade(connection)
-        return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM consult)")))
+        return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM master_key)")))
 
 
 def owns(url: str) -> bool:

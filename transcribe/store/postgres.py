@@ -68,7 +68,7 @@ from transcribe.consult import (
     name_key,
 )
 from transcribe.contact import Contact, ContactType, Tariff
-from transcribe.errors import Conflict, Erased, NotFound, SetupProblem, TranscribeError, Unreadable
+from transcribe.errors import Conflict, Erased, NotFound, TranscribeError, Unreadable
 from transcribe.ports import MOST_COUNTED, Growing, Kept
 from transcribe.soep.note import Checked, Note
 from transcribe.store import access_log, codec, jobs, tables, vitals
@@ -78,6 +78,7 @@ from transcribe.store.crypto import context, new_key, open_sealed, seal
 from transcribe.store.database import SESSION_NAME, translated
 from transcribe.store.impatient import impatient_engine
 from transcribe.store.keys import MasterKey
+from transcribe.store.lasting import check_master_key, open_keys
 from transcribe.store.migrate import migrate
 from transcribe.store.tenancy import act_for
 from transcribe.video import Video
@@ -125,7 +126,6 @@ class PostgresStore:
 
     def __init__(self, url: str, master_key: MasterKey) -> None:
         """Raises ``SetupProblem`` when the database's keys were wrapped with another master key."""
-        self._master_key = master_key
         self._practice: str | None = None
         # READ COMMITTED: after waiting for a lock, a statement sees what the one before it committed
         self._engine = impatient_engine(url, silence_s=SILENCE_S, pool_pre_ping=True, isolation_level="READ COMMITTED")
@@ -134,7 +134,8 @@ class PostgresStore:
         event.listen(self._engine, "connect", _set_session)
         event.listen(self._alone, "connect", _set_session)
         try:
-            self.check_master_key()
+            with self._begin() as tx:
+                self.master_key, self.lasting = open_keys(tx, master_key)
         except TranscribeError:
             self.close()
             raise
@@ -208,7 +209,7 @@ class PostgresStore:
             self._vacuum()
 
     def log(self, event: AuditEvent, *, patient_ref: str = "") -> None:
-        patient = self._master_key.pseudonym(patient_ref) if patient_ref else None
+        patient = self.lasting.pseudonym(patient_ref) if patient_ref else None
         with self._begin() as tx:
             access_log.append_log(tx, event, self._practice, patient=patient)
 
@@ -320,7 +321,7 @@ class PostgresStore:
         place = tuple_(consult.c.created_at, consult.c.id)
         query = _WITH_RECORD_KEY.order_by(consult.c.created_at.desc(), consult.c.id.desc()).limit(limit)
         if wanted.patient_ref:
-            query = query.where(consult.c.patient_pseudonym == self._master_key.pseudonym(wanted.patient_ref))
+            query = query.where(consult.c.patient_pseudonym == self.lasting.pseudonym(wanted.patient_ref))
         if wanted.since:
             query = query.where(consult.c.created_at >= wanted.since)
         if wanted.before:
@@ -351,8 +352,10 @@ class PostgresStore:
 
     def consent(self, consult_id: UUID) -> Consent | None:
         row = self._newest(tables.consent, consult_id)
-        # as text: the strict rules for JSON know dates and sets, those for a dict do not
-        return None if row is None else codec.decode(Consent, json.dumps(row.document))
+        return None if row is None else _consent(row)
+
+    def consents(self, consult_id: UUID) -> list[Consent]:
+        return [_consent(row) for row in self._all(tables.consent, consult_id)]
 
     def transcript(self, consult_id: UUID) -> Transcript | None:
         found = self._content(consult_id, _TRANSCRIPT, Transcript)
@@ -363,17 +366,10 @@ class PostgresStore:
 
     def approval(self, consult_id: UUID) -> Approval | None:
         row = self._newest(tables.approval, consult_id)
-        if row is None:
-            return None
-        return Approval(
-            id=row.id,
-            consult_id=row.consult_id,
-            note_version=row.note_version,
-            sha256=row.sha256,
-            approved_by=row.approved_by,
-            role=Role(row.role),
-            approved_at=row.approved_at,
-        )
+        return None if row is None else _approval(row)
+
+    def approvals(self, consult_id: UUID) -> list[Approval]:
+        return [_approval(row) for row in self._all(tables.approval, consult_id)]
 
     def deliveries(self, consult_id: UUID) -> list[Delivery]:
         return [
@@ -441,6 +437,12 @@ class PostgresStore:
         with self._begin() as tx:
             return [_certificate(row) for row in tx.execute(query.order_by(tables.certificate.c.seq))]
 
+    def destroyed(self, since: datetime, before: datetime) -> list[Certificate]:
+        at = tables.certificate.c.destroyed_at
+        query = _CERTIFICATES.where(at >= since, at < before).order_by(at, tables.certificate.c.seq)
+        with self._begin() as tx:
+            return [_certificate(row) for row in tx.execute(query)]
+
     def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:
         query = _CERTIFICATES.where(tables.clearance.c.cleared_at.is_(None))
         with self._begin() as tx:
@@ -476,7 +478,7 @@ class PostgresStore:
                 .where(tables.consult.c.id == consult_id, which)
                 .order_by(piece.c.name)
             ).all()
-        key = self._master_key.unwrap(rows[0].wrapped, _key_id(consult_id, KeyPurpose.SOURCE)) if rows else b""
+        key = self.master_key.unwrap(rows[0].wrapped, data_key_id(consult_id, KeyPurpose.SOURCE)) if rows else b""
         for row in rows:
             yield row.name, open_sealed(key, row.blob, _piece_place(consult_id, row.upload, row.name))
 
@@ -587,7 +589,12 @@ class PostgresStore:
         with translated(), self._alone.connect() as connection:
             # who waits for the table keeps everybody else waiting for it too
             connection.execute(text("SET lock_timeout = '200ms'"))
-            for statement in ("VACUUM (FULL) data_key", "SELECT pg_switch_wal()", "CHECKPOINT"):
+            for statement in (
+                "VACUUM (FULL) data_key",
+                "VACUUM (FULL) lasting_key",
+                "SELECT pg_switch_wal()",
+                "CHECKPOINT",
+            ):
                 try:
                     connection.execute(text(statement))
                 except DBAPIError as problem:
@@ -600,7 +607,7 @@ class PostgresStore:
 
     def recording_id(self, digest: bytes, nth: int) -> UUID:
         of = json.dumps(["recording", self._practice, digest.hex(), nth])
-        return UUID(bytes=self._master_key.pseudonym(of)[:16], version=4)
+        return UUID(bytes=self.lasting.pseudonym(of)[:16], version=4)
 
     def vitals(self) -> Vitals:
         with self._begin() as tx:
@@ -619,7 +626,7 @@ class PostgresStore:
     def logged(
         self, wanted: LogFilter, *, after: int | None = None, limit: int = 100, oldest_first: bool = False
     ) -> list[Logged]:
-        patient = self._master_key.pseudonym(wanted.patient_ref) if wanted.patient_ref else None
+        patient = self.lasting.pseudonym(wanted.patient_ref) if wanted.patient_ref else None
         with self._begin() as tx:
             return access_log.logged(tx, wanted, patient=patient, after=after, limit=limit, oldest_first=oldest_first)
 
@@ -640,12 +647,12 @@ class PostgresStore:
         """Along the whole chain of the access log; hashes of the rows in ``ask`` come along."""
         one_moment = self._engine.execution_options(isolation_level="REPEATABLE READ")
         with translated(), one_moment.begin() as tx:
-            return access_log.walk(tx, self._master_key, ask=ask, progress=progress)
+            return access_log.walk(tx, self.master_key, ask=ask, progress=progress)
 
     def verify_log(self) -> int | None:
         """None when the chain of the access log is whole, else the number of the first row that does not fit."""
         with self._begin() as tx:
-            return access_log.verify_chain(tx, self._master_key)
+            return access_log.verify_chain(tx, self.master_key)
 
     def prune_log(self, before: datetime, event: Callable[[int], AuditEvent]) -> int:
         """Remove the rows of before that moment, and log it in the same transaction; returns how many.
@@ -653,7 +660,7 @@ class PostgresStore:
         The database refuses rows that are younger than five years.
         """
         with self._begin() as tx:
-            removed = access_log.prune(tx, self._master_key, before)
+            removed = access_log.prune(tx, self.master_key, before)
             if removed:
                 access_log.append_log(tx, event(removed))
         return removed
@@ -671,21 +678,14 @@ class PostgresStore:
             raise NotFound
         if row.wrapped is None:
             raise Erased
-        return self._master_key.unwrap(row.wrapped, _key_id(consult_id, purpose))
+        return self.master_key.unwrap(row.wrapped, data_key_id(consult_id, purpose))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def check_master_key(self) -> None:
-        """Raises ``SetupProblem`` when there are data keys that another master key wrapped."""
-        wrapped_with = tables.data_key.c.master
+        """Raises ``SetupProblem`` when the database's keys are wrapped with another master key by now."""
         with self._begin() as tx:
-            # both ends of the index: not a look at every key
-            ends = tx.execute(select(func.min(wrapped_with), func.max(wrapped_with))).one()
-        for other in {name for name in ends if name not in (None, self._master_key.id)}:
-            raise SetupProblem(
-                problem=f"de hoofdsleutel ({self._master_key.id}) hoort niet bij deze database ({other}). Zet de "
-                "juiste hoofdsleutel terug uit uw back-up; zonder die sleutel is niets te lezen."
-            )
+            check_master_key(tx, self.master_key.id)
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
@@ -701,11 +701,11 @@ class PostgresStore:
         if tx.scalar(new.returning(tables.consult.c.id)) is None:
             raise Conflict
         for purpose, key in keys.items():
-            wrapped = self._master_key.wrap(key, _key_id(consult.id, purpose))
+            wrapped = self.master_key.wrap(key, data_key_id(consult.id, purpose))
             row = {
                 "consult_id": consult.id,
                 "purpose": purpose.value,
-                "master": self._master_key.id,
+                "master": self.master_key.id,
                 "wrapped": wrapped,
             }
             tx.execute(insert(tables.data_key).values(row))
@@ -727,7 +727,7 @@ class PostgresStore:
         reference = consult.patient_ref
         return {
             "patient_sealed": seal(keys[KeyPurpose.RECORD], reference.encode(), _patient_place(consult.id)),
-            "patient_pseudonym": self._master_key.pseudonym(reference) if reference else None,
+            "patient_pseudonym": self.lasting.pseudonym(reference) if reference else None,
         }
 
     def _keys(self, tx: Connection, consult_id: UUID) -> dict[KeyPurpose, bytes]:
@@ -735,7 +735,7 @@ class PostgresStore:
         keys = tables.data_key
         rows = tx.execute(select(keys.c.purpose, keys.c.wrapped).where(keys.c.consult_id == consult_id))
         return {
-            KeyPurpose(row.purpose): self._master_key.unwrap(row.wrapped, _key_id(consult_id, row.purpose))
+            KeyPurpose(row.purpose): self.master_key.unwrap(row.wrapped, data_key_id(consult_id, row.purpose))
             for row in rows
         }
 
@@ -810,7 +810,7 @@ class PostgresStore:
             return None
         if row.blob is None or row.wrapped is None:
             raise Erased
-        key = self._master_key.unwrap(row.wrapped, _key_id(consult_id, row.purpose))
+        key = self.master_key.unwrap(row.wrapped, data_key_id(consult_id, row.purpose))
         place = _content_place(consult_id, kind, row.version)
         return row.version, codec.decode(of, open_sealed(key, row.blob, place))
 
@@ -860,7 +860,7 @@ class PostgresStore:
         reference = ""
         if row.patient_sealed is not None and row.wrapped is not None:
             try:
-                key = self._master_key.unwrap(row.wrapped, _key_id(row.id, KeyPurpose.RECORD))
+                key = self.master_key.unwrap(row.wrapped, data_key_id(row.id, KeyPurpose.RECORD))
                 reference = open_sealed(key, row.patient_sealed, _patient_place(row.id)).decode()
             except Unreadable:  # one that is damaged must not hide all others, nor itself
                 logger.error("consult %s: the patient's reference can't be read", row.id)
@@ -899,6 +899,23 @@ _CERTIFICATES = select(tables.certificate, tables.clearance.c.cleared_at).select
 )
 
 
+def _consent(row: Row[Any]) -> Consent:
+    # as text: the strict rules for JSON know dates and sets, those for a dict do not
+    return codec.decode(Consent, json.dumps(row.document))
+
+
+def _approval(row: Row[Any]) -> Approval:
+    return Approval(
+        id=row.id,
+        consult_id=row.consult_id,
+        note_version=row.note_version,
+        sha256=row.sha256,
+        approved_by=row.approved_by,
+        role=Role(row.role),
+        approved_at=row.approved_at,
+    )
+
+
 def _certificate(row: Row[Any]) -> Certificate:
     return Certificate(
         id=row.id,
@@ -926,7 +943,8 @@ def _set_session(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.commit()  # a SET ends with a transaction that is rolled back
 
 
-def _key_id(consult_id: UUID, purpose: str) -> str:
+def data_key_id(consult_id: UUID, purpose: str) -> str:
+    """To which a wrapped data key is bound."""
     return f"{consult_id}/{purpose}"
 
 

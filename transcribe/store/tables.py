@@ -13,6 +13,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -90,14 +92,38 @@ installation = Table(
     Column("marked_at", DateTime(timezone=True)),
 )
 
+# One row: the fingerprint of the master key. All that it wraps points here, so that nothing is left of another one.
+master_key = Table(
+    "master_key",
+    metadata,
+    Column("one", Boolean, CheckConstraint("one"), primary_key=True, server_default=true()),
+    Column("id", Text, nullable=False, unique=True),
+)
+
+
+def _master() -> Column[str]:
+    """Fingerprint of the master key that wrapped it."""
+    points = ForeignKey("master_key.id", deferrable=True, initially="IMMEDIATE")
+    return Column("master", Text, points, nullable=False)
+
+
 data_key = Table(
     "data_key",
     metadata,
     Column("consult_id", Uuid, ForeignKey("consult.id"), primary_key=True),
     Column("purpose", Text, primary_key=True),
-    Column("master", Text, nullable=False),  # fingerprint of the master key that wrapped it
+    _master(),
     Column("wrapped", LargeBinary, nullable=False),
     Index("data_key_master", "master"),
+)
+
+# Keys that a rotation of the master key does not change, see lasting.py.
+lasting_key = Table(
+    "lasting_key",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _master(),
+    Column("wrapped", LargeBinary, nullable=False),
 )
 
 content = Table(
