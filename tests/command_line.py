@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 
-def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``environment``: more variables. Nothing of ours is inherited; a superuser's database runs as somebody else."""
+def cli(*arguments: object, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """``answers``: what is typed, by line. ``environment``: more variables. Nothing of ours is inherited; a superuser's
+    database runs as somebody else.
+    """
     base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
     if os.geteuid() == 0:
         base["TRANSCRIBE_OS_USER"] = "nobody"
@@ -18,6 +20,6 @@ def cli(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
         timeout=300,
-        stdin=subprocess.DEVNULL,
+        input=answers,
         env=base | {"COLUMNS": "200", "LANG": "C.UTF-8"} | environment,
     )

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from transcribe import backup_cli, batch_cli, consent_cli, keys_cli, log_cli, logs, outbound, process, record_cli
+from transcribe import (
+    backup_cli,
+    batch_cli,
+    consent_cli,
+    keys_cli,
+    log_cli,
+    logs,
+    outbound,
+    process,
+    record_cli,
+    rights_cli,
+)
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
 from transcribe.options import (
@@ -641,6 +652,7 @@ def eval_audio(
 backup_cli.add_commands(cli, friendly, out)
 log_cli.add_commands(cli, friendly, out, complain)
 keys_cli.add_commands(cli, friendly, out)
+rights_cli.add_commands(cli, friendly, out)
 record_cli.add_commands(cli, friendly, out, translated)
 batch_cli.add_commands(cli, friendly, out, translated)
 consent_cli.add_commands(cli, friendly, out)

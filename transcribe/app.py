@@ -33,6 +33,7 @@ from transcribe.log_reading import LogReading
 from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
+from transcribe.rights import PatientRights
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
 from transcribe.steps import Steps
@@ -100,6 +101,7 @@ class Service:
     steps: Steps
     follower: Follower | None  # None: no model
     keeper: Keeper
+    rights: PatientRights  # of the practice of the settings
     preferences: Preferences  # of the practice of the settings, as are ``workflow`` and ``recorder``
     handovers: Handovers
     model: Installed | None
@@ -341,6 +343,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 scrub=store.scrub,
                 anchor=lambda: write_file(settings.data_dir, store.log_anchor(), master_key),
             ),
+            rights=PatientRights(store=store, audio=audio, spool=spool, writer=writer),
             preferences=preferences,
             handovers=handovers,
             model=model,

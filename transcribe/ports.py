@@ -105,13 +105,25 @@ class Store(Protocol):
         """
         ...
 
+    def consents(self, consult_id: UUID) -> list[Consent]:
+        """All versions, oldest first."""
+        ...
+
     def approval(self, consult_id: UUID) -> Approval | None:
         """The newest."""
+        ...
+
+    def approvals(self, consult_id: UUID) -> list[Approval]:
+        """Oldest first."""
         ...
 
     def deliveries(self, consult_id: UUID) -> list[Delivery]: ...
 
     def certificates(self, consult_id: UUID) -> list[Certificate]: ...
+
+    def destroyed(self, since: datetime, before: datetime) -> list[Certificate]:
+        """Certificates of keys that were destroyed from ``since`` on and before ``before``, oldest first."""
+        ...
 
     def typing(self, consult_id: UUID) -> Typing:
         """Nothing when its key was destroyed."""

@@ -414,6 +414,11 @@ class MemoryStore:
             kept = self._known(consult_id)
             return kept.consents[-1] if kept and kept.consents else None
 
+    def consents(self, consult_id: UUID) -> list[Consent]:
+        with self._lock:
+            kept = self._consults.get(consult_id)
+            return list(kept.consents) if kept else []
+
     def transcript(self, consult_id: UUID) -> Transcript | None:
         with self._lock:
             kept = self._found(consult_id)
@@ -442,6 +447,11 @@ class MemoryStore:
             kept = self._known(consult_id)
             return kept.approvals[-1] if kept and kept.approvals else None
 
+    def approvals(self, consult_id: UUID) -> list[Approval]:
+        with self._lock:
+            kept = self._consults.get(consult_id)
+            return list(kept.approvals) if kept else []
+
     def deliveries(self, consult_id: UUID) -> list[Delivery]:
         with self._lock:
             kept = self._known(consult_id)
@@ -451,6 +461,13 @@ class MemoryStore:
         with self._lock:
             kept = self._known(consult_id)
             return list(kept.certificates) if kept else []
+
+    def destroyed(self, since: datetime, before: datetime) -> list[Certificate]:
+        with self._lock:
+            proofs = [proof for kept in self._consults.values() for proof in kept.certificates]
+        return sorted(
+            (proof for proof in proofs if since <= proof.destroyed_at < before), key=lambda proof: proof.destroyed_at
+        )
 
     def typing(self, consult_id: UUID) -> Typing:
         with self._lock:

@@ -156,6 +156,8 @@ def test_an_unknown_consult_is_not_found(store: Store) -> None:
         store.progress(nobody, 1.0, Lease(job_id=1, attempt=0))
     assert store.consent(nobody) is None
     assert store.approval(nobody) is None
+    assert store.approvals(nobody) == []
+    assert store.consents(nobody) == []
     assert (store.deliveries(nobody), store.certificates(nobody), store.events(nobody)) == ([], [], [])
 
 
@@ -296,6 +298,7 @@ def test_the_newest_consent_counts(store: Store) -> None:
     assert store.consent(consult.id) == given
     applied(store, consult, Status.WITHDRAWN, consent=withdraw(given, now=NOW))
     assert store.consent(consult.id) == withdraw(given, now=NOW)
+    assert store.consents(consult.id) == [given, withdraw(given, now=NOW)]
 
 
 def test_transcript_and_note_come_back_equal_and_are_numbered(store: Store) -> None:
@@ -326,6 +329,7 @@ def test_approval_and_deliveries(store: Store) -> None:
     second = approval(consult, 3)
     consult = applied(store, consult, Status.APPROVED, approval=second, note=note("nog eens"))
     assert store.approval(consult.id) == second
+    assert store.approvals(consult.id) == [first, second]
 
 
 @pytest.mark.parametrize("version", [0, 2])
@@ -351,6 +355,19 @@ def test_a_key_stays_the_same(store: Store) -> None:
     before = store.data_key(consult.id, KeyPurpose.SOURCE)
     applied(store, consult)
     assert store.data_key(consult.id, KeyPurpose.SOURCE) == before
+
+
+def test_what_was_destroyed_in_a_time_is_found_oldest_first(store: Store) -> None:
+    consult = created(store)
+    late, early = (
+        replace(certificate(consult, purpose), destroyed_at=NOW + timedelta(days=days))
+        for purpose, days in ((KeyPurpose.SOURCE, 2), (KeyPurpose.RECORD, 1))
+    )
+    applied(store, consult, destroy=(late, early))
+    assert store.destroyed(NOW, NOW + timedelta(days=3)) == [early, late]
+    assert store.destroyed(early.destroyed_at, late.destroyed_at) == [early]
+    store.clear([early], NOW + timedelta(days=4))
+    assert [one.cleared_at for one in store.destroyed(NOW, late.destroyed_at)] == [NOW + timedelta(days=4)]
 
 
 def test_approval_destroys_the_source_and_keeps_the_note(store: Store) -> None:

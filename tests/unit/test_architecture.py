@@ -21,6 +21,7 @@ LAYERS = {
     "transcribe.locale": 1,
     "transcribe.settings": 1,
     "transcribe.consult": 1,
+    "transcribe.erasure": 1,
     "transcribe.contact": 1,
     "transcribe.video": 1,
     "transcribe.audio": 1,
@@ -84,6 +85,9 @@ LAYERS = {
     "transcribe.backup_cli": 6,
     "transcribe.log_cli": 6,
     "transcribe.keys_cli": 6,
+    "transcribe.rights": 3,
+    "transcribe.rights_pages": 3,
+    "transcribe.rights_cli": 6,
     "transcribe.__main__": 6,
 }
 
@@ -136,6 +140,7 @@ LIBRARIES = {
     "transcribe.backup_cli": {"typer", "rich"},
     "transcribe.log_cli": {"typer", "rich"},
     "transcribe.keys_cli": {"typer", "rich"},
+    "transcribe.rights_cli": {"typer", "rich"},
     "transcribe.store.migrations": {"sqlalchemy", "alembic"},
     "transcribe.store.migrate": {"sqlalchemy", "alembic"},
     "transcribe.web.watch": {"fastapi", "starlette", "prometheus_client"},

@@ -7,10 +7,9 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import babel.dates
 from fastapi import Request
@@ -23,6 +22,7 @@ from transcribe import policy
 from transcribe.consult import Space
 from transcribe.errors import N_, TranscribeError
 from transcribe.i18n import LANGUAGES, translations
+from transcribe.i18n import PRACTICE_ZONE as PRACTICE_ZONE
 from transcribe.web.access import local_page
 
 HERE = Path(__file__).parent
@@ -166,16 +166,6 @@ class Pages:
             for name, value in error.params.items()
         }
         return self.sentence(request, error.text).format(**params)
-
-
-def _practice_zone() -> tzinfo:
-    try:
-        return ZoneInfo("Europe/Amsterdam")
-    except ZoneInfoNotFoundError:  # a machine without a time zone database: its own clock is the best there is
-        return datetime.now().astimezone().tzinfo or timezone(timedelta(hours=1))
-
-
-PRACTICE_ZONE = _practice_zone()
 
 
 def clock_time(seconds: float) -> str:

@@ -16,13 +16,13 @@ from transcribe.consult import (
     Actor,
     Certificate,
     Consult,
-    KeyPurpose,
     Part,
     PartSize,
     Reason,
     Status,
 )
 from transcribe.contact import Contact, ContactType, Tariff
+from transcribe.erasure import WHAT, ground
 from transcribe.errors import N_
 from transcribe.policy import (
     LIKE_BSN,
@@ -154,17 +154,6 @@ MISTAKE_TEXT: dict[Mistake, str] = {
     Mistake.SPEAKER: N_("Verkeerde rubriek: alleen de patiënt zei dit"),
     Mistake.INVENTED: N_("Verzonnen regel"),
     Mistake.LEFT_OUT: N_("Weggelaten"),
-}
-PURPOSE_TEXT: dict[KeyPurpose, str] = {
-    KeyPurpose.SOURCE: N_("Opname, transcript en concept"),
-    KeyPurpose.RECORD: N_("Patiëntkenmerk en verslag"),
-}
-WHY_TEXT: dict[str, str] = {
-    "akkoord": N_("na akkoord"),
-    "intrekking": N_("toestemming ingetrokken"),
-    "verwijderd": N_("consult verwijderd"),
-    "gewist": N_("verslag gewist"),
-    "vervangen": N_("opname vervangen"),
 }
 #: Fixed words of the drafter and of the checks, so that the catalogue has them. Sentences that quote the note stay
 #: Dutch, as the note does.
@@ -697,8 +686,8 @@ class CertificateView:
 def certificate_views(certificates: Iterable[Certificate]) -> list[CertificateView]:
     return [
         CertificateView(
-            what=PURPOSE_TEXT[certificate.purpose],
-            why=WHY_TEXT.get(certificate.why, certificate.why),
+            what=WHAT[certificate.purpose],
+            why=ground(certificate.why).why,
             certificate=certificate,
         )
         for certificate in certificates
