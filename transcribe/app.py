@@ -324,6 +324,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 preferences=preferences.of(name),
             )
 
+        own = store.of(settings.practice)
+
         yield Service(
             settings=settings,
             database_url=url,
@@ -343,7 +345,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 scrub=store.scrub,
                 anchor=lambda: write_file(settings.data_dir, store.log_anchor(), master_key),
             ),
-            rights=PatientRights(store=store, audio=audio, spool=spool, writer=writer),
+            rights=PatientRights(store=own, audio=audio, spool=spool, writer=Writer(own)),
             preferences=preferences,
             handovers=handovers,
             model=model,

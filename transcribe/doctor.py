@@ -258,7 +258,7 @@ def _copies(settings: Settings) -> Iterator[Finding]:
             if not is_current(url):
                 return
             store = stack.enter_context(closing(PostgresStore(url, master_key)))
-            copies = stack.enter_context(closing(KeyCopies(store, url, master_key)))
+            copies = stack.enter_context(closing(KeyCopies(store, url, store.master_key)))
             places = copies.places()
         except (SetupProblem, StoreUnavailable):
             return

@@ -2,7 +2,7 @@
 
 A draft that no doctor has verified is no statement about a patient yet, and promise 2 says that it is nobody's copy. So
 it stays out of what is handed over unless a doctor decides otherwise, and then every row of it says what it is. See
-docs/adr/0018-rights-of-a-patient.md.
+docs/adr/0022-rights-of-a-patient.md.
 """
 
 from __future__ import annotations

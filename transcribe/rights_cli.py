@@ -91,12 +91,6 @@ def add_commands(
                         put_pages(file, answer, sounding)
                 except FileExistsError:
                     raise InvalidInput(problem=_("Dat bestand is er al. Kies een andere naam.")) from None
-                except OSError as problem:
-                    raise InvalidInput(
-                        problem=_("{path} is niet te schrijven ({reason}). Kies een andere plaats.").format(
-                            path=path, reason=problem.strerror
-                        )
-                    ) from None
             out().print(
                 _("Geschreven: {path}, alleen leesbaar voor u. {what}, {sounds} met geluid.").format(
                     path=path, what=_consults(len(consults)), sounds=len(sounding)
@@ -155,7 +149,7 @@ def add_commands(
                 with service.store.alone("keeper") as ours:
                     if ours:
                         service.keeper.clear()
-                proofs = [proof for consult in consults for proof in service.store.certificates(consult.id)]
+                proofs = [proof for one in consults for proof in service.store.certificates(one.id)]
             waiting = sum(proof.cleared_at is None for proof in proofs)
             out().print(
                 _("Gewist: {what}. Vernietigingsbewijzen: {proofs}, waarvan {waiting} nog niet compleet.").format(
@@ -191,7 +185,7 @@ def add_commands(
             settings = settings_of(data_dir, database_url, None, os_user, demo=demo)
             since, before = month_of(month or f"{datetime.now(UTC):%Y-%m}")
             with installation(settings) as here:
-                found = here.store.destroyed(since, before)
+                found = here.store.of(settings.practice).destroyed(since, before)
             rows = [proof_row(proof) for proof in found]
             if table is not None:
                 _write_csv(table, rows)
@@ -247,14 +241,7 @@ def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")  # as a Dutch spreadsheet reads it
     writer.writerows([HEADINGS, *rows])
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
-    except OSError as problem:
-        raise InvalidInput(
-            problem=_("{path} is niet te schrijven ({reason}). Kies een andere plaats.").format(
-                path=path, reason=problem.strerror
-            )
-        ) from None
+    path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
 
 
 def _asked() -> str:

@@ -85,7 +85,7 @@ def look(settings: Settings) -> Standing:
         master_key = load_master_key(settings, make=False)
         with (
             closing(PostgresStore(url, master_key)) as store,
-            closing(KeyCopies(store, url, master_key)) as places,
+            closing(KeyCopies(store, url, store.master_key)) as places,
         ):
             copies.extend(trouble for place in places.places() if (trouble := places.trouble(place)) is not None)
             oldest = store.older((Status.DRAFTED,), datetime.now(UTC), limit=1)

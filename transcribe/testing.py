@@ -290,7 +290,7 @@ class MemoryStore:
 
     def uncleared(self, *, skip: int = 0, limit: int = 1000) -> list[Certificate]:
         with self._lock:
-            proofs = [proof for kept in self._consults.values() for proof in kept.certificates]
+            proofs = [proof for one in self._consults if (kept := self._known(one)) for proof in kept.certificates]
         return [proof for proof in proofs if proof.cleared_at is None][skip : skip + limit]
 
     def clear(self, certificates: Sequence[Certificate], at: datetime) -> None:
@@ -416,7 +416,7 @@ class MemoryStore:
 
     def consents(self, consult_id: UUID) -> list[Consent]:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return list(kept.consents) if kept else []
 
     def transcript(self, consult_id: UUID) -> Transcript | None:
@@ -449,7 +449,7 @@ class MemoryStore:
 
     def approvals(self, consult_id: UUID) -> list[Approval]:
         with self._lock:
-            kept = self._consults.get(consult_id)
+            kept = self._known(consult_id)
             return list(kept.approvals) if kept else []
 
     def deliveries(self, consult_id: UUID) -> list[Delivery]:
@@ -464,7 +464,7 @@ class MemoryStore:
 
     def destroyed(self, since: datetime, before: datetime) -> list[Certificate]:
         with self._lock:
-            proofs = [proof for kept in self._consults.values() for proof in kept.certificates]
+            proofs = [proof for one in self._consults if (kept := self._known(one)) for proof in kept.certificates]
         return sorted(
             (proof for proof in proofs if since <= proof.destroyed_at < before), key=lambda proof: proof.destroyed_at
         )

@@ -69,9 +69,8 @@ def open_keys(tx: Connection, master_key: MasterKey) -> tuple[MasterKey, Lasting
 
 
 def _rows(tx: Connection) -> dict[str, bytes]:
-    return {
-        row.name: row.wrapped for row in tx.execute(select(tables.lasting_key.c.name, tables.lasting_key.c.wrapped))
-    }
+    query = select(tables.lasting_key.c.name, tables.lasting_key.c.wrapped)
+    return {row.name: row.wrapped for row in tx.execute(query)}
 
 
 def _make(tx: Connection, master_key: MasterKey, missing: set[Use]) -> None:
@@ -85,9 +84,8 @@ def _make(tx: Connection, master_key: MasterKey, missing: set[Use]) -> None:
     for use in sorted(missing):
         # an anchor may have been sealed before anything was in the database
         key = master_key.derived(use) if use is Use.ANCHORS or (in_use and use in DERIVED) else new_key()
-        tx.execute(
-            insert_or_skip(tables.lasting_key).values(wrapped_row(master_key, use, key)).on_conflict_do_nothing()
-        )
+        row = wrapped_row(master_key, use, key)
+        tx.execute(insert_or_skip(tables.lasting_key).values(row).on_conflict_do_nothing())
 
 
 def opened(master_key: MasterKey, rows: Mapping[str, bytes]) -> tuple[MasterKey, LastingKeys]:

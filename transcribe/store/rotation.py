@@ -7,7 +7,7 @@ that is started with the other refuses, and says what to do.
 
 The transaction reads all back with the new key before it ends, and the database refuses to end it while one row still
 points at the old one (``tables.master_key``). Nobody may be at work meanwhile: a process with the old key in its memory
-could read nothing any more. See docs/adr/0017-rotation.md.
+could read nothing any more. See docs/adr/0021-rotation.md.
 """
 
 from __future__ import annotations
