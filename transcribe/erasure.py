@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from transcribe.consult import KeyPurpose
-from transcribe.errors import N_
+from transcribe.errors import N_, InvalidInput
+from transcribe.i18n import PRACTICE_ZONE
+
+_MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 #: As ``Certificate.why``: the patient asked for it (AVG art. 17).
 ON_REQUEST = "verzoek"
@@ -49,3 +54,13 @@ GROUNDS: dict[str, Ground] = {
 
 def ground(why: str) -> Ground:
     return GROUNDS.get(why, Ground(why=why, rule=""))
+
+
+def month_of(text: str) -> tuple[datetime, datetime]:
+    """First moment of that month in the practice, and of the next. Raises ``InvalidInput``."""
+    found = _MONTH.fullmatch(text)
+    if not found:
+        raise InvalidInput(problem=N_("Schrijf de maand als 2026-11."))
+    year, month = int(found[1]), int(found[2])
+    following = (year + 1, 1) if month == 12 else (year, month + 1)
+    return datetime(year, month, 1, tzinfo=PRACTICE_ZONE), datetime(*following, 1, tzinfo=PRACTICE_ZONE)

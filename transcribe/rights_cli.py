@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transcribe.backup_cli import installation, settings_of, who
+from transcribe.erasure import WHAT, ground, month_of
 from transcribe.errors import Conflict, InvalidInput, TranscribeError
 from transcribe.i18n import PRACTICE_ZONE, preferred_language, translations
 from transcribe.options import BlobStore, DatabaseUrl, DataDir, Demo, OsUser
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from transcribe.consult import Certificate, Consult
 
 _ = translations(preferred_language()).gettext
-
-_MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
 def add_commands(
@@ -213,20 +211,8 @@ HEADINGS = (
 )
 
 
-def month_of(text: str) -> tuple[datetime, datetime]:
-    """First moment of that month in the practice, and of the next. Raises ``InvalidInput``."""
-    found = _MONTH.fullmatch(text)
-    if not found:
-        raise InvalidInput(problem=_("Schrijf de maand als 2026-11."))
-    year, month = int(found[1]), int(found[2])
-    following = (year + 1, 1) if month == 12 else (year, month + 1)
-    return datetime(year, month, 1, tzinfo=PRACTICE_ZONE), datetime(*following, 1, tzinfo=PRACTICE_ZONE)
-
-
 def proof_row(proof: Certificate) -> tuple[str, ...]:
     """As ``HEADINGS``. Nothing of a patient: a consult is a number."""
-    from transcribe.erasure import WHAT, ground
-
     why = ground(proof.why)
     done = _moment(proof.cleared_at) if proof.cleared_at else _("nog niet")
     what = (_(WHAT[proof.purpose]), _moment(proof.destroyed_at), _(why.why), _(why.rule) if why.rule else "")

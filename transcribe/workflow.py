@@ -175,6 +175,10 @@ class Workflow:
     def certificates(self, consult_id: UUID) -> list[Certificate]:
         return self._store.certificates(consult_id)
 
+    def destroyed(self, since: datetime, before: datetime) -> list[Certificate]:
+        """The proofs of what was destroyed from ``since`` on and before ``before``, oldest first."""
+        return self._store.destroyed(since, before)
+
     def exercises(self) -> list[Score]:
         """How those of the last year went, oldest first."""
         since = (self._writer.clock() - timedelta(days=365)).date()

@@ -20,10 +20,10 @@ from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import Action, Actor, Change, KeyPurpose, Role, Search, Status
-from transcribe.erasure import GROUNDS, ON_REQUEST
+from transcribe.erasure import GROUNDS, ON_REQUEST, month_of
 from transcribe.errors import Conflict, Erased, InvalidInput, NotFound
 from transcribe.rights import PatientRights
-from transcribe.rights_cli import HEADINGS, month_of, proof_row
+from transcribe.rights_cli import HEADINGS, proof_row
 from transcribe.rights_pages import DRAFT, Answer, private_zip, put_pages, put_sound, sound_name
 from transcribe.soep.note import note_text
 from transcribe.testing import CONSULT, Scripted, scripted_service

@@ -18,6 +18,7 @@ from transcribe.web import (
     consenting,
     contact,
     entry,
+    erased,
     errors,
     exercise,
     his,
@@ -100,7 +101,7 @@ def create_app(
     app.include_router(watch.router)
     for router in (
         entry.router, routes.router, consenting.router, review.router, contact.router, video.router, passing.router,
-        exercise.router, style.router, access_log.router, media.router, ingest.router, ingest.live,
+        exercise.router, style.router, access_log.router, erased.router, media.router, ingest.router, ingest.live,
     ):  # fmt: skip
         app.include_router(router)
     errors.register(app)

@@ -128,6 +128,7 @@ class Pages:
         environment.filters["day"] = partial(day, language=language)
         environment.filters["date"] = partial(whole_date, language=language)
         environment.filters["second"] = partial(second, language=language)
+        environment.filters["month"] = partial(month, language=language)
         environment.filters["ago"] = partial(ago, language=language)
         return environment
 
@@ -190,6 +191,10 @@ def whole_date(when: date, *, language: str) -> str:
 
 def second(when: datetime, *, language: str) -> str:
     return babel.dates.format_datetime(when.astimezone(PRACTICE_ZONE), "d MMM yyyy HH:mm:ss", locale=language)
+
+
+def month(when: datetime, *, language: str) -> str:
+    return babel.dates.format_date(when.astimezone(PRACTICE_ZONE), "LLLL yyyy", locale=language)
 
 
 def hour(when: datetime) -> str:

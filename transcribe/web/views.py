@@ -680,6 +680,7 @@ def _copy(review: Review, part: str, title: str, key: str, text: str) -> CopyPar
 class CertificateView:
     what: str
     why: str
+    rule: str  # by which it was done; "" for a reason of before that nobody knows any more
     certificate: Certificate
 
 
@@ -688,6 +689,7 @@ def certificate_views(certificates: Iterable[Certificate]) -> list[CertificateVi
         CertificateView(
             what=WHAT[certificate.purpose],
             why=ground(certificate.why).why,
+            rule=ground(certificate.why).rule,
             certificate=certificate,
         )
         for certificate in certificates
