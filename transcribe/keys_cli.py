@@ -30,12 +30,14 @@ def add_commands(
 
     @keys.command("rotate", help=_("Vervang de hoofdsleutel; de dienst moet stil staan. Afgebroken? Herhaal het."))
     def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None, os_user: OsUser = None) -> None:
+        from transcribe.app import check_mode
         from transcribe.store.key_places import place_of
         from transcribe.store.migrate import migrate
         from transcribe.store.rotation import rotate
 
         with friendly():
             settings = settings_of(data_dir, database_url, None, os_user)
+            check_mode(settings)
             place = place_of(settings)
             with database(settings) as url:
                 migrate(url)
@@ -49,7 +51,7 @@ def add_commands(
             say = _("Bewaar nu een kopie van de nieuwe hoofdsleutel, apart van de reservekopieën.")
             out().print(say, soft_wrap=True)
             if place.to_do:
-                out().print(_(place.to_do), markup=False, soft_wrap=True)
+                out().print(place.to_do, markup=False, soft_wrap=True)
                 if settings.master_key == "env":
                     out().print(_("Draai daarna eenmaal: transcribe keys refresh."), soft_wrap=True)
                     return
@@ -99,7 +101,7 @@ def add_commands(
                 raise SetupProblem(problem=_("dit kan alleen met TRANSCRIBE_MASTER_KEY_FROM=vault."))
             if place.reseal():
                 out().print(_("De hoofdsleutel is opnieuw verzegeld; zij is dezelfde gebleven."))
-                out().print(_(place.to_do), markup=False, soft_wrap=True)
+                out().print(place.to_do, markup=False, soft_wrap=True)
             else:
                 out().print(_("Niets te doen: zij is al met de nieuwste sleutel van de Vault verzegeld."))
 

@@ -18,7 +18,7 @@ import typer
 
 from transcribe.backup_cli import installation, settings_of, who
 from transcribe.erasure import WHAT, ground, month_of
-from transcribe.errors import Conflict, InvalidInput, TranscribeError
+from transcribe.errors import InvalidInput, TranscribeError
 from transcribe.i18n import PRACTICE_ZONE, preferred_language, translations
 from transcribe.options import BlobStore, DatabaseUrl, DataDir, Demo, OsUser
 
@@ -164,7 +164,9 @@ def add_commands(
             if left:
                 for consult, why in left:
                     out().print(f"{consult.id}: {why}", markup=False, soft_wrap=True)
-                raise Conflict
+                say = _("Niet gewist: {what}. Herhaal de opdracht; helpt dat niet, laat het dan uitzoeken.")
+                out().print(say.format(what=_consults(len(left))), soft_wrap=True)
+                raise typer.Exit(1)
 
     @cli.command("erased", help=_("Wat in een maand is vernietigd, waarom, en of dat bewezen is."))
     def erased(

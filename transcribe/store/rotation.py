@@ -62,6 +62,7 @@ def rotate(url: str, place: KeyPlace, *, actor: str, doing: Callable[[str], None
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     with translated(), engine.begin() as tx:
         _check_alone(tx)
+        _lock(tx)
         secret = place.read()
         if secret is None:
             raise SetupProblem(problem=place.missing)
@@ -98,22 +99,24 @@ def forget_old(url: str, *, actor: str) -> int:
 
 
 def _check_alone(tx: Connection) -> None:
-    """Our processes are known by the names of their sessions (``database.session_name``). Whoever comes later waits for
-    our locks, and finds another master key than its own.
-    """
-    tx.execute(text("SET LOCAL lock_timeout = '5s'"))
-    for table in (tables.master_key, *REWRAPPED):
-        tx.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
-    tx.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+    """Our processes are known by the names of their sessions (``database.session_name``)."""
     ours = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND application_name LIKE :ours"
+        "AND application_name LIKE 'transcribe %'"
     )
-    if tx.scalar(ours, {"ours": "transcribe %"}):
+    if tx.scalar(ours):
         raise SetupProblem(
             problem="de dienst loopt nog, of een andere opdracht van transcribe. Stop haar eerst, op elke machine; de "
             "hoofdsleutel wordt alleen vervangen als niemand haar gebruikt."
         )
+
+
+def _lock(tx: Connection) -> None:
+    """Whoever comes from now on waits, and finds another master key than its own."""
+    tx.execute(text("SET LOCAL lock_timeout = '5s'"))
+    for table in (tables.master_key, *REWRAPPED):
+        tx.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
+    tx.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
 
 def _next(place: KeyPlace, *, of_database: str, ours: str) -> bytes:
