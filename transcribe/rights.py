@@ -7,6 +7,7 @@ docs/adr/0022-rights-of-a-patient.md.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -28,12 +29,14 @@ from transcribe.consult import (
     Status,
 )
 from transcribe.erasure import ON_REQUEST
-from transcribe.errors import Conflict, Erased, NotFound
+from transcribe.errors import Conflict, Erased, NotFound, TranscribeError
 from transcribe.ports import AudioStore, Spool, Store
 from transcribe.soep.note import Note, note_text, text_hash
 from transcribe.video import Video
 from transcribe.workflow import Pcm16File
 from transcribe.writer import PCM, Writer
+
+log = logging.getLogger(__name__)
 
 #: Somebody may be at work in it: a recording grows, a worker hands in its piece.
 TRIES = 20
@@ -131,11 +134,17 @@ class PatientRights:
                     )
                 except Conflict:
                     continue
-            # also when the key was gone already: whoever was stopped here comes back
-            self._spool.delete(consult_id)
-            self._audio.delete(consult_id)
+            self._remove_sound(consult_id)  # also when the key was gone already: whoever was stopped here comes back
             return bool(proofs)
         raise Conflict
+
+    def _remove_sound(self, consult_id: UUID) -> None:
+        """Its key is gone already; the keeper does this again until the certificate is complete."""
+        try:
+            self._spool.delete(consult_id)
+            self._audio.delete(consult_id)
+        except (TranscribeError, OSError) as problem:
+            log.warning("consult %s: sound can't be removed now (%s)", consult_id, type(problem).__name__)
 
     def _versions(self, consult_id: UUID, approvals: Sequence[Approval]) -> list[KeptNote]:
         """Those that can still be read, oldest first."""

@@ -23,9 +23,12 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.consult import Action, Actor, KeyPurpose, Role, Status
 from transcribe.errors import Erased
 from transcribe.settings import Settings
+from transcribe.store.blobs import FolderBlobs
 from transcribe.store.folders import throwaway_data_dir
+from transcribe.store.marked import MarkedBlobs
+from transcribe.store.sound import SealedAudioStore
 from transcribe.testing import CONSULT, DRAFT
-from transcribe.writer import Writer
+from transcribe.writer import PCM, Writer
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +70,9 @@ def add(settings: Settings, *patients: str, running: bool = False) -> list[UUID]
                 live.sync()
                 live.close()
             else:
+                blobs = MarkedBlobs(FolderBlobs(settings.data_dir / "audio"), service.store)
+                key = service.store.data_key(consult.id, KeyPurpose.SOURCE)
+                SealedAudioStore(blobs).write(consult.id, PCM, key, [bytes(32_000)])
                 words = Transcript(utterances=CONSULT, duration_s=1.0)
                 writer = Writer(service.store)
                 consult = writer.apply(GP, consult, Action.AUDIO_STORED, status=Status.RECORDED, upload="u")
@@ -84,12 +90,13 @@ def test_all_of_a_patient_in_one_file(settings: Settings, here: tuple[object, ..
     path = tmp_path / "inzage.zip"
     done = cli("inzage", "--out", path, *here, answers=f"{PATIENT}\n")
     assert done.returncode == 0, done.stderr
-    assert "1 consult, 0 met geluid" in done.stdout
+    assert "1 consult, 1 met geluid" in done.stdout
     assert "concept dat geen arts heeft vastgesteld" in done.stdout
     assert PATIENT not in done.stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with zipfile.ZipFile(path) as file:
         (consult,) = json.loads(file.read("gegevens.json"))["consulten"]
+        assert len(file.read(f"geluid/{mine}.wav")) == 32_044
     assert consult["nummer"] == str(mine)
     assert (consult["verslagen"], consult["concepten_niet_meegegeven"]) == ([], 1)
     again = cli("inzage", "--out", path, *here, answers=f"{PATIENT}\n")

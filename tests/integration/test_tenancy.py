@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -98,6 +99,10 @@ def fill(url: str, practice: str, number: int) -> dict[str, dict[str, object]]:
     known: dict[str, dict[str, object]] = {}
     with owner(url).begin() as tx:
         for table in TABLES:
+            if table is tables.master_key:  # there is one for all practices
+                known[table.name] = {"one": True, "id": "1"}
+                tx.execute(insert_or_skip(table).values(id="1").on_conflict_do_nothing())
+                continue
             known[table.name] = row_of(table, known, practice, number)
             tx.execute(insert(table).values(known[table.name]))
     return known

@@ -21,7 +21,7 @@ from transcribe.asr.transcript import Speaker
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import Action, Actor, Change, KeyPurpose, Role, Search, Status
 from transcribe.erasure import GROUNDS, ON_REQUEST, month_of
-from transcribe.errors import Conflict, Erased, InvalidInput, NotFound
+from transcribe.errors import Conflict, Erased, InvalidInput, NotFound, StoreUnavailable
 from transcribe.rights import PatientRights
 from transcribe.rights_cli import HEADINGS, proof_row
 from transcribe.rights_pages import DRAFT, Answer, private_zip, put_pages, put_sound, sound_name
@@ -272,6 +272,27 @@ def test_somebody_who_is_always_first_is_named(practice: Practice, monkeypatch: 
         practice.rights.erase(ADMIN, consult_id)
     limit = len(tries) + 5
     assert practice.rights.erase(ADMIN, consult_id) is True
+
+
+def test_sound_that_can_not_be_reached_now_keeps_nothing_readable(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consult_id = practice.drafted()
+    audio = practice.service.audio
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(audio, "delete", away)
+    assert practice.rights.erase(ADMIN, consult_id) is True
+    with pytest.raises(Erased):
+        practice.service.store.data_key(consult_id, KeyPurpose.SOURCE)
+    practice.service.keeper.clear()
+    assert any(proof.cleared_at is None for proof in practice.service.store.certificates(consult_id))
+    monkeypatch.undo()
+    practice.service.keeper.clear()
+    assert all(proof.cleared_at for proof in practice.service.store.certificates(consult_id))
+    assert audio.names(consult_id) == []
 
 
 @settings(max_examples=15)
