@@ -220,6 +220,9 @@ KINDS: dict[Action, Kind] = {
     Action.EXPIRED: _record(
         _D, Thing.CONSULT, Life.ERASURE, "delete", "", N_("wiste het consult, want de bewaartermijn was voorbij")
     ),
+    Action.ACCESS_GIVEN: _record(
+        _R, Thing.CONSULT, Life.EXPORT, "export", "", N_("gaf de patiënt inzage in alles wat wordt bewaard")
+    ),
     Action.SEARCHED: _other(EventType.QUERY, _E, Thing.LIST, _READ, "search", N_("zocht consulten")),
     Action.LOGGED_IN: _other(EventType.AUTHENTICATION, _E, Thing.SESSION, _READ, "log-in", N_("logde in")),
     Action.LOGGED_OUT: _other(EventType.AUTHENTICATION, _E, Thing.SESSION, _READ, "log-out", N_("logde uit")),
@@ -253,6 +256,12 @@ KINDS: dict[Action, Kind] = {
     ),
     Action.KEY_COPY_REMOVED: _other(
         EventType.SECURITY, _D, Thing.KEYS, Life.ERASURE, "keys", N_("meldde een sleutelkopie af")
+    ),
+    Action.MASTER_KEY_REPLACED: _other(
+        EventType.SECURITY, _U, Thing.KEYS, _CHANGED, "keys", N_("verving de hoofdsleutel")
+    ),
+    Action.OLD_KEYS_FORGOTTEN: _other(
+        EventType.SECURITY, _D, Thing.KEYS, Life.ERASURE, "keys", N_("liet vervangen hoofdsleutels vergeten")
     ),
     Action.LOG_VIEWED: _other(
         EventType.LOG_USED, _R, Thing.LOG, _READ, "log read", N_("bekeek het toegangslog"), right="logs"

@@ -343,7 +343,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 unverified_days=settings.unverified_days,
                 forget_keys=copies.forget,
                 scrub=store.scrub,
-                anchor=lambda: write_file(settings.data_dir, store.log_anchor(), master_key),
+                anchor=lambda: write_file(settings.data_dir, store.log_anchor(), store.master_key),
             ),
             rights=PatientRights(store=own, audio=audio, spool=spool, writer=Writer(own)),
             preferences=preferences,

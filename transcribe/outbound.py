@@ -52,6 +52,7 @@ class Purpose(StrEnum):
     DATABASE = "database"
     SOUND = "geluid"
     SCREENS = "schermen"
+    VAULT = "kluis"
     UNKNOWN = "onbekend"
 
 

@@ -169,8 +169,13 @@ def _consent(consent: Consent) -> dict[str, Any]:
         "versie": consent.version,
         "status": consent.status.value,
         "waarvoor": sorted(purpose.value for purpose in consent.purposes),
-        "door": consent.given_by.value,
-        "hoe": consent.how.value,
+        "door": consent.given_by.value if consent.given_by else None,
+        "hoe": consent.how.value if consent.how else None,
+        "leeftijd": consent.age.value if consent.age else None,
+        "relatie": consent.relation.value if consent.relation else None,
+        "anderen_aanwezig": consent.others_present,
+        "vastgelegd_door": consent.recorded_by,
+        "ingetrokken_door": consent.withdrawn_by.value if consent.withdrawn_by else None,
         "geinformeerd_door": consent.informed_by,
         "tekst": consent.text_id,
         "op": consent.recorded_at.isoformat(),
@@ -258,7 +263,12 @@ def _article(number: int, held: Held, answer: Answer, *, sound: bool) -> Iterato
         for consent in held.consents:
             moment = consent.withdrawn_at or consent.recorded_at
             what = ", ".join(sorted(purpose.value for purpose in consent.purposes))
-            yield _row(_moment(moment), escape(consent.status.value), escape(what), escape(consent.how.value))
+            yield _row(
+                _moment(moment),
+                escape(consent.status.value),
+                escape(what),
+                escape(consent.how.value if consent.how else ""),
+            )
         yield "</table>"
     if held.deliveries:
         yield "<h3>Overgenomen in uw dossier</h3><table>"

@@ -273,6 +273,7 @@ OPENS = {
         "transcribe.demo.demo_gp": set(),  # for the types
         "transcribe.soep.server_model": set(),  # errors and the timeout
         "transcribe.asr.pull": set(),
+        "transcribe.store.vault": set(),
     },
     "socket": {
         "transcribe.outbound": set(),  # looks up what a named host turns out to be

@@ -360,7 +360,8 @@ def restore(
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     copy = read_copy(keys_path, master_key)
-    with _opened(path, copy.opening(master_key)) as entries, translated(), engine.begin() as tx:
+    master_key = copy.opening(master_key)
+    with _opened(path, master_key) as entries, translated(), engine.begin() as tx:
         contents = _read_contents(entries)
         if contents.demo != demo:
             raise BackupProblem(

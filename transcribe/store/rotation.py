@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from transcribe.consult import Action
 from transcribe.errors import N_, SetupProblem, Unreadable
 from transcribe.store import tables
+from transcribe.store.access_log import append_log
 from transcribe.store.backup import system_event
 from transcribe.store.crypto import new_key
 from transcribe.store.database import translated
@@ -29,7 +30,7 @@ from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.key_places import KeyPlace
 from transcribe.store.keys import MasterKey, another_master_key
 from transcribe.store.lasting import forget_before, hand_on, key_id, open_keys
-from transcribe.store.postgres import append_log, data_key_id
+from transcribe.store.postgres import data_key_id
 
 #: Of each table with wrapped keys: what a row is called, and the name that its wrapped key is bound to.
 REWRAPPED: dict[Table, tuple[tuple[str, ...], Callable[..., str]]] = {

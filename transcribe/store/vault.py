@@ -1,13 +1,12 @@
 """The transit engine of HashiCorp Vault or OpenBao: seals and opens the master key, and never lets its own key out.
 
 API: https://openbao.org/api-docs/secret/transit/ (the same as https://developer.hashicorp.com/vault/api-docs/secret/transit).
-The host must have been named by the administrator; anything but this machine needs https; no proxy of the environment
-is used and no redirect is followed. What the server says in an error is not shown: it may repeat what it was asked.
+The host must have been named by the administrator; anything but this machine needs https (``outbound_client`` sees to
+the rest). What the server says in an error is not shown: it may repeat what it was asked.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from transcribe.errors import SetupProblem
+from transcribe.outbound import Place, Purpose, allow_list, normal, this_machine
+from transcribe.outbound_client import client
 
 TIMEOUT_S = 10.0
 _LARGEST = 100_000  # bytes of an answer
@@ -39,7 +40,7 @@ class Transit:
         namespace: str = "",
     ) -> None:
         """``token_file``: read anew at each request, for an agent may renew what is in it."""
-        _check_address(url, {entry.strip().lower() for entry in allowed})
+        self._places = _checked(url, allowed)
         if not _NAME.fullmatch(key) or not _NAME.fullmatch(mount):
             raise SetupProblem(problem="de naam van de sleutel in de Vault kan zo niet (TRANSCRIBE_VAULT_KEY).")
         if not token_file:
@@ -67,8 +68,8 @@ class Transit:
             headers["X-Vault-Namespace"] = self._namespace
         try:
             with (
-                httpx.Client(timeout=TIMEOUT_S, headers=headers, follow_redirects=False, trust_env=False) as client,
-                client.stream("POST", f"{self._base}/{act}/{self._key}", json={name: value}) as response,
+                client(self._places, Purpose.VAULT, timeout=httpx.Timeout(TIMEOUT_S), headers=headers) as connection,
+                connection.stream("POST", f"{self._base}/{act}/{self._key}", json={name: value}) as response,
             ):
                 content = b""
                 for piece in response.iter_bytes():
@@ -135,22 +136,18 @@ def _refusal(status: int) -> str:
     return f"de Vault weigerde (HTTP {status})."
 
 
-def _check_address(url: str, named: set[str]) -> None:
+def _checked(url: str, allowed: Sequence[str]) -> list[Place]:
+    """The one place of this address. Raises ``SetupProblem`` when it is not on the list, or leaves without https."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = normal(parts.hostname or ""), parts.port
     except ValueError:
         parts, host, port = urlsplit(""), "", None
     if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or parts.fragment:
         raise SetupProblem(problem="TRANSCRIBE_VAULT_URL is geen geldig adres (https://...).")
-    if host not in named and f"{host}:{port}" not in named:
+    port = port or (443 if parts.scheme == "https" else 80)
+    if not any(place.fits(host, port) for place in allow_list(",".join(allowed), Purpose.VAULT)):
         raise SetupProblem(problem=f"{host} staat niet op de lijst van toegestane adressen (TRANSCRIBE_ALLOWED_HOSTS).")
-    if parts.scheme != "https" and not _this_machine(host):
+    if parts.scheme != "https" and not this_machine(host):
         raise SetupProblem(problem=f"{host} is een andere machine: gebruik https, anders gaat de sleutel leesbaar mee.")
-
-
-def _this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return [Place(host=host, port=port, purpose=Purpose.VAULT)]
