@@ -260,8 +260,9 @@ class House:
     def questions(self) -> None:
         """Asked by screens and by whoever watches, every few seconds; the last three by the keeper, every minute."""
         now = datetime.now(UTC)
+        own = self.store.of(PRACTICES[0])
         asked: dict[str, Callable[[], object]] = {
-            "the worklist": lambda: (self.store.sizes(), [self.store.search(Search(part=p), limit=26) for p in Part]),
+            "the worklist": lambda: (own.sizes(), [own.search(Search(part=p), limit=26) for p in Part]),
             "vitals": self.store.vitals,
             "check_master_key": self.store.check_master_key,
             "idle": self.store.idle,

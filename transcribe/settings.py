@@ -72,7 +72,7 @@ class Settings(BaseModel):
     #: Who works at this machine, as it stands in approvals and in the access log.
     user_name: str = ""
     user_role: Role = Role.HUISARTS
-    #: Name of this practice where several share a queue: they take turns.
+    #: Name of this practice where several share a database: none sees consults of another, and they take turns.
     practice: str = Field(default="", pattern=r"^[\w .-]{0,60}$")
     #: What a worker must have to transcribe: "" anything, "gpu", or the name of a model.
     asr_on: str = Field(default="", pattern=r"^[\w.-]{0,60}$")

@@ -92,7 +92,7 @@ def upgrade() -> None:
         END
     """)
     op.execute("REVOKE ALL ON FUNCTION log_head() FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION log_head() TO {APP}")
+    op.execute(f"GRANT EXECUTE ON FUNCTION log_head(), current_practice() TO {APP}")
 
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {APP}, {WEB}")
