@@ -77,11 +77,10 @@ def main() -> None:
             part = Part.MINE if args.open else Part.DONE
             page = client.get("/").text
             token = page.partition('name="token" value="')[2].partition('"')[0]
-            middle = (
-                service.store.of(settings.practice)
-                .search(Search(part=part, person=WAITS_FOR[1]), limit=args.consults // (6 if args.open else 2))[-1]
-                .id
-            )
+            own = service.store.of(settings.practice)
+            middle = own.search(Search(part=part, person=WAITS_FOR[1]), limit=args.consults // (6 if args.open else 2))[
+                -1
+            ].id
             asked = {
                 "the worklist": lambda: client.get("/"),
                 "the list alone": lambda: client.get("/werklijst"),
