@@ -328,6 +328,8 @@ def test_a_user_with_both_roles_sees_nothing_without_a_practice(postgres_url: st
         tx.execute(text(f"GRANT {APP} TO {make_url(login).username}"))
     with owner(login).connect() as tx:
         assert {table.name for table in TABLES if count(tx, table)} == set()
+    with pytest.raises(SetupProblem, match=f"neem hem het lidmaatschap van {APP} af"):
+        migrate(login)
 
 
 def test_the_web_works_for_a_user_who_owns_nothing(postgres_url: str, login: str) -> None:

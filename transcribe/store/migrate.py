@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from transcribe.errors import OtherSchema, SetupProblem
 from transcribe.store.database import translated
 from transcribe.store.impatient import LONG_WORK_S, impatient_engine
-from transcribe.store.tenancy import WEB, make_roles
+from transcribe.store.tenancy import WEB, check_web, make_roles
 
 OLDEST_SERVER = 15
 
@@ -30,6 +30,7 @@ def migrate(url: str) -> bool:
     with translated(), engine.begin() as connection:
         if not _owns(connection):
             _check_current(connection)
+            check_web(connection)
             return True
         upgrade(connection)
         return bool(connection.scalar(text("SELECT EXISTS (SELECT 1 FROM master_key)")))

@@ -86,6 +86,17 @@ def make_roles(connection: Connection) -> None:
         )
 
 
+def check_web(connection: Connection) -> None:
+    """Of a user who does not own the tables. Raises ``SetupProblem`` for one who is both roles at once: to him there
+    are no sessions, and nobody could log in.
+    """
+    if connection.scalar(text(f"SELECT pg_has_role('{APP}', 'USAGE')")):
+        raise SetupProblem(
+            problem=f"deze gebruiker van de database hoort lid te zijn van {WEB} en van geen andere rol: neem hem het "
+            f"lidmaatschap van {APP} af."
+        )
+
+
 def act_for(tx: Connection, practice: str) -> None:
     """Until the end of this transaction it sees that practice, and nothing else."""
     tx.execute(_ACT_FOR, {"practice": f"={practice}"})
