@@ -192,7 +192,6 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
         lambda store, known: store.events(),
     ],
     "data_key": [lambda store, known: store.data_key(known.drafted, KeyPurpose.SOURCE)],
-    "recording_id": [lambda store, known: store.recording_id("ab" * 32)],
     "progress": [lambda store, known: store.progress(known.transcribing, 1.0, known.lease)],
     "keep": [
         lambda store, known: store.keep(known.recorded, replace(WINDOW, start_s=1.0, end_s=2.0), "live-1"),
@@ -211,7 +210,6 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
 }
 WRITES = {"apply", "log", "progress", "keep", "keep_typing", "keep_video"}
 #: Those that answer the same to all: nothing, or what does not depend on what is there.
-ALIKE = {"log", "recording_id"}
 
 
 def methods(port: type) -> set[str]:
