@@ -210,6 +210,7 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
 }
 WRITES = {"apply", "log", "progress", "keep", "keep_typing", "keep_video"}
 #: Those that answer the same to all: nothing, or what does not depend on what is there.
+ALIKE = {"log"}
 
 
 def methods(port: type) -> set[str]:
