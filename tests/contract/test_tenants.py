@@ -92,6 +92,7 @@ def fill(queue: QueueUnderTest) -> Known:
     north = queue.store.of(NORTH)
     drafted = made(north, Status.DRAFTED, waits_for="W. Noord", passed_by="Dr. Noord")
     changed(north, drafted, transcript=TRANSCRIPT, note=NOTE, message="graag tekenen")
+    north.log(replace(audit(drafted.id), actor="W. Noord"))
     north.keep_typing(drafted.id, Typed(by="Dr. Noord", editor="L1", text="Keelpijn rechts."))
     signed = made(north, Status.DELIVERED)
     approval = Approval(
