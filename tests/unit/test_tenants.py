@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from consent import ConsentMissing, How, grant
+from consent import ConsentMissing, How, Texts, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, Role, Search, Status
 from transcribe.contact import Contact
@@ -54,6 +54,7 @@ ARGUMENTS: dict[str, object] = {
     "speakers": (Speaker.ONBEKEND,),
     "first": "Keelpijn.",  # a part of a line, or: is this the first time? yes
     "looker": b"d",
+    "texts": Texts(),
 }
 
 
