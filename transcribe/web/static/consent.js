@@ -11,11 +11,11 @@ field?.addEventListener("keydown", (event) => {
   if (field.reportValidity()) field.form.querySelector("button.primary").focus();
 });
 
-function ageOf(date, today) {
-  const years = today.getFullYear() - date.getFullYear();
-  const had = [today.getMonth() - date.getMonth(), today.getDate() - date.getDate()];
-  const whole = had[0] < 0 || (had[0] === 0 && had[1] < 0) ? years - 1 : years;
-  return whole < 12 ? "<12" : whole < 16 ? "12-15" : ">=16";
+// both as 2026-11-23; a birthday counts from the day itself
+function ageOf(born) {
+  const today = new Date().toLocaleDateString("sv", { timeZone: "Europe/Amsterdam" });
+  const years = today.slice(0, 4) - born.slice(0, 4) - (born.slice(5) > today.slice(5));
+  return years < 12 ? "<12" : years < 16 ? "12-15" : ">=16";
 }
 
 const usual = () => { giver.value = (able.value === "nee" ? UNABLE : USUAL)[age.value]; };
@@ -26,7 +26,6 @@ age?.addEventListener("change", () => {
 });
 born?.addEventListener("change", () => {
   if (!born.value) return;
-  const [year, month, day] = born.value.split("-").map(Number);
-  age.value = ageOf(new Date(year, month - 1, day), new Date());
+  age.value = ageOf(born.value);
   usual();
 });
