@@ -207,7 +207,7 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
     ],
     "log_actors": [lambda store, known: store.log_actors()],
     # last: what was asked in vain is in the log of who asked
-    "log": [lambda store, known: store.log(audit(known.drafted))],
+    "log": [lambda store, known: store.log(replace(audit(known.drafted), actor="Dr. Zuid"))],
 }
 WRITES = {"apply", "log", "progress", "keep", "keep_typing", "keep_video"}
 #: Those that answer the same to all: nothing, or what does not depend on what is there.

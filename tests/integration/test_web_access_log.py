@@ -69,7 +69,9 @@ def test_the_newest_come_first_and_the_look_itself_is_the_newest(house: House) -
 def test_a_person_filters_and_pages(house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
     for _ in range(ROWS + 3):
-        house.store.log(event_of(Actor(name="W. Neem", role=Role.WAARNEMER), Action.LOGGED_IN, datetime.now(UTC)))
+        house.store.of("").log(
+            event_of(Actor(name="W. Neem", role=Role.WAARNEMER), Action.LOGGED_IN, datetime.now(UTC))
+        )
     found = house.post("/toegangslog", wie="W. Neem").text
     assert set(shown(found)) == {("W. Neem", "ingelogd")}
     assert len(shown(found)) == ROWS
