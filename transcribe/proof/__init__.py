@@ -182,7 +182,7 @@ def judge(seen: dict[str, Any], done: dict[str, Any], changed: Sequence[Model]) 
     no_way_out = "route" not in inside.get("routes", {"": "route"}).values()
     if not (only_loopback and no_way_out and seen.get("other_namespace")):
         return Verdict.FAILED, "Er was tijdens de proef toch een weg naar buiten."
-    return Verdict.PROVEN, "De hele weg van opname tot wissen werkt zonder dat er een netwerk is."
+    return Verdict.PROVEN, "De hele weg van opname tot wissen werkt zonder netwerk: tijdens de proef kon er niets weg."
 
 
 # --- what this installation is ----------------------------------------------------------------------------------------
