@@ -86,9 +86,9 @@ class PatientRights:
 
         ``decided_by``: the doctor who decided that drafts go along; "" when they do not.
         """
-        detail = f"met concepten, besluit van {decided_by}" if decided_by else ""
+        detail = "met concepten" if decided_by else ""
         for consult in consults:
-            self._store.log(self._writer.event(actor, Action.ACCESS_GIVEN, consult.id, detail))
+            self._store.log(self._writer.event(actor, Action.ACCESS_GIVEN, consult.id, detail, decided_by))
 
     def held(self, consult_id: UUID, *, drafts: bool) -> Held:
         approvals = self._store.approvals(consult_id)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transcribe.backup_cli import installation, settings_of, who
-from transcribe.erasure import WHAT, ground, month_of
 from transcribe.errors import InvalidInput, TranscribeError
 from transcribe.i18n import PRACTICE_ZONE, preferred_language, translations
 from transcribe.options import BlobStore, DatabaseUrl, DataDir, Demo, OsUser
@@ -181,6 +180,8 @@ def add_commands(
     ) -> None:
         from rich.table import Table
 
+        from transcribe.erasure import month_of
+
         with friendly():
             settings = settings_of(data_dir, database_url, None, os_user, demo=demo)
             since, before = month_of(month or f"{datetime.now(UTC):%Y-%m}")
@@ -215,6 +216,8 @@ HEADINGS = (
 
 def proof_row(proof: Certificate) -> tuple[str, ...]:
     """As ``HEADINGS``. Nothing of a patient: a consult is a number."""
+    from transcribe.erasure import WHAT, ground
+
     why = ground(proof.why)
     done = _moment(proof.cleared_at) if proof.cleared_at else _("nog niet")
     what = (_(WHAT[proof.purpose]), _moment(proof.destroyed_at), _(why.why), _(why.rule) if why.rule else "")

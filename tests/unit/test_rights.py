@@ -155,7 +155,7 @@ def test_a_draft_stays_out_until_a_doctor_decides(practice: Practice, tmp_path: 
     assert rows
     assert all(row["tekst"].startswith(DRAFT) for row in rows), "no row can be taken for a note"
     assert page.count(f"<span class=mark>{DRAFT}</span>") == len(rows)
-    assert practice.service.store.events()[-1].detail == "met concepten, besluit van Dr. Test"
+    assert practice.service.store.events()[-1].detail == "met concepten"
 
 
 def test_what_was_changed_after_the_signature_is_a_draft_again(practice: Practice) -> None:

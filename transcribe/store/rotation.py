@@ -77,7 +77,9 @@ def rotate(url: str, place: KeyPlace, *, actor: str, doing: Callable[[str], None
             doing(DOING_WRAP)
             open_keys(tx, before)  # what was derived from the one before must be there, to outlive it
             keys = _wrap_anew(tx, before, following)
-            append_log(tx, system_event(actor, Action.MASTER_KEY_REPLACED, detail=f"{before.id} {following.id}"))
+            append_log(
+                tx, system_event(actor, Action.MASTER_KEY_REPLACED, detail=f"{before.id[:12]} {following.id[:12]}")
+            )
             doing(DOING_PROOF)
             _prove(tx, following)
             tx.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # is anything left of the one before?
