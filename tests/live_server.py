@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status, live_on
+from transcribe.log_reading import LogReading
 from transcribe.ports import Spool
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
@@ -73,7 +74,12 @@ class LiveHouse:
         )
         self.access = Access(KEY)
         self.app: FastAPI = create_app(
-            practices=lambda _: Practice(name="", workflow=self.workflow, recorder=self.recorder),
+            practices=lambda _: Practice(
+                name="",
+                workflow=self.workflow,
+                recorder=self.recorder,
+                log_reading=LogReading(self.store, writer),
+            ),
             actor=GP,
             access=self.access,
             demo=None,
