@@ -120,6 +120,7 @@ def handle_flags(page: Page, address: str) -> None:
     page.goto(address)
     flags = page.locator("#aandacht li")
     while left := flags.count():
+        page.wait_for_timeout(700)  # no click is taken just after a change (fresh.js)
         flags.first.get_by_role("button", name="Bevestig").click()
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
 

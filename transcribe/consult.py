@@ -407,6 +407,9 @@ class Typed:
     by: str
     editor: str  # the page's own name for it: a line, or the place of a new one
     text: str
+    tab: str = ""  # of the browser: two of them show one page
+    began: str | None = None  # what stood there when the typing began; None: that was not kept
+    beside: str = ""  # the editor of a new line in the same section: for when the line is gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -417,7 +420,7 @@ class Typing:
 
     def typed(self, new: Typed) -> Typing:
         """With that in the place of what was in its editor; an empty text clears it."""
-        others = tuple(one for one in self.texts if (one.by, one.editor) != (new.by, new.editor))
+        others = tuple(one for one in self.texts if (one.by, one.editor, one.tab) != (new.by, new.editor, new.tab))
         return Typing(texts=(*others, new) if new.text else others)
 
 

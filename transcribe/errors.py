@@ -6,6 +6,7 @@ TranscribeError
 │   ├── WrongStatus           the consult is not in a status in which this can be done
 │   ├── NoteHasOpenFlags      lines still need the GP's eyes
 │   ├── TextChanged           the text on the screen is no longer the text in the store
+│   ├── LineChanged           a line, or what is flagged of it, is not what was on the screen
 │   ├── NotApproved           no valid approval of exactly this text
 │   ├── NothingToApprove      the note has no lines
 │   ├── WaitsFor              the draft waits for somebody else
@@ -75,6 +76,10 @@ class NoteHasOpenFlags(Refused):
 
 class TextChanged(Refused):
     text = N_("Het verslag is gewijzigd sinds u het zag. Lees het opnieuw voordat u akkoord geeft.")
+
+
+class LineChanged(Refused):
+    text = N_("Deze regel is gewijzigd sinds u hem zag. Er is niets bevestigd. Lees de regel opnieuw.")
 
 
 class NotApproved(Refused):

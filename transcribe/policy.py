@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,7 @@ from transcribe.errors import (
     ExerciseNotCopied,
     ExerciseRefused,
     InvalidInput,
+    LineChanged,
     NotAllowed,
     NotApproved,
     NoteHasOpenFlags,
@@ -41,7 +42,7 @@ from transcribe.errors import (
     WaitsForNobody,
     WrongStatus,
 )
-from transcribe.soep.note import Note, note_text, text_hash
+from transcribe.soep.note import Line, Note, line_hash, note_text, text_hash
 
 EVERYBODY = frozenset({Role.HUISARTS, Role.WAARNEMER, Role.POH, Role.ASSISTENTE})
 CAREGIVERS = frozenset({Role.HUISARTS, Role.WAARNEMER, Role.POH})
@@ -288,6 +289,14 @@ def check_edit(actor: Actor, consult: Consult) -> None:
     """A note may be changed as long as there is one; that of an exercise until it is signed, when it was marked."""
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}) if consult.exercise else WITH_NOTE)
+
+
+def check_confirm(line: Line, flags: Iterable[str], shown: str) -> None:
+    """A line is confirmed as it was on the screen, with the questions that stood there. ``shown``: the ``line_hash`` of
+    that. Raises ``LineChanged``.
+    """
+    if line_hash(line, flags) != shown:
+        raise LineChanged
 
 
 def check_exercise(*, demo: bool) -> None:

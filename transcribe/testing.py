@@ -27,6 +27,7 @@ from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utteranc
 from transcribe.audio.microphone import Device, MicrophoneBusy, MicrophoneLost, Sound, chosen
 from transcribe.audio.pcm import RATE_HZ, Decoded, Pcm, Span
 from transcribe.consult import (
+    Actor,
     Approval,
     AuditEvent,
     Certificate,
@@ -1006,6 +1007,12 @@ def scripted_service(
         ),
         preferences=preferences,
     )
+
+
+def confirm_seen(workflow: Workflow, actor: Actor, consult_id: UUID, line_id: str) -> Consult:
+    """What somebody does who looks at a line and confirms it as it is now."""
+    review = workflow.review(actor, consult_id, first=False)
+    return workflow.confirm_line(actor, consult_id, review.consult.version, line_id, review.seen.get(line_id, ""))
 
 
 class MemorySpool:

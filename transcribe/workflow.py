@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
@@ -54,9 +54,20 @@ from transcribe.errors import (
 )
 from transcribe.ledger import checked
 from transcribe.ports import AudioStore, Decoder, Preferences, Spool, Store
-from transcribe.soep.check import Finding, open_findings
+from transcribe.soep.check import Finding, findings, open_findings
 from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
-from transcribe.soep.note import Code, Exercise, Note, Origin, Score, Section, note_text, part_text, text_hash
+from transcribe.soep.note import (
+    Code,
+    Exercise,
+    Note,
+    Origin,
+    Score,
+    Section,
+    line_hash,
+    note_text,
+    part_text,
+    text_hash,
+)
 from transcribe.soep.style import difference
 from transcribe.soep.vigilance import outcome
 from transcribe.video import UNSEEN, Video, VideoPresets, checked_video
@@ -81,7 +92,7 @@ LONG_LINE = N_("De regel is te lang (hoogstens 2000 tekens).")
 MAX_NAME, MAX_MESSAGE = 100, 500
 #: Bytes of a recording that are read at a time.
 PIECE = 1 << 20
-#: Names of the page's editors: "L3", "nieuw-R1-S".
+#: Names of the page's editors ("L3", "nieuw-R1-S") and of the tabs of a browser.
 EDITOR = re.compile(r"[\w-]{1,64}")
 #: Stretches in the drawing of a recording: about one for each two pixels of a screen.
 OUTLINE = 600
@@ -102,8 +113,16 @@ class Review:
     #: ICPC codes to choose from, by report and section; None where codes are not used
     codes: Mapping[tuple[str, Section], Sequence[Proposal]] | None = None
     message: str = ""  # that goes with a draft that was passed on
-    #: on a first look: what this person typed and did not save, by editor
-    typed: Mapping[str, str] = field(default_factory=dict)
+    #: on a first look: what this person typed and did not save
+    typed: tuple[Typed, ...] = ()
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """By line id: what is on the screen, as its confirmation names it."""
+        return {
+            line.id: line_hash(line, (finding.text for finding in self.flags.get(line.id, ())))
+            for line in self.note.lines()
+        }
 
 
 # What a new version of the note knows of the one before it. Undoing and redoing bring the marks of the version that
@@ -194,7 +213,7 @@ class Workflow:
             return review
         detail = WITH_TRANSCRIPT if review.transcript is not None else ""
         self._store.log(self._writer.event(actor, Action.NOTE_VIEWED, consult_id, detail))
-        typed = {one.editor: one.text for one in self._store.typing(consult_id).texts if one.by == actor.name}
+        typed = tuple(one for one in self._store.typing(consult_id).texts if one.by == actor.name)
         return replace(review, typed=typed)
 
     def play(self, actor: Actor, consult_id: UUID, *, first: bool) -> Pcm16File:
@@ -569,13 +588,22 @@ class Workflow:
         """Every code a person may choose."""
         return complete(self._preferences.codes() if self._preferences else {})
 
-    def confirm_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str) -> Consult:
-        """The person has seen this line's flag and stands for the line as it is."""
+    def confirm_line(self, actor: Actor, consult_id: UUID, version: int, line_id: str, shown: str) -> Consult:
+        """The person has seen this line's flag and stands for the line as it is. ``shown``: what that was
+        (``Review.seen``). Raises ``LineChanged`` for another line or another flag.
+        """
+
+        def change(note: Note) -> Note:
+            line = note.line(line_id)
+            asked = () if line.confirmed else findings(line, self._transcript(consult_id))
+            policy.check_confirm(line, (one.text for one in asked), shown)
+            return note.with_line(replace(line, confirmed=True))
+
         return self._edit(
             actor,
             consult_id,
             version,
-            lambda note: note.with_line(replace(note.line(line_id), confirmed=True)),
+            change,
             Action.LINE_CONFIRMED,
             line_id,
         )
@@ -612,15 +640,29 @@ class Workflow:
             actor, consult_id, version, lambda note: replace(note, video=video), Action.VIDEO_RECORDED, "verslag"
         )
 
-    def keep_typing(self, actor: Actor, consult_id: UUID, editor: str, text: str) -> None:
-        """What somebody is typing: it is on the page again after a reload, a lost session, a machine that fails."""
+    def keep_typing(
+        self,
+        actor: Actor,
+        consult_id: UUID,
+        editor: str,
+        text: str,
+        *,
+        tab: str = "",
+        began: str | None = None,
+        beside: str = "",
+    ) -> None:
+        """What somebody is typing: it is on the page again after a reload, a lost session, a machine that fails.
+
+        The rest as in ``Typed``.
+        """
         policy.check_may_edit(actor)
         policy.check_status(self._store.consult(consult_id), policy.WITH_NOTE)
-        if not EDITOR.fullmatch(editor):
+        if not (EDITOR.fullmatch(editor) and all(EDITOR.fullmatch(name) for name in (tab, beside) if name)):
             raise NotFound
-        if len(text) > MAX_LINE:
+        if max(len(text), len(began or "")) > MAX_LINE:
             raise InvalidInput(problem=LONG_LINE)
-        self._store.keep_typing(consult_id, Typed(by=actor.name, editor=editor, text=text))
+        typed = Typed(by=actor.name, editor=editor, text=text, tab=tab, began=began, beside=beside)
+        self._store.keep_typing(consult_id, typed)
 
     def _edit(
         self,
@@ -794,6 +836,23 @@ class Workflow:
 
     def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
         """The text for the HIS: everything, or a part as ``part_text`` names them. Each copy is recorded."""
+        consult, approval, text = self._signed_text(actor, consult_id, part)
+        delivery = Delivery(
+            id=uuid4(),
+            consult_id=consult_id,
+            approval_id=approval.id,
+            part=part,
+            delivered_by=actor.name,
+            delivered_at=self._writer.clock(),
+        )
+        self._writer.apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
+        return text
+
+    def copy_text(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
+        """What ``deliver`` gives, under the same rules, for who has yet to bring it to a clipboard: no copy so far."""
+        return self._signed_text(actor, consult_id, part)[2]
+
+    def _signed_text(self, actor: Actor, consult_id: UUID, part: str) -> tuple[Consult, Approval, str]:
         consult = self._store.consult(consult_id)
         policy.check_may_copy(actor)
         policy.check_status(consult, policy.WITH_NOTE)
@@ -805,16 +864,7 @@ class Workflow:
             raise InvalidInput(problem=N_("Kies S, O, E, P of alles.")) from unknown
         if not text:
             raise InvalidInput(problem=N_("Dit onderdeel is leeg."))
-        delivery = Delivery(
-            id=uuid4(),
-            consult_id=consult_id,
-            approval_id=approval.id,
-            part=part,
-            delivered_by=actor.name,
-            delivered_at=self._writer.clock(),
-        )
-        self._writer.apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
-        return text
+        return consult, approval, text
 
     def withdraw(self, actor: Actor, consult_id: UUID, by: Withdrawer = Withdrawer.PATIENT) -> Consult:
         """The consent is taken back, ``by`` whom: everything of this consult is destroyed; the proof stays."""

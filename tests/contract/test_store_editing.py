@@ -42,14 +42,16 @@ def test_what_is_typed_takes_the_place_of_what_was_typed_there(store: Store) -> 
         first,
         replace(first, by="B"),
         replace(first, editor="nieuw-R1-S"),
+        replace(first, tab="2", began="ha", beside="nieuw-R1-P"),
         replace(first, text="half getypt"),
     ):
         store.keep_typing(consult.id, typed)
     assert set(store.typing(consult.id).texts) == {
         replace(first, text="half getypt"), replace(first, by="B"), replace(first, editor="nieuw-R1-S"),
+        replace(first, tab="2", began="ha", beside="nieuw-R1-P"),
     }  # fmt: skip
     store.keep_typing(consult.id, replace(first, text=""))
-    assert len(store.typing(consult.id).texts) == 2
+    assert len(store.typing(consult.id).texts) == 3  # that of another tab is left
     assert store.consult(consult.id) == consult
     with pytest.raises(NotFound):
         store.keep_typing(uuid4(), first)

@@ -15,14 +15,14 @@ import pytest
 
 from tests.functional.conftest import LiveServer, service_on_fakes
 from tests.functional.test_browser_review import DRAFT, TALK
-from tests.functional.test_browser_story import drafted
+from tests.functional.test_browser_story import SETTLED_MS, drafted
 from tests.live_server import GP, LiveHouse, served
 from tests.microphone import PHONE, WORKSTATION, chromium_program, fake_microphone, noise, write_wav
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, Actor, AuditEvent, Change, Reason, Role, Status
 from transcribe.ports import Growing
 from transcribe.soep.note import Line, Report, Section
-from transcribe.testing import ScriptedDrafter, ScriptedTranscriber
+from transcribe.testing import ScriptedDrafter, ScriptedTranscriber, confirm_seen
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -192,6 +192,7 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     page.keyboard.press("j")
     page.keyboard.press("Delete")
     page.locator("#verwijderd").wait_for()
+    page.wait_for_timeout(SETTLED_MS)
     page.keyboard.press("Delete")
     page.wait_for_function("() => document.querySelectorAll('#verwijderd li').length === 2")
     page.keyboard.press("Control+z")
@@ -233,7 +234,7 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     seen.look("review, sending back", within="#terugsturen")
 
     for line in workflow.review(actor, consult, first=False).flags:
-        workflow.confirm_line(actor, consult, workflow.consult(consult).version, line)
+        confirm_seen(workflow, actor, consult, line)
     workflow.approve(actor, consult, workflow.review(actor, consult, first=False).sha256)
     seen.go(f"/consult/{consult}")
     page.wait_for_load_state()
@@ -252,7 +253,7 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     workflow.edit_line(actor, consult, workflow.consult(consult).version, "L5", "Otitis externa.")
     workflow.merge_report(actor, consult, workflow.consult(consult).version, "R2")
     for line in workflow.review(actor, consult, first=False).flags:
-        workflow.confirm_line(actor, consult, workflow.consult(consult).version, line)
+        confirm_seen(workflow, actor, consult, line)
     seen.go(f"/consult/{consult}")
     seen.look("review, changed after approval")
     workflow.approve(actor, consult, workflow.review(actor, consult, first=False).sha256)
@@ -467,7 +468,10 @@ def test_from_log_in_to_log_out_without_a_mouse(live_server: LiveServer, browser
     keys.type(" Rechts.")
     keys.changes("Enter")
     keys.comes_to("#regel-L5")
+    page.wait_for_timeout(SETTLED_MS)  # an Enter too many after that of the line would confirm it
     keys.changes("Enter")
+    keys.comes_to("#regel-L5")
+    keys.press("n")
     keys.comes_to("#regel-L4")
     keys.changes("Enter")
     page.wait_for_selector("#aandacht", state="detached")
@@ -484,6 +488,7 @@ def test_from_log_in_to_log_out_without_a_mouse(live_server: LiveServer, browser
     keys.type("Afebriel.")
     keys.changes("Enter")
     keys.comes_to("#regel-L7")
+    page.wait_for_timeout(SETTLED_MS)
     keys.changes("Delete")  # the last of its section: the next line takes the focus
     keys.comes_to("[data-line]")
     # a code, and away with it
@@ -511,6 +516,7 @@ def test_from_log_in_to_log_out_without_a_mouse(live_server: LiveServer, browser
     keys.press("n")
     while page.locator("#aandacht").count():
         keys.changes("Enter")
+        keys.press("n")
     keys.press("Control+Enter")
     page.wait_for_selector("[data-copy=alles]")
     page.wait_for_load_state()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.functional.conftest import service_on_fakes
 from tests.functional.test_browser_accessible import EXAMINE, TAGS, axe_script
-from tests.functional.test_browser_story import WORKSTATION, confirm_all
+from tests.functional.test_browser_story import SETTLED_MS, WORKSTATION, confirm_all
 from tests.unit.test_exercise import TALK
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Mistake
@@ -51,6 +51,7 @@ def test_the_doctor_practises_on_a_draft_with_errors(chromium: Browser) -> None:
         page.keyboard.press("Control+C")
         page.get_by_text("Dit is een oefening met fouten erin.").wait_for()
 
+        page.wait_for_timeout(SETTLED_MS)
         line = page.locator(f"#regel-{found.id}")
         line.get_by_role("button", name="Verwijder").click()
         line.wait_for(state="detached")

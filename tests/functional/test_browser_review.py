@@ -9,14 +9,14 @@ from uuid import UUID
 import pytest
 
 from tests.functional.conftest import LiveServer, service_on_fakes
-from tests.functional.test_browser_story import WORKSTATION, drafted, pasted
+from tests.functional.test_browser_story import SETTLED_MS, WORKSTATION, drafted, pasted
 from transcribe.asr.transcript import Speaker, Utterance, Word
-from transcribe.consult import Action
+from transcribe.consult import Action, Actor, Role, Status
 from transcribe.soep.note import Line, Note, Report, Section, note_text
 from transcribe.testing import ScriptedDrafter, ScriptedTranscriber
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -192,6 +192,7 @@ def test_every_edit_can_be_undone(page: Page) -> None:
     line(page, "L3")
     page.keyboard.press("Delete")
     becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last.").replace("O: Keel rood.\n", ""))
+    page.wait_for_timeout(SETTLED_MS)  # this line took the place of the one that went
     line(page, "L4")
     page.keyboard.press("Enter")
     page.locator("#aandacht").wait_for(state="detached")
@@ -366,3 +367,282 @@ def test_how_it_was_checked_is_counted(live_server: LiveServer, page: Page) -> N
     page.keyboard.press("a")
     page.locator("[data-copied]", has_text="✓ gekopieerd").wait_for()
     assert pasted(page) == text
+
+
+# --- quick hands, two tabs, a session that ends ---------------------------------------------------------------------
+
+
+def flags(page: Page) -> int:
+    return page.locator("#aandacht li").count()
+
+
+def focus(page: Page) -> str:
+    found: str = page.evaluate("document.activeElement.id")
+    return found
+
+
+def two_more_flags(live_server: LiveServer, draft: UUID) -> None:
+    for text in ("Controle.", "Terug."):
+        version = live_server.workflow.consult(draft).version
+        live_server.workflow.add_line(live_server.actor, draft, version, Section.P, text)
+
+
+def colleague(live_server: LiveServer, draft: UUID, line_id: str, text: str) -> None:
+    other = Actor(name="W. Neem", role=Role.WAARNEMER)
+    version = live_server.workflow.consult(draft).version
+    live_server.workflow.edit_line(other, draft, version, line_id, text)
+
+
+def kept(page: Page, line_id: str, more: str) -> None:
+    """Types, and waits until the server has it."""
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
+        edit(page, line_id, more)
+
+
+def other_tab(page: Page) -> Page:
+    made = page.context.new_page()
+    made.goto(page.url)
+    made.wait_for_load_state()
+    return made
+
+
+def editor(page: Page, line_id: str = "L1") -> Locator:
+    return page.locator(f"#regel-{line_id} textarea")
+
+
+def held(page: Page, path: str) -> list[Route]:
+    """Requests to this path wait in this list."""
+    waiting: list[Route] = []
+    page.route(path, lambda route: waiting.append(route))
+    return waiting
+
+
+def goes_on(page: Page, waiting: list[Route]) -> None:
+    while not waiting:
+        page.wait_for_timeout(20)
+    waiting.pop().continue_()
+
+
+def test_an_enter_too_many_signs_nothing(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """The last flag is confirmed in the list on top, with the keyboard, and Enter bounces. The focus is on what is to
+    be read before a signature, not on the button that gives it.
+    """
+    page.wait_for_load_state()
+    page.locator("#vlag-L4").get_by_role("button", name="Bevestig").focus()
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+    assert focus(page) == "akkoord-uitleg"
+    page.wait_for_timeout(SETTLED_MS)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    assert live_server.workflow.consult(draft).status is Status.DRAFTED
+
+
+def test_a_second_click_confirms_nothing_that_was_not_there(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """She double-clicks: the list moves up, and another flag comes under the pointer. Only the first is confirmed. By
+    keyboard it goes as fast as she likes, from flag to flag: n, Enter, n, Enter.
+    """
+    two_more_flags(live_server, draft)
+    page.reload()
+    page.wait_for_load_state()
+    box = page.locator("#aandacht li").first.get_by_role("button", name="Bevestig").bounding_box()
+    assert box
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(*at)
+    page.wait_for_function("() => document.querySelectorAll('#aandacht li').length === 2")
+    page.mouse.click(*at)
+    page.wait_for_timeout(SETTLED_MS)
+    assert flags(page) == 2
+    page.keyboard.press("n")
+    first = focus(page)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('#aandacht li').length === 1")
+    assert focus(page) == first  # it stays on the line
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+
+    line(page, "L1")
+    page.keyboard.press("Delete")
+    page.get_by_text("1 regel verwijderd").wait_for()
+    page.keyboard.press("Delete")  # on the line that took its place
+    page.wait_for_timeout(SETTLED_MS)
+    assert page.get_by_text("1 regel verwijderd").is_visible()
+
+
+def test_n_goes_round_and_keys_work_where_the_focus_is(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """Three flags in one section and one that may be missed: n comes to each. A line that the pointer rests on is
+    neither removed nor confirmed while the focus is in the conversation.
+    """
+    two_more_flags(live_server, draft)
+    page.reload()
+    page.wait_for_load_state()
+    seen = []
+    for _ in range(5):
+        page.keyboard.press("n")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.hash"))
+    assert seen == ["regel-L4", "regel-L5", "regel-L6", "#uiting-3", "regel-L4"]
+    page.locator("#regel-L5").hover()
+    page.locator("#regel-L5.line-lit").wait_for()
+    page.locator("#gesprek").focus()
+    before = live_server.workflow.consult(draft).version
+    for key in ("Delete", "Enter", "m", "Shift+S"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert live_server.workflow.consult(draft).version == before
+
+
+def test_a_flag_is_confirmed_as_it_was_seen(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """Her own change of a dose is still on its way when she confirms the flag that stood there: it was about the dose
+    before. That is refused, and says so.
+    """
+    saving = held(page, "**/wijzig")
+    edit(page, "L4", " Bij pijn 9dd9000mg.")
+    page.keyboard.press("Enter")
+    while not saving:
+        page.wait_for_timeout(20)
+    page.locator("#vlag-L4").get_by_role("button", name="Bevestig").click()
+    goes_on(page, saving)
+    page.get_by_text("gewijzigd sinds u hem zag").wait_for()
+    assert flags(page) == 1
+    assert not live_server.workflow.review(live_server.actor, draft).note.line("L4").confirmed
+
+
+def test_what_is_typed_while_a_save_is_on_its_way_stays(page: Page) -> None:
+    """On a slow link she types on after Enter. The line is saved as it was at the Enter, and the rest is in its editor,
+    with the cursor where it was: she can't sign before that is saved. So it goes with a new line.
+    """
+    saving, adding = held(page, "**/wijzig"), held(page, "**/regel")
+    line(page, "L4")
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+    edit(page, "L1", " Een.")
+    page.keyboard.press("Enter")
+    page.keyboard.type(" Twee")
+    goes_on(page, saving)
+    once = BEFORE.replace("keelpijn.", "keelpijn. Een.")
+    becomes(page, once)
+    page.keyboard.type(".")
+    assert editor(page).input_value() == "Sinds 3 dagen keelpijn. Een. Twee."
+    page.locator("#akkoord").click()
+    page.get_by_text("Er staat nog een regel open").wait_for()
+    editor(page).press("Enter")
+    goes_on(page, saving)
+    becomes(page, once.replace("Een.", "Een. Twee."))
+
+    page.get_by_label("Regel toevoegen bij Plan").click()
+    page.keyboard.type("Nieuw.")
+    page.keyboard.press("Enter")
+    page.keyboard.type(" Meer.")
+    goes_on(page, adding)
+    page.locator(".line-text", has_text="Nieuw.").wait_for()
+    assert page.get_by_role("textbox", name="Nieuwe regel bij Plan").input_value() == "Meer."
+
+
+def test_after_a_reload_a_colleagues_text_is_seen(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """Her words wait beside a line that a colleague changed meanwhile: both are shown. When the line is gone, hers wait
+    as a new line of the same section.
+    """
+    kept(page, "L4", " Bij pijn.")
+    colleague(live_server, draft, "L4", "Paracetamol 2dd500mg, niet meer.")
+    page.reload()
+    contested = page.locator("#regel-L4.contested")
+    contested.get_by_text("Paracetamol 2dd500mg, niet meer.", exact=True).first.wait_for()
+    assert editor(page, "L4").input_value() == "Paracetamol 3dd500mg. Bij pijn."
+    live_server.workflow.remove_line(live_server.actor, draft, live_server.workflow.consult(draft).version, "L4")
+    page.reload()
+    waiting = page.get_by_role("textbox", name="Nieuwe regel bij Plan")
+    waiting.wait_for()
+    assert waiting.input_value() == "Paracetamol 3dd500mg. Bij pijn."
+
+
+def test_two_tabs_keep_what_was_typed_in_each(page: Page) -> None:
+    """One line in two tabs: a reload of the first has its own words, and shows those of the other. It saves, and the
+    other still has what was typed there.
+    """
+    kept(page, "L1", " Een.")
+    other = other_tab(page)
+    with other.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
+        editor(other).fill("Sinds 3 dagen keelpijn. Twee.")
+    page.reload()
+    page.locator("#regel-L1").get_by_text("In een ander tabblad typte u hier").wait_for()
+    assert editor(page).input_value() == "Sinds 3 dagen keelpijn. Een."
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
+        editor(page).press("Enter")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Een."))
+    other.reload()
+    other.locator("#regel-L1.contested").wait_for()
+    assert editor(other).input_value() == "Sinds 3 dagen keelpijn. Twee."
+
+
+def test_words_outlive_the_session(live_server: LiveServer, page: Page) -> None:
+    """She logs out in another tab and types on in this one. It says at once that nothing is kept, and how to go on;
+    Enter does not take the words away. When she is logged in again, they are kept and can be saved.
+    """
+    kept(page, "L1", " Voor.")
+    other = other_tab(page)
+    other.get_by_role("button", name="Uitloggen").click()
+    other.wait_for_url("**/login*")
+    page.bring_to_front()
+    editor(page).focus()
+    page.keyboard.type(" Na.")
+    page.get_by_role("link", name="Log in (nieuw tabblad)").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('form[aria-busy]')")
+    assert editor(page).input_value() == "Sinds 3 dagen keelpijn. Voor. Na."
+    other.goto(live_server.start("/"))
+    page.bring_to_front()
+    page.get_by_text("U bent weer ingelogd").wait_for()
+    editor(page).press("Enter")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Voor. Na."))
+
+
+def test_words_are_cut_and_pasted_within_a_line_and_leave_by_no_clipboard(page: Page) -> None:
+    """She turns a line round with Ctrl+X and Ctrl+V. The clipboard of the machine holds what it held."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    before = pasted(page)
+    edit(page, "L2", "")
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Control+X")
+    assert editor(page, "L2").input_value() == ""
+    page.keyboard.type("Nu: ")
+    page.keyboard.press("Control+V")
+    assert editor(page, "L2").input_value() == "Nu: Neemt paracetamol."
+    assert pasted(page) == before
+
+
+def test_a_copy_is_on_record_when_it_was_made(live_server: LiveServer, page: Page, draft: UUID) -> None:
+    """The answer to Akkoord was lost in a second tab: there it goes on to the copying as well. The browser refuses the
+    clipboard: nothing is ticked until she says that she took the text by hand. A key that is held down is one copy.
+    """
+    line(page, "L4")
+    page.keyboard.press("Enter")
+    page.locator("#aandacht").wait_for(state="detached")
+    other = other_tab(page)
+    for one in (page, other):
+        one.bring_to_front()
+        one.locator("#akkoord").click()
+        one.get_by_text("Akkoord van Demo-huisarts").wait_for()
+        one.wait_for_load_state()
+    other.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')) }")
+
+    def copied() -> list[str]:
+        return [one.part for one in live_server.workflow.review(live_server.actor, draft).deliveries]
+
+    other.keyboard.press("o")
+    taken = other.get_by_role("button", name="Ik heb het gekopieerd")
+    taken.wait_for()
+    assert copied() == []
+    assert other.locator("[data-copied]", has_text="✓").count() == 0
+    taken.click()
+    other.locator("[data-copied]", has_text="✓").wait_for()
+    assert copied() == ["O"]
+
+    page.bring_to_front()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.keyboard.down("a")
+    page.locator("[data-copied]", has_text="✓").wait_for()
+    page.keyboard.down("a")  # repeats
+    page.keyboard.up("a")
+    page.wait_for_timeout(300)
+    assert copied() == ["O", "alles"]

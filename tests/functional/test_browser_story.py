@@ -23,6 +23,8 @@ pytestmark = pytest.mark.browser
 
 WORKSTATION = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
+#: After a change the page takes no confirmation, removal or taking over for a moment (fresh.js): so long in ms.
+SETTLED_MS = 700
 
 
 @pytest.fixture
@@ -92,6 +94,7 @@ def type_line(page: Page, section: str, text: str) -> None:
 def confirm_all(page: Page) -> None:
     flags = page.locator("#aandacht li")
     while left := flags.count():
+        page.wait_for_timeout(SETTLED_MS)
         flags.first.get_by_role("button", name="Bevestig").click()
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
 
@@ -215,8 +218,9 @@ def test_the_whole_check_by_keyboard(live_server, open_page: Callable[..., Page]
     page.locator(".line-flagged").first.focus()
     while left := page.locator("#aandacht li").count():
         assert page.evaluate("document.activeElement.matches('.line-flagged')")
-        page.keyboard.press("Enter")  # and on to the next flag
+        page.keyboard.press("Enter")
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
+        page.keyboard.press("n")  # and on to the next flag
     page.keyboard.press("Control+Enter")
     page.get_by_text("Akkoord van Demo-huisarts").wait_for()
     page.wait_for_load_state()
@@ -315,6 +319,7 @@ def test_quick_hands_do_nothing_twice(live_server, open_page: Callable[..., Page
     page.get_by_role("button", name="Zet terug").dblclick()
     page.locator("#verwijderd").wait_for(state="detached")
     assert page.locator("[data-line]").count() == count
+    page.wait_for_timeout(SETTLED_MS)
     page.locator("#uiting-1").hover()
     page.locator("#uiting-1").get_by_role("button", name="S", exact=True).dblclick()
     page.wait_for_function("count => document.querySelectorAll('[data-line]').length > count", arg=count)

@@ -34,6 +34,7 @@ from transcribe.testing import (
     Scripted,
     ScriptedDrafter,
     ScriptedTranscriber,
+    confirm_seen,
     scripted_service,
 )
 from transcribe.web.access import Access
@@ -163,7 +164,7 @@ class House:
         self.service.work()
         if status is Status.DRAFTED:
             return consult.id
-        self.workflow.confirm_line(HUISARTS, consult.id, self.version(consult.id), "L2")
+        confirm_seen(self.workflow, HUISARTS, consult.id, "L2")
         self.workflow.approve(HUISARTS, consult.id, self.workflow.review(HUISARTS, consult.id).sha256)
         return consult.id
 
@@ -850,7 +851,8 @@ def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> 
         assert answer.text.lstrip().startswith("<article")
         return str(answer.text)
 
-    assert "bevestigd" in act("/regel/L2/bevestig")
+    seen = house.workflow.review(HUISARTS, consult_id, first=False).seen["L2"]
+    assert "bevestigd" in act("/regel/L2/bevestig", gezien=seen)
     page = act("/regel/L2/wijzig", tekst="Neusspray <b>2 dd</b>")
     assert "Neusspray &lt;b&gt;2 dd&lt;/b&gt;" in page
     assert "vraagt uw aandacht" in page
@@ -865,7 +867,9 @@ def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> 
 @pytest.mark.parametrize(
     ("path", "fields", "status"),
     [
-        ("/regel/L9/bevestig", {}, 404),
+        ("/regel/L9/bevestig", {"gezien": "0" * 64}, 404),
+        ("/regel/L2/bevestig", {}, 422),
+        ("/regel/L2/bevestig", {"gezien": "0" * 64}, 409),
         ("/regel", {"onderdeel": "X", "tekst": "x"}, 422),
         ("/regel", {"onderdeel": "S", "tekst": " "}, 422),
         ("/regel", {"onderdeel": "S", "tekst": "x", "verslag": "R9"}, 404),
@@ -897,19 +901,24 @@ def test_an_open_page_hears_of_what_happened_elsewhere(house: House) -> None:
     version = house.version(consult_id)
     ask = f"/consult/{consult_id}/stand"
     assert house.client.get(f"{ask}/{version}").status_code == 204
-    house.workflow.confirm_line(HUISARTS, consult_id, version, "L2")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L2")
     assert "intussen gewijzigd" in house.client.get(f"{ask}/{version}").text
-    assert house.client.get(f"{ask}/0").content == b""
+    house.workflow.approve(HUISARTS, consult_id, house.workflow.review(HUISARTS, consult_id).sha256)
+    assert house.client.get(f"{ask}/{version}").headers["hx-refresh"] == "true"  # what it shows was destroyed
+    signed = house.version(consult_id)
+    assert "hx-refresh" not in house.client.get(f"{ask}/{signed}").headers
+    house.workflow.deliver(HUISARTS, consult_id)
+    assert house.client.get(f"{ask}/{signed}").headers["hx-refresh"] == "true"
     house.workflow.withdraw(HUISARTS, consult_id)
-    assert house.client.get(f"{ask}/0").headers["hx-refresh"] == "true"
+    assert house.client.get(f"{ask}/{version}").headers["hx-refresh"] == "true"
 
 
 def test_only_the_shown_text_is_signed(house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
-    house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), "L2")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L2")
     shown = house.workflow.review(HUISARTS, consult_id).sha256
     house.workflow.edit_line(HUISARTS, consult_id, house.version(consult_id), "L1", "anders")
-    house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), "L1")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L1")
     answer = house.post(f"/consult/{consult_id}/akkoord", sha256=shown)
     assert answer.status_code == 409
     assert "gewijzigd sinds u het zag" in answer.text

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.test_web import HUISARTS, House, make_house
 from transcribe.consult import Action, Actor, Change, Role, Search, Status
 from transcribe.contact import Contact, ContactType, Tariff
+from transcribe.testing import confirm_seen
 from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.web.views import CONTACT_TEXT, TARIFF_TEXT
 
@@ -181,7 +182,7 @@ def test_a_contact_of_tomorrow_is_refused(house: House) -> None:
 def test_somebody_elses_change_is_not_overwritten(house: House) -> None:
     consult_id = with_contact(house, Contact())
     seen = house.version(consult_id)
-    house.workflow.confirm_line(HUISARTS, consult_id, seen, "L2")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L2")
     assert declare(house, consult_id, version=seen, begin="10:02") == 409
     assert house.consult(consult_id).contact == Contact()
 

@@ -134,7 +134,7 @@ def test_a_page_that_is_behind_is_told_for_whom_it_waits(house: House, waiting: 
     sha256 = house.workflow.review(HUISARTS, waiting, first=False).sha256
     asked = [
         ("regel/L1/wijzig", {"tekst": "Anders."}),
-        ("regel/L2/bevestig", {}),
+        ("regel/L2/bevestig", {"gezien": "0" * 64}),
         ("akkoord", {"sha256": sha256}),
         ("verwijderen", {}),
         ("terugsturen", {}),

@@ -18,7 +18,7 @@ from transcribe.contact import Contact, ContactType
 from transcribe.errors import Erased
 from transcribe.policy import job_for
 from transcribe.soep.note import Line, Report, Section, note_text
-from transcribe.testing import ScriptedTranscriber
+from transcribe.testing import ScriptedTranscriber, confirm_seen
 from transcribe.video import Identity, Video, VideoPresets
 
 PRACTICE = VideoPresets(apps=("WeSeeDo", "Zaurus"), app="WeSeeDo")
@@ -82,7 +82,7 @@ def drafted(house: House) -> UUID:
 
 def sign(house: House, consult_id: UUID) -> None:
     for line in house.workflow.review(HUISARTS, consult_id, first=False).flags:
-        house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), line)
+        confirm_seen(house.workflow, HUISARTS, consult_id, line)
     house.workflow.approve(HUISARTS, consult_id, house.workflow.review(HUISARTS, consult_id, first=False).sha256)
 
 
@@ -246,7 +246,7 @@ def test_what_is_signed_is_what_was_shown(house: House) -> None:
     consult_id = drafted(house)
     shown = house.workflow.review(HUISARTS, consult_id, first=False)
     change(house, consult_id, app="Zaurus")
-    house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), "L2")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L2")
     assert house.post(f"/consult/{consult_id}/akkoord", htmx=True, sha256=shown.sha256).status_code == 409
     assert house.consult(consult_id).status is Status.DRAFTED
 

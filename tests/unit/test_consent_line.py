@@ -16,7 +16,7 @@ from transcribe.ports import Drafter
 from transcribe.soep.language_model import ModelDrafter
 from transcribe.soep.note import Line, Note, Origin, Report, Section, note_text
 from transcribe.soep.prompting import Message
-from transcribe.testing import CONSULT, DRAFT, Scripted, ScriptedTranscriber, scripted_service, utterances
+from transcribe.testing import CONSULT, DRAFT, Scripted, ScriptedTranscriber, confirm_seen, scripted_service, utterances
 
 GP = Actor(name="Dr. Proef", role=Role.HUISARTS)
 WORDS = current_text()
@@ -51,8 +51,7 @@ def shown(service: Scripted, consult_id: UUID) -> str:
 def signed(service: Scripted, consult_id: UUID) -> None:
     review = service.workflow.review(GP, consult_id)
     for line_id in review.flags:
-        version = service.workflow.consult(consult_id).version
-        service.workflow.confirm_line(GP, consult_id, version, line_id)
+        confirm_seen(service.workflow, GP, consult_id, line_id)
     service.workflow.approve(GP, consult_id, service.workflow.review(GP, consult_id).sha256)
 
 

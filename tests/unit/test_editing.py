@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.unit.test_workflow import GP, POH, approved, drafted
-from transcribe.consult import Action, AuditEvent, Role, Status
-from transcribe.errors import Conflict, InvalidInput, NotFound
+from transcribe.consult import Action, AuditEvent, Role, Status, Typed
+from transcribe.errors import Conflict, InvalidInput, LineChanged, NotFound
 from transcribe.ledger import checked
 from transcribe.soep.note import Edits, Line, Note, Origin, Report, Section, note_text
-from transcribe.testing import scripted_service
+from transcribe.testing import confirm_seen, scripted_service
 
 NOTE = Note(
     reports=(
@@ -275,9 +275,11 @@ def test_what_is_typed_is_there_for_who_typed_it_and_no_part_of_the_note() -> No
     service = scripted_service()
     consult = drafted(service)
     before = version(service, consult)
-    service.workflow.keep_typing(GP, consult.id, "L1", "half getypt")
-    assert service.workflow.review(GP, consult.id).typed == {"L1": "half getypt"}
-    assert service.workflow.review(POH, consult.id).typed == {}
+    service.workflow.keep_typing(GP, consult.id, "L1", "half getypt", tab="7-1", began="half", beside="nieuw-R1-S")
+    assert service.workflow.review(GP, consult.id).typed == (
+        Typed(by=GP.name, editor="L1", text="half getypt", tab="7-1", began="half", beside="nieuw-R1-S"),
+    )
+    assert service.workflow.review(POH, consult.id).typed == ()
     assert version(service, consult) == before
     assert "half getypt" not in text(service, consult)
     for editor, words in (("../x", "a"), ("", "a")):
@@ -285,6 +287,27 @@ def test_what_is_typed_is_there_for_who_typed_it_and_no_part_of_the_note() -> No
             service.workflow.keep_typing(GP, consult.id, editor, words)
     with pytest.raises(InvalidInput):
         service.workflow.keep_typing(GP, consult.id, "L1", "a" * 2001)
+    with pytest.raises(InvalidInput):
+        service.workflow.keep_typing(GP, consult.id, "L1", "a", began="a" * 2001)
+    for names in ({"tab": "een tab"}, {"beside": "<b>"}):
+        with pytest.raises(NotFound):
+            service.workflow.keep_typing(GP, consult.id, "L1", "a", **names)
+
+
+def test_a_line_is_confirmed_as_it_was_on_the_screen() -> None:
+    """Not when it, or what was asked about it, changed in between."""
+    service = scripted_service()
+    consult = drafted(service)
+    looked = service.workflow.review(GP, consult.id)
+    (line_id, *_) = looked.flags
+    service.workflow.edit_line(POH, consult.id, looked.consult.version, line_id, "Paracetamol 9dd9000mg.")
+    now = version(service, consult)
+    with pytest.raises(LineChanged):
+        service.workflow.confirm_line(GP, consult.id, now, line_id, looked.seen[line_id])
+    assert line_id in service.workflow.review(GP, consult.id).flags
+    assert version(service, consult) == now
+    confirm_seen(service.workflow, GP, consult.id, line_id)
+    assert line_id not in service.workflow.review(GP, consult.id).flags
 
 
 # --- the ledger ----------------------------------------------------------------------------------------------------
@@ -320,7 +343,7 @@ def test_an_approval_leaves_one_row_of_counts_and_a_second_one_none() -> None:
     assert service.store.note(consult.id)[1].checked == entry.checked
     service.workflow.edit_line(GP, consult.id, version(service, consult), "L1", "Anders.")
     line = service.store.note(consult.id)[1].line("L1")
-    service.workflow.confirm_line(GP, consult.id, version(service, consult), line.id)
+    confirm_seen(service.workflow, GP, consult.id, line.id)
     service.workflow.approve(GP, consult.id, service.workflow.review(GP, consult.id).sha256)
     assert service.store.ledger(entry.day) == [entry]
     assert service.store.note(consult.id)[1].checked == entry.checked

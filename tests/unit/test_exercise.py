@@ -14,7 +14,7 @@ from transcribe.consult import Action, Actor, Change, KeyPurpose, Reason, Role, 
 from transcribe.errors import Erased, ExerciseNotCopied, ExerciseRefused, InvalidInput, WrongStatus
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Mistake, Score, note_text
-from transcribe.testing import Scripted, ScriptedTranscriber, scripted_service, utterances
+from transcribe.testing import Scripted, ScriptedTranscriber, confirm_seen, scripted_service, utterances
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
 TALK = utterances(
@@ -54,7 +54,7 @@ def version(made: Scripted, consult_id: UUID) -> int:
 
 def signed(made: Scripted, consult_id: UUID) -> None:
     for line_id in made.workflow.review(GP, consult_id).flags:
-        made.workflow.confirm_line(GP, consult_id, version(made, consult_id), line_id)
+        confirm_seen(made.workflow, GP, consult_id, line_id)
     made.workflow.approve(GP, consult_id, made.workflow.review(GP, consult_id).sha256)
 
 

@@ -16,7 +16,7 @@ from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, KeyPurpose, Role, Status
 from transcribe.errors import Erased, NotFound, TranscribeError
 from transcribe.soep.note import Section, note_text, section_text, text_hash
-from transcribe.testing import scripted_service
+from transcribe.testing import confirm_seen, scripted_service
 
 WORDS = current_text()
 #: The huisarts twice as often: most operations of others are refused, and a refused step explores nothing.
@@ -150,7 +150,7 @@ class Gate(RuleBasedStateMachine):
 
     @rule(actor=ROLES, number=st.integers(1, 6))
     def confirm(self, actor, number) -> None:
-        self.try_(lambda: self.workflow.confirm_line(actor, self.consult.id, self.version(), f"L{number}"))
+        self.try_(lambda: confirm_seen(self.workflow, actor, self.consult.id, f"L{number}"))
 
     @rule(actor=ROLES)
     def confirm_everything(self, actor) -> None:
@@ -159,9 +159,7 @@ class Gate(RuleBasedStateMachine):
         except OWN:
             return
         for line_id in flags:
-            self.try_(
-                lambda line_id=line_id: self.workflow.confirm_line(actor, self.consult.id, self.version(), line_id)
-            )
+            self.try_(lambda line_id=line_id: confirm_seen(self.workflow, actor, self.consult.id, line_id))
 
     @rule(actor=ROLES, wrong=st.sampled_from([False, False, False, True]))
     def approve(self, actor, wrong) -> None:

@@ -19,7 +19,7 @@ from transcribe.errors import (
     WaitsForNobody,
     WrongStatus,
 )
-from transcribe.testing import Scripted, scripted_service
+from transcribe.testing import Scripted, confirm_seen, scripted_service
 from transcribe.workflow import MAX_MESSAGE, MAX_NAME
 
 LOCUM = Actor(name="W. Neem", role=Role.WAARNEMER)
@@ -41,7 +41,7 @@ def waiting(service: Scripted) -> Consult:
 def sign(service: Scripted, actor: Actor, consult: Consult) -> None:
     workflow = service.workflow
     for line_id in workflow.review(actor, consult.id).flags:
-        workflow.confirm_line(actor, consult.id, workflow.consult(consult.id).version, line_id)
+        confirm_seen(workflow, actor, consult.id, line_id)
     workflow.approve(actor, consult.id, workflow.review(actor, consult.id).sha256)
 
 
@@ -134,7 +134,7 @@ def test_the_text_that_was_on_the_screen_of_another_is_not_signed(service: Scrip
     workflow.edit_line(LOCUM, waiting.id, waiting.version, "L1", "Van de waarnemer.")
     workflow.take_over(GP, waiting.id, workflow.consult(waiting.id).version)
     for line_id in workflow.review(GP, waiting.id).flags:
-        workflow.confirm_line(GP, waiting.id, workflow.consult(waiting.id).version, line_id)
+        confirm_seen(workflow, GP, waiting.id, line_id)
     with pytest.raises(TextChanged):
         workflow.approve(GP, waiting.id, shown)
 

@@ -32,7 +32,7 @@ from transcribe.errors import (
 )
 from transcribe.recorder import CanNotGoOn, Elsewhere, Finishing, NothingRecorded, Recorder, SoundLeft, TakenOver
 from transcribe.soep.note import Section
-from transcribe.testing import CONSULT, DRAFT, MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
+from transcribe.testing import CONSULT, DRAFT, MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder, confirm_seen
 from transcribe.workflow import Workflow
 from transcribe.writer import PCM, Writer
 
@@ -1040,7 +1040,7 @@ def test_the_draft_that_counts_is_the_newest(house: House) -> None:
 def test_what_can_not_go_on(house: House) -> None:
     from_a_file = house.workflow.receive(GP, house.consented(), [b"sound"], ONE).id
     signed, withdrawn, damaged = ended(house), ended(house), ended(house)
-    house.workflow.confirm_line(GP, signed, house.consult(signed).version, "L3")
+    confirm_seen(house.workflow, GP, signed, "L3")
     house.workflow.approve(GP, signed, house.workflow.review(GP, signed).sha256)
     with pytest.raises(CanNotGoOn):
         house.gone_on(signed)

@@ -17,7 +17,7 @@ from transcribe.errors import NotFound
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Section
-from transcribe.testing import Scripted, scripted_service
+from transcribe.testing import Scripted, confirm_seen, scripted_service
 from transcribe.video import Video
 from transcribe.workflow import Workflow
 
@@ -96,7 +96,7 @@ def consults(service: Scripted) -> list[UUID]:
     for one in (drafted, signed):
         north.workflow.receive(GP, one, [b"RIFF"], (Speaker.ONBEKEND,))
     service.work()
-    north.workflow.confirm_line(GP, signed, north.workflow.consult(signed).version, "L3")
+    confirm_seen(north.workflow, GP, signed, "L3")
     north.workflow.approve(GP, signed, north.workflow.review(GP, signed).sha256)
     north.workflow.deliver(GP, signed)
     return [new, agreed, recording, drafted, signed]

@@ -37,7 +37,14 @@ from transcribe.errors import (
 from transcribe.health import Problem, problems_of
 from transcribe.soep.note import Origin, Section
 from transcribe.steps import MOST_STUMBLES, Interrupted, Later
-from transcribe.testing import CONSULT, MemoryStore, ScriptedDecoder, ScriptedTranscriber, scripted_service
+from transcribe.testing import (
+    CONSULT,
+    MemoryStore,
+    ScriptedDecoder,
+    ScriptedTranscriber,
+    confirm_seen,
+    scripted_service,
+)
 from transcribe.writer import PCM
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
@@ -84,7 +91,7 @@ def approved(service):
     workflow = service.workflow
     consult = drafted(service)
     for line_id in workflow.review(GP, consult.id).flags:
-        workflow.confirm_line(GP, consult.id, workflow.consult(consult.id).version, line_id)
+        confirm_seen(workflow, GP, consult.id, line_id)
     workflow.approve(GP, consult.id, workflow.review(GP, consult.id).sha256)
     return workflow.consult(consult.id)
 
@@ -604,7 +611,7 @@ def test_editing_a_confirmed_line_takes_the_confirmation_away() -> None:
     service = scripted_service()
     workflow = service.workflow
     consult = drafted(service)
-    consult = workflow.confirm_line(GP, consult.id, consult.version, "L3")
+    consult = confirm_seen(workflow, GP, consult.id, "L3")
     assert not workflow.review(GP, consult.id).flags
     workflow.edit_line(GP, consult.id, consult.version, "L3", "Longembolie.")
     review = workflow.review(GP, consult.id)
@@ -685,7 +692,7 @@ def test_what_was_not_on_the_screen_is_not_signed() -> None:
     workflow.edit_line(GP, consult.id, consult.version, "L2", "T 38.4.")  # somebody else, meanwhile
     consult = workflow.consult(consult.id)
     for line_id in workflow.review(GP, consult.id).flags:
-        consult = workflow.confirm_line(GP, consult.id, consult.version, line_id)
+        consult = confirm_seen(workflow, GP, consult.id, line_id)
     with pytest.raises(TextChanged):
         workflow.approve(GP, consult.id, seen)
 
@@ -703,7 +710,7 @@ def test_an_edit_after_approval_closes_the_gate() -> None:
     review = workflow.review(GP, consult.id)
     assert review.approval is None
     assert set(review.flags) == {"L2"}, "only the line that changed wants a look: its source is gone"
-    consult = workflow.confirm_line(GP, consult.id, consult.version, "L2")
+    consult = confirm_seen(workflow, GP, consult.id, "L2")
     second = workflow.approve(GP, consult.id, workflow.review(GP, consult.id).sha256)
     assert store.approval(consult.id) == second
     assert "T 38,5." in workflow.deliver(GP, consult.id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -424,3 +424,8 @@ def _rows(note: Note, report: Report, section: Section) -> list[str]:
 def text_hash(text: str) -> str:
     """SHA-256 of the UTF-8 text, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def line_hash(line: Line, flags: Iterable[str]) -> str:
+    """Of a line with what is asked about it: by this somebody who confirms it says what was on the screen."""
+    return text_hash("\0".join((line.section.value, line.text, *flags)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from transcribe.consult import Action
@@ -13,7 +13,7 @@ from transcribe.web.access import TooManyTries, UsedTicket, WrongKey, local_page
 from transcribe.web.errors import status_of
 from transcribe.web.guard import cookie_name
 from transcribe.web.pages import LANGUAGE_COOKIE
-from transcribe.web.requests import FieldsDep, FormDep, Web, WebDep, checked, go
+from transcribe.web.requests import FieldsDep, FormDep, Web, WebDep, checked, go, session_of
 
 #: Without a session.
 public = APIRouter()
@@ -82,6 +82,12 @@ def logout(request: Request, web: WebDep) -> Response:
 def active() -> Response:
     """Somebody is typing or listening: the guard has already noted it."""
     return Response(status_code=204)
+
+
+@router.get("/sessie")
+def session(request: Request, web: WebDep) -> Response:
+    """For a page that is older than the session: somebody logged in again in another tab, and who that is."""
+    return JSONResponse({"token": session_of(request).token, "name": web.actor.name})
 
 
 @router.post("/taal")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from transcribe.consult import Status
-from transcribe.errors import InvalidInput, NotFound
+from transcribe.errors import InvalidInput, NotFound, WrongStatus
 from transcribe.soep.note import Section
 from transcribe.web.consenting import consent_view
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
@@ -89,13 +89,21 @@ def edit(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, lin
 @router.post("/consult/{consult_id}/getypt")
 def typed(web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
     """What stands in an editor and is not saved; nothing: it was saved or dropped."""
-    web.workflow.keep_typing(web.actor, consult_id, fields.text("regel"), fields.text("tekst"))
+    web.workflow.keep_typing(
+        web.actor,
+        consult_id,
+        fields.text("regel"),
+        fields.text("tekst"),
+        tab=fields.get("tabblad", ""),
+        began=fields.get("begin"),
+        beside=fields.get("naast", ""),
+    )
     return Response(status_code=204)
 
 
 @router.post("/consult/{consult_id}/regel/{line_id}/bevestig")
 def confirm(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, line_id: str) -> Response:
-    web.workflow.confirm_line(web.actor, consult_id, fields.number("versie"), line_id)
+    web.workflow.confirm_line(web.actor, consult_id, fields.number("versie"), line_id, shown=fields.text("gezien"))
     return changed(request, web, consult_id)
 
 
@@ -214,8 +222,21 @@ def changed(request: Request, web: Web, consult_id: UUID) -> Response:
 
 @router.post("/consult/{consult_id}/akkoord")
 def approve(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
-    web.workflow.approve(web.actor, consult_id, fields.text("sha256"))
+    shown = fields.text("sha256")
+    try:
+        web.workflow.approve(web.actor, consult_id, shown)
+    except WrongStatus:
+        # the answer to an earlier press was lost: exactly this text is signed
+        review = web.workflow.review(web.actor, consult_id, first=False)
+        if review.approval is None or review.sha256 != shown:
+            raise
     return go(request, f"/consult/{consult_id}")
+
+
+@router.post("/consult/{consult_id}/kopie/{part}/tekst")
+def copy_text(web: WebDep, consult_id: UUID, part: str) -> Response:
+    """For the clipboard; the page tells when it is there."""
+    return JSONResponse({"text": web.workflow.copy_text(web.actor, consult_id, part)})
 
 
 @router.post("/consult/{consult_id}/kopie/{part}")
@@ -224,5 +245,6 @@ def deliver(request: Request, web: WebDep, consult_id: UUID, part: str) -> Respo
     text = web.workflow.deliver(web.actor, consult_id, part)
     at = hour(web.now())
     if wants_json(request):
-        return JSONResponse({"text": text, "part": part, "at": at})
+        version = web.workflow.consult(consult_id).version
+        return JSONResponse({"text": text, "part": part, "at": at, "version": version})
     return web.pages.render(request, "copy.html", text=text, part=part, at=at, page=f"/consult/{consult_id}")

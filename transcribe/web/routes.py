@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from transcribe.consult import Consult, Part, PartSize, Search
+from transcribe.consult import Consult, Part, PartSize, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
@@ -157,14 +157,14 @@ def progress(request: Request, web: WebDep, consult_id: UUID) -> Response:
 def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> Response:
     """Asked now and then by a page with content: is it still what it was?
 
-    Ended elsewhere: the page goes, and its content with it. Changed elsewhere: it says so, and keeps what is typed.
-    Version 0 asks only for the first.
+    Ended or signed elsewhere: the page goes, and its content with it. Copied elsewhere: it shows that. Changed
+    elsewhere: it says so, and keeps what is typed.
     """
     consult = web.workflow.consult(consult_id)
-    if consult.status in OVER:
-        return Response(status_code=204, headers={"HX-Refresh": "true"})
-    if version in (0, consult.version):
+    if version == consult.version:
         return Response(status_code=204)
+    if consult.status in OVER | {Status.APPROVED, Status.DELIVERED}:
+        return Response(status_code=204, headers={"HX-Refresh": "true"})
     elsewhere = waits_elsewhere(web.actor, consult)
     text = web.pages.explain(request, WaitsFor(name=consult.waits_for) if elsewhere else Conflict())
     return web.pages.render(request, "_error.html", text=text, status=409)

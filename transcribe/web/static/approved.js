@@ -1,32 +1,54 @@
-// An approved note: one key or click per part; what was copied is on record before it is on the clipboard.
+// An approved note: one key or click per part. A copy is on record when the text is on the clipboard, or was taken by hand.
 import "./gate.js";
 import { ready } from "./busy.js";
 import { letters } from "./letters.js";
 import { hush, say } from "./problems.js";
 
 const byHand = document.querySelector("[data-by-hand]");
+const texts = document.querySelector("[data-delivered]")?.dataset;
+let taking = null; // the form whose text is taken by hand
+
+async function ask(form, address) {
+  const answer = await fetch(address, {
+    method: "POST",
+    headers: { Accept: "application/json" },
+    body: new URLSearchParams(new FormData(form)),
+  });
+  if (answer.status === 401) return location.reload();
+  const result = await answer.json();
+  if (answer.ok) return result;
+  say(result.error);
+}
 
 async function copy(form) {
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      headers: { Accept: "application/json" },
-      body: new URLSearchParams(new FormData(form)),
-    });
-    if (answer.status === 401) return location.reload();
-    const result = await answer.json();
-    if (!answer.ok) return say(result.error);
+    const found = await ask(form, `${form.action}/tekst`);
+    if (!found) return;
     hush();
-    await put(result.text);
-    const tick = form.parentElement.querySelector("[data-copied]");
-    tick.textContent = `✓ ${tick.dataset.text.replace("TIJD", result.at)}`;
-    tick.classList.add("fresh");
-    delivered();
+    if (await put(found.text)) await record(form);
+    else offer(form, found.text);
   } catch {
     say(document.getElementById("melding").dataset.networkError);
   } finally {
     ready(form);
   }
+}
+
+async function record(form) {
+  const result = await ask(form, form.action).catch(() => say(texts.notRecorded));
+  if (!result) return;
+  const tick = form.parentElement.querySelector("[data-copied]");
+  tick.textContent = `✓ ${tick.dataset.text.replace("TIJD", result.at)}`;
+  tick.classList.add("fresh");
+  delivered();
+  seen(result.version);
+}
+
+// this page shows it; when something was copied elsewhere before it, the page is fetched anew
+function seen(version) {
+  const standing = document.querySelector("[data-standing]");
+  const address = standing.getAttribute("hx-get");
+  if (address.endsWith(`/${version - 1}`)) standing.setAttribute("hx-get", address.replace(/\d+$/, version));
 }
 
 // the status at the top of the page, as the server would show it now
@@ -41,15 +63,25 @@ async function put(text) {
   try {
     await navigator.clipboard.writeText(text);
     byHand.hidden = true;
+    return true;
   } catch {
-    // an old browser, or a page without https: the text itself, ready to take
-    const area = byHand.querySelector("textarea");
-    byHand.hidden = false;
-    area.value = text;
-    area.focus();
-    area.select();
+    return false;
   }
 }
+
+// an old browser, or a page without https: the text itself, ready to take
+function offer(form, text) {
+  const area = byHand.querySelector("textarea");
+  taking = form;
+  byHand.hidden = false;
+  area.value = text;
+  area.focus();
+  area.select();
+}
+byHand?.querySelector("[data-taken]").addEventListener("click", async () => {
+  byHand.hidden = true;
+  await record(taking);
+});
 
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-copy]")) return;
@@ -65,6 +97,7 @@ document.addEventListener("keydown", (event) => {
   const button = group.querySelector(`button[aria-keyshortcuts="${key}"]:not([data-choose])`);
   if (!button || button.disabled) return;
   event.preventDefault();
+  if (event.repeat) return; // a key that is held down is one copy
   button.form.requestSubmit(button);
 });
 

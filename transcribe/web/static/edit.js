@@ -40,6 +40,7 @@ function close(form) {
 document.addEventListener("htmx:before:request", (event) => {
   const { body } = event.detail.ctx.request;
   if (!body?.has?.("splits")) return;
+  event.detail.ctx.sourceElement.querySelector("textarea").readOnly = true; // until it is two
   const text = body.get("tekst");
   body.set("tekst", text.slice(0, body.get("splits")));
   body.set("rest", text.slice(body.get("splits")));
@@ -90,6 +91,10 @@ document.addEventListener("keydown", (event) => {
     close(form);
   }
 }, true);
+document.addEventListener("htmx:finally:request", (event) => {
+  const area = event.detail.ctx.sourceElement.querySelector?.("textarea");
+  if (area?.readOnly) area.readOnly = false;
+});
 // the server's answer shows the line as it is now: the editor that was sent goes back in its place
 document.addEventListener("htmx:after:swap", () => {
   for (const line of document.querySelectorAll(".line.editing")) {

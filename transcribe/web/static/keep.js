@@ -1,17 +1,15 @@
 // What a person is busy with survives a fresh page from the server: open fold-outs, unsaved text, the place of focus.
 import { show } from "./edit.js";
+import { settle, stay } from "./fresh.js";
+import { TAB, addingTo, dirty, dropped, origin, send, takenUp, typed, unkept } from "./typing.js";
 
 const review = () => document.getElementById("review");
 let sent = null; // the form whose answer is being shown
 let kept = null;
 
 const editors = () => review()?.querySelectorAll("form[data-editor]") ?? [];
-export const dirty = (form) => {
-  const area = form.querySelector("textarea");
-  return area.value !== area.defaultValue;
-};
-export const unsaved = () => [...editors()].filter((form) => shown(form) && dirty(form));
 const shown = (form) => !form.hidden && (form.closest("details")?.open ?? true);
+export const unsaved = () => [...editors()].filter(dirty);
 
 // Actions wait for each other; each carries the version of the page as it is when its turn comes.
 document.addEventListener("htmx:before:request", (event) => {
@@ -21,47 +19,28 @@ document.addEventListener("htmx:before:request", (event) => {
   }
 });
 
-// What is typed is kept by the server as it comes, and is on the page again after a reload. One request at a time: an
-// older text never takes the place of a newer one.
-const REST_MS = 500;
-const base = review().dataset.base;
-const waiting = new Map(); // by editor
-const known = new Set(); // editors of which the server has something
-let timer = 0;
-let busy = false;
-
-async function keepTyping(leaving = false) {
-  clearTimeout(timer);
-  if ((busy && !leaving) || !waiting.size) return;
-  busy = true;
-  for (const [regel, tekst] of [...waiting]) {
-    const body = new URLSearchParams({ token: document.body.dataset.token, regel, tekst });
-    const sending = fetch(`${base}/getypt`, { method: "POST", body, keepalive: true }).catch(() => null);
-    const answer = leaving ? null : await sending;
-    if (answer?.ok && waiting.get(regel) === tekst) waiting.delete(regel);
-  }
-  busy = false;
-  // typed on meanwhile, or no network: again in a moment
-  if (waiting.size) timer = setTimeout(keepTyping, 3 * REST_MS);
-}
-
-function typing(form, text) {
-  const name = form.dataset.editor;
-  if (!text && !known.has(name)) return;
-  known.add(name);
-  waiting.set(name, text);
-  clearTimeout(timer);
-  timer = setTimeout(keepTyping, REST_MS);
-}
 document.addEventListener("input", (event) => {
   const form = event.target.closest?.("form[data-editor]");
-  if (form && event.target.matches("textarea")) typing(form, dirty(form) ? event.target.value : "");
+  if (form && event.target.matches("textarea")) typed(form, dirty(form) ? event.target.value : "");
 });
-document.addEventListener("editor:close", (event) => typing(event.target, ""));
-for (const one of document.querySelectorAll("[data-typed]")) {
-  known.add(one.dataset.typed);
-  const was = editor(one.dataset.typed)?.querySelector("textarea").defaultValue;
-  retype({ name: one.dataset.typed, value: one.textContent, was });
+document.addEventListener("editor:close", (event) => dropped(event.target.dataset.editor));
+
+// what this person typed before: in this tab, or in another one that may be closed
+const texts = [...document.querySelectorAll("[data-typed]")];
+for (const name of new Set(texts.map((one) => one.dataset.typed))) {
+  const all = texts.filter((one) => one.dataset.typed === name);
+  const mine = all.find((one) => one.dataset.tab === TAB) ?? all.at(-1);
+  const value = mine.textContent;
+  takenUp(mine.dataset);
+  if (editor(name)?.querySelector("textarea").defaultValue === value) {
+    dropped(name); // it was saved after all
+    continue;
+  }
+  const form = retype({ name, part: mine.dataset.beside, value, was: mine.dataset.began });
+  for (const other of all) {
+    if (other.textContent === value) continue;
+    beside(form, review().dataset.elsewhere, other.textContent);
+  }
 }
 
 // Leaving with words that the server does not have yet asks first, unless it sends us away: a log-out or a withdrawal.
@@ -71,9 +50,11 @@ document.addEventListener("htmx:after:request", (event) => {
   if (hx?.redirect || hx?.refresh) sentAway = true;
 });
 window.addEventListener("beforeunload", (event) => {
-  // asked for before the next page is, so that it has this too
-  keepTyping(true);
-  if (!sentAway && waiting.size && unsaved().length) event.preventDefault();
+  const losing = !sentAway && unkept() && unsaved().length;
+  // asked for before the next page is, so that it has this too; another tab may have dropped it meanwhile
+  for (const form of unsaved()) if (!form.hasAttribute("aria-busy")) typed(form, form.querySelector("textarea").value);
+  send(true);
+  if (losing) event.preventDefault();
 });
 
 document.addEventListener("htmx:before:swap", (event) => {
@@ -82,12 +63,14 @@ document.addEventListener("htmx:before:swap", (event) => {
   const line = document.activeElement?.closest("[data-line], [id^='vlag-']");
   kept = {
     open: [...review().querySelectorAll("details[open][id]")].map((one) => one.id),
-    texts: [...editors()].filter((form) => form !== sent && shown(form)).map((form) => {
-      const { value, defaultValue } = form.querySelector("textarea");
-      return { name: form.dataset.editor, part: addingTo(form), value, was: defaultValue };
+    texts: [...editors()].filter((form) => form !== sent && (shown(form) || dirty(form))).map((form) => {
+      const { value } = form.querySelector("textarea");
+      return { name: form.dataset.editor, part: addingTo(form), value, was: origin(form) };
     }),
+    more: sent?.dataset.editor && typedOn(sent, event.detail.ctx.request.body),
     scroll: review().querySelector(".note-side")?.scrollTop ?? 0,
     line: line?.id,
+    top: Boolean(document.activeElement?.closest("#aandacht")),
     order: [...review().querySelectorAll("[data-line]")].map((one) => one.id),
     action: sent?.dataset.action,
     home: sent && homeOf(sent, event.detail.ctx.request.body),
@@ -96,26 +79,48 @@ document.addEventListener("htmx:before:swap", (event) => {
 
 document.addEventListener("htmx:after:swap", (event) => {
   if (!kept || event.detail.ctx.target?.id !== "review") return;
-  const { open, texts, scroll, action, ...place } = kept;
+  const { open, texts, more, scroll, action, ...place } = kept;
   kept = null;
   for (const id of open) {
     const one = document.getElementById(id);
     // the form that was just sent has done its work
     if (one && !(sent && one.contains(sent) && action === "nieuw")) one.open = true;
   }
-  if (sent?.dataset.editor) typing(sent, ""); // it is saved
+  if (sent?.dataset.editor) dropped(sent.dataset.editor); // it is saved
   // what was saved is what the form begins with now
-  if (sent?.isConnected && ["nieuw", "video", "contact"].includes(action)) sent.reset();
+  if (sent?.isConnected && ["wijzig", "nieuw", "video", "contact"].includes(action)) sent.reset();
+  if (more) goOn(more);
   for (const text of texts) retype(text);
   const note = review().querySelector(".note-side");
   if (note) note.scrollTop = scroll;
   focusAgain(action, place);
+  settle();
 });
 
-// A new line of the same section: what is typed goes there when its own line is gone.
-function addingTo(form) {
-  return form.closest(".part")?.querySelector(".add form")?.dataset.editor;
+// Typed on while the first words were on their way: what they were saved as is no more than the beginning.
+function typedOn(form, body) {
+  const area = form.querySelector("textarea");
+  const { value, selectionStart: at } = area;
+  const said = body.get("tekst") + (body.get("rest") ?? "");
+  if (value === said || !dirty(form) || !shown(form)) return null;
+  return { name: form.dataset.editor, said, value, at, focused: document.activeElement === area };
 }
+
+function goOn({ name, said, value, at, focused }) {
+  const form = editor(name);
+  const area = form?.querySelector("textarea");
+  if (!area) return retype({ name, value, was: said });
+  // a new line stands there now: what came after it is another one
+  const skip = !area.defaultValue && value.startsWith(said) ? value.length - value.slice(said.length).trimStart().length : 0;
+  area.value = value.slice(skip);
+  if (!dirty(form)) return;
+  show(form);
+  typed(form, area.value);
+  if (!focused) return;
+  area.focus();
+  area.setSelectionRange(Math.max(at - skip, 0), Math.max(at - skip, 0));
+}
+
 function editor(name) {
   return name && review().querySelector(`form[data-editor="${CSS.escape(name)}"]`);
 }
@@ -124,15 +129,26 @@ function retype({ name, part, value, was }) {
   const form = editor(name);
   const goes = form ?? editor(part) ?? review().querySelector(".add form");
   const area = goes.querySelector("textarea");
-  if (!form && value === was) return; // it was open, and nothing was typed
-  area.value = form || !area.value ? value : `${area.value} ${value}`;
+  if (!form && value === was) return goes; // it was open, and nothing was typed
+  if (!form || area.value !== value) area.value = form || !area.value ? value : `${area.value} ${value}`;
   show(goes);
+  if (!form) {
+    dropped(name);
+    typed(goes, area.value);
+  }
   // both texts are shown: what stands there now, and what was typed
   const line = form?.closest(".line");
-  if (!line || area.defaultValue === was || value === was) return;
+  if (!line || area.defaultValue === (was ?? area.defaultValue) || value === was) return goes;
   line.classList.add("contested");
   const now = Object.assign(document.createElement("p"), { className: "flag-text", textContent: review().dataset.contested });
   line.querySelector(".line-main").prepend(now);
+  return goes;
+}
+
+// words of another tab, below those of this one
+function beside(form, title, text) {
+  const note = Object.assign(document.createElement("p"), { className: "flag-text", textContent: `${title} ${text}` });
+  form.querySelector("textarea").after(note);
 }
 
 // Somebody else was first: nothing of theirs is overwritten and nothing of ours is lost. The page becomes as it is now,
@@ -169,22 +185,19 @@ function homeOf(form, body) {
   }
 }
 
-// After an action focus goes to the line it was about, the next flag, or the line that took its place. It is never left
-// on nothing: who works by keyboard would be back at the top of the page.
-function focusAgain(action, { line: id, order, home }) {
+// After an action focus goes to the line it was about, or the line that took its place; from the list on top to what that
+// says now. It is never left on nothing: who works by keyboard would be back at the top of the page. Nor does it ever go
+// to a button by itself: an Enter too many would be a decision.
+function focusAgain(action, { line: id, top, order, home }) {
   const active = document.activeElement;
   const kept = active !== document.body && active.checkVisibility() && !active.matches(":disabled");
   if (active.matches("textarea") && kept) return; // somebody types on
-  if (kept && action !== "wijzig" && action !== "bevestig") return;
+  if (kept && action !== "wijzig") return;
   const lines = [...review().querySelectorAll("[data-line]")];
-  const flagged = lines.filter((one) => one.matches(".line-flagged"));
   const place = document.getElementById(id);
   let next = place;
-  if (id?.startsWith("vlag-")) {
-    next = review().querySelector("[id^='vlag-'] button, #akkoord:enabled");
-  } else if (action === "bevestig") {
-    const at = order.indexOf(id);
-    next = flagged.find((one) => order.indexOf(one.id) > at) ?? flagged[0] ?? place;
+  if (top) {
+    next = document.getElementById("h-aandacht") ?? document.getElementById("akkoord-uitleg");
   } else if (!place && id) {
     const at = order.indexOf(id);
     next = [...order.slice(at + 1), ...order.slice(0, at).reverse()].map((one) => document.getElementById(one)).find(Boolean);
@@ -193,4 +206,5 @@ function focusAgain(action, { line: id, order, home }) {
   }
   next ??= lines[0] ?? review().querySelector(".add summary");
   next?.focus({ preventScroll: next === place });
+  stay();
 }

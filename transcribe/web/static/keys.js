@@ -1,6 +1,7 @@
 // The page by keyboard: what each key does stands in _keys.html.
-import { open } from "./edit.js";
+import { open, show } from "./edit.js";
 import { filled } from "./filled.js";
+import { unsettled } from "./fresh.js";
 import { letters } from "./letters.js";
 import { unsaved } from "./keep.js";
 import { pace, play, playing, stop } from "./player.js";
@@ -8,7 +9,7 @@ import { say } from "./problems.js";
 import { move } from "./tools.js";
 
 const lines = () => [...document.querySelectorAll("#review [data-line]")];
-const current = () => document.activeElement?.closest("[data-line]") ?? document.querySelector(".line-lit");
+const current = () => document.activeElement?.closest("[data-line]");
 const typing = (target) => target.closest("textarea, input:not([type=checkbox]):not([type=radio]), select, [contenteditable]");
 
 function step(by) {
@@ -20,9 +21,13 @@ function step(by) {
 
 // flagged lines first, then what may be missed; round and round
 function attend() {
-  const all = [...document.querySelectorAll("#review .line-flagged, #gemist li > p > a")];
-  const at = all.findIndex((one) => one.contains(document.activeElement) || one.parentElement.parentElement.contains(document.activeElement));
-  const next = all[(at + 1) % all.length];
+  const from = document.activeElement;
+  const after = (one) => from.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const flagged = [...document.querySelectorAll("#review .line-flagged")];
+  const missed = [...document.querySelectorAll("#gemist li > p > a")];
+  const next = from.closest("#gemist")
+    ? (missed.find(after) ?? flagged[0] ?? missed[0])
+    : (flagged.find(after) ?? missed[0] ?? flagged[0]);
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
 }
@@ -39,7 +44,7 @@ function backOrForth({ key, ctrlKey, metaKey, shiftKey, altKey }) {
   return letter === "y" && !shiftKey ? "opnieuw-doen" : null;
 }
 
-const act = (line, action) => line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
+const act = (line, action) => unsettled(false) || line?.querySelector(`form[data-action="${action}"]`)?.requestSubmit();
 
 const PASSING = "form[data-action=overdragen], form[data-action=terugsturen]";
 // what is typed and not saved would not be signed, and no colleague would see it
@@ -52,6 +57,7 @@ const guarded = (event) => {
   const forms = [...document.querySelectorAll(`#video-form, #contact form, ${PASSING}`)];
   const form = forms.find((one) => one !== event.target && (one.matches(PASSING) ? written(one) : filled(one)));
   if (!unsaved().length && !form) return;
+  unsaved().forEach(show); // also one that a fold closed
   event.preventDefault();
   event.stopImmediatePropagation();
   form?.closest("details").setAttribute("open", "");
@@ -92,9 +98,11 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return act(line, "bevestig");
   }
-  if (key === " " && !onControl && line?.dataset.spans) {
+  // to listen only, a line that the pointer rests on will do
+  const heard = line ?? document.querySelector(".line-lit");
+  if (key === " " && !onControl && heard?.dataset.spans) {
     event.preventDefault();
-    return play(line.dataset.spans, line.querySelector("[data-play]"));
+    return play(heard.dataset.spans, heard.querySelector("[data-play]"));
   }
   if (key === "Delete" && !onControl && line) {
     event.preventDefault();
