@@ -26,7 +26,7 @@ from transcribe.rights import PatientRights
 from transcribe.rights_cli import HEADINGS, proof_row
 from transcribe.rights_pages import DRAFT, Answer, private_zip, put_pages, put_sound, sound_name
 from transcribe.soep.note import note_text
-from transcribe.testing import CONSULT, Scripted, scripted_service
+from transcribe.testing import CONSULT, Scripted, confirm_seen, scripted_service
 from transcribe.writer import PCM
 
 GP = Actor(name="Dr. Test", role=Role.HUISARTS)
@@ -66,7 +66,7 @@ class Practice:
         consult_id = self.drafted(ref)
         workflow = self.service.workflow
         for line_id in workflow.review(GP, consult_id).flags:
-            workflow.confirm_line(GP, consult_id, workflow.consult(consult_id).version, line_id)
+            confirm_seen(workflow, GP, consult_id, line_id)
         workflow.approve(GP, consult_id, workflow.review(GP, consult_id).sha256)
         return consult_id
 
