@@ -71,7 +71,7 @@ class WrongStatus(Refused):
 
 
 class NoteHasOpenFlags(Refused):
-    text = N_("Nog {count} regel(s) vragen uw aandacht. Bevestig, wijzig of verwijder ze eerst.")
+    text = N_("Nog {count} punt(en) vragen uw aandacht. Handel ze eerst af.")
 
 
 class TextChanged(Refused):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from transcribe.consult import Action, AuditEvent
-from transcribe.soep.note import Checked, Edits, Line, Note, Section
+from transcribe.soep.note import Answered, Checked, Edits, Line, Note, Section
 
 
 def checked(draft: Note, signed: Note, events: Sequence[AuditEvent], now: datetime) -> Checked:
@@ -34,6 +34,13 @@ def checked(draft: Note, signed: Note, events: Sequence[AuditEvent], now: dateti
             for drafted in [{name for name, line in before.items() if line.section is section}]
         ),
         seconds=None if looked is None else max(0, round((now - looked).total_seconds())),
+        missed=Answered(
+            taken=len(draft.missed) - len(signed.missed) - len(signed.dismissed),
+            dismissed=len(signed.dismissed),
+            open=len(signed.missed),
+        )
+        if draft.missed
+        else None,
         exercise=signed.exercise.score if signed.exercise else None,
     )
 

@@ -9,10 +9,10 @@ import re
 
 _WORDS = """
     afronden alles begin bij buiten code concepten consult consulten csv de deelcontact einde fhir gedaan geen
-    geluid gemaakt gesplitst gesprek gevonden gewijzigd gewist icpc-tabel in kanalen met na naar niet niets nieuw
-    ongedaan onleesbaar opname opnieuw overgenomen regel regels reservekopie s samengevoegd sleutelkopie soort stijl
-    tarief teruggezet toegevoegd uitingen verloren verschoven versie verslag verwijderd verzoek video-apps volgens
-    woorden zonder
+    geluid gemaakt gesplitst gesprek gevonden gewijzigd gewist gezien hoeft icpc-tabel in kanalen met na naar niet
+    niets nieuw ongedaan onleesbaar opname opnieuw overgenomen regel regels reservekopie s samengevoegd sleutelkopie
+    soort stijl tarief teruggezet sprekers toegevoegd uiting uitingen verloren verschoven versie verslag verwijderd
+    verzoek video-apps volgens woorden zonder
     spreekuur videoconsult telefonisch visite
     consult-kort consult-midden consult-lang visite-kort visite-lang
     geen-spraak beschadigd geen-model mislukt geluid-weg gewijzigd-na-akkoord

@@ -305,19 +305,19 @@ def check_exercise(*, demo: bool) -> None:
         raise ExerciseRefused
 
 
-def check_approve(actor: Actor, consult: Consult, note: Note, open_flags: Mapping[str, Sized], shown: str) -> None:
+def check_approve(actor: Actor, consult: Consult, note: Note, open_points: Sized, shown: str) -> None:
     """The gate before a signature: a doctor, a draft that waits for nobody else, every flag handled, and exactly the
     text that was on the screen.
 
-    ``shown`` is the SHA-256 of the text the person saw.
+    ``open_points``: what nobody answered of what must be. ``shown`` is the SHA-256 of the text the person saw.
     """
     check_may_approve(actor)
     check_transition(consult, Status.APPROVED)
     check_turn(actor, consult)
     if not any(True for _ in note.lines()):
         raise NothingToApprove
-    if open_flags:
-        raise NoteHasOpenFlags(count=len(open_flags))
+    if open_points:
+        raise NoteHasOpenFlags(count=len(open_points))
     if text_hash(note_text(note)) != shown:
         raise TextChanged
 

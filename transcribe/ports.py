@@ -594,13 +594,19 @@ class Sessions(Protocol):
 
 
 class Handovers(Protocol):
-    """Patient references that a HIS handed over and no page has shown yet. Thread-safe; shared by all web processes."""
+    """Patient references that a HIS handed over and no page has shown yet, and what was searched for. Thread-safe;
+    shared by all web processes.
+    """
 
     def keep(self, signature: bytes, handle: str, patient_ref: str, *, now: datetime, until: datetime) -> bool:
         """Sealed with ``handle``, a secret that only the browser has, until ``take`` or ``until``.
 
         False: this signature was used before and its ``until`` is not past; then nothing is kept.
         """
+        ...
+
+    def look(self, handle: str, now: datetime) -> str | None:
+        """As ``take``, and it stays."""
         ...
 
     def take(self, handle: str, now: datetime) -> str | None:

@@ -58,7 +58,9 @@ from transcribe.soep.check import Finding, findings, open_findings
 from transcribe.soep.icpc import CODED, Entry, Proposal, complete, proposals
 from transcribe.soep.note import (
     Code,
+    Concern,
     Exercise,
+    Missed,
     Note,
     Origin,
     Score,
@@ -68,6 +70,7 @@ from transcribe.soep.note import (
     part_text,
     text_hash,
 )
+from transcribe.soep.points import concerns, pressing
 from transcribe.soep.style import difference
 from transcribe.soep.vigilance import outcome
 from transcribe.video import UNSEEN, Video, VideoPresets, checked_video
@@ -99,6 +102,15 @@ OUTLINE = 600
 
 
 @dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """A text that was signed and copied to the HIS before the note was changed."""
+
+    copied_at: datetime  # last
+    parts: tuple[str, ...]  # as in ``Delivery``
+    text: str  # "": signed and changed before this was kept
+
+
+@dataclass(frozen=True, kw_only=True)
 class Review:
     """Everything the review page shows, read at one moment."""
 
@@ -106,6 +118,9 @@ class Review:
     note: Note
     transcript: Transcript | None  # None: the source was destroyed
     flags: Mapping[str, tuple[Finding, ...]]  # open findings by line id
+    pressing: tuple[Missed, ...]  # what may be missed and must be answered
+    concerns: tuple[Concern, ...]  # about the whole note, that nobody has said to have seen
+    earlier: Earlier | None  # what of an earlier signed text is in the HIS, as long as nothing of this one is
     approval: Approval | None  # only when it still holds for this text
     deliveries: tuple[Delivery, ...]  # of that approval
     text: str  # exactly what would be copied
@@ -198,10 +213,11 @@ class Workflow:
         """The proofs of what was destroyed from ``since`` on and before ``before``, oldest first."""
         return self._store.destroyed(since, before)
 
-    def exercises(self) -> list[Score]:
-        """How those of the last year went, oldest first."""
+    def exercises(self, actor: Actor) -> list[Score]:
+        """How those of this person in the last year went, oldest first."""
         since = (self._writer.clock() - timedelta(days=365)).date()
-        return [entry.checked.exercise for entry in self._store.ledger(since) if entry.checked.exercise]
+        scores = [entry.checked.exercise for entry in self._store.ledger(since)]
+        return [score for score in scores if score and score.by == name_key(actor.name)]
 
     def review(self, actor: Actor, consult_id: UUID, *, first: bool = True) -> Review:
         """The note with its sources. ``first``: log that somebody looks (not when a page shows its own edit)."""
@@ -608,6 +624,28 @@ class Workflow:
             line_id,
         )
 
+    def dismiss(self, actor: Actor, consult_id: UUID, version: int, utterance: int) -> Consult:
+        """What was listed as missed there need not be in the note."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note.dismissing(utterance),
+            Action.NOTE_EDITED,
+            f"uiting {utterance} hoeft niet",
+        )
+
+    def see(self, actor: Actor, consult_id: UUID, version: int, concern: Concern) -> Consult:
+        """The person knows what is wrong with the source, and checks the note with that in mind."""
+        return self._edit(
+            actor,
+            consult_id,
+            version,
+            lambda note: note if concern in note.seen else replace(note, seen=(*note.seen, concern)),
+            Action.NOTE_EDITED,
+            f"{concern.value} gezien",
+        )
+
     def change_contact(self, actor: Actor, consult_id: UUID, version: int, contact: Contact) -> Consult:
         """Kind, times and tariff as the doctor declares them, before the signature."""
         policy.check_may_approve(actor)
@@ -691,7 +729,8 @@ class Workflow:
             new = replace(new, video=old.video, video_version=old.video_version)
         if new == old:
             return consult
-        new = mark(new, note_version)
+        copied = consult.status is Status.DELIVERED
+        new = mark(replace(new, in_his=note_version if copied else old.in_his), note_version)
         if consult.status is Status.DRAFTED:
             return self._writer.apply(actor, consult, action, detail=detail, note=new)
         # an edit after approval closes the gate; the lines that were approved need no second look
@@ -789,8 +828,9 @@ class Workflow:
         policy.check_may_approve(actor)
         policy.check_status(consult, frozenset({Status.DRAFTED}))
         note_version, note = self._note(consult)
-        flags = open_findings(note, self._transcript(consult_id))
-        policy.check_approve(actor, consult, note, flags, shown_sha256)
+        transcript = self._transcript(consult_id)
+        asked = (*open_findings(note, transcript), *pressing(note, transcript), *concerns(note, transcript))
+        policy.check_approve(actor, consult, note, asked, shown_sha256)
         now = self._writer.clock()
         approval = Approval(
             id=uuid4(),
@@ -810,13 +850,15 @@ class Workflow:
             # what was left out is part of the draft, and goes with it
             dropped=(),
             missed=(),
+            dismissed=(),
             removed=(),
             before=0,
             after=0,
+            signed=note.signed + 1,
             planted=(),
             exercise=self._outcome(consult_id, note) if consult.exercise else None,
         )
-        entry = self._ledger(consult, note, signed, now)
+        entry = self._ledger(actor, consult, note, now, signed.exercise)
         if entry is not None:
             signed = replace(signed, checked=entry.checked)
         self._writer.apply(
@@ -932,7 +974,9 @@ class Workflow:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
-    def _ledger(self, consult: Consult, note: Note, signed: Note, now: datetime) -> LedgerEntry | None:
+    def _ledger(
+        self, actor: Actor, consult: Consult, note: Note, now: datetime, exercise: Exercise | None
+    ) -> LedgerEntry | None:
         """None when the draft is gone: it was signed before."""
         try:
             draft, transcript = self._drafted(consult.id, note), self._store.transcript(consult.id)
@@ -940,12 +984,15 @@ class Workflow:
             return None
         if transcript is None:
             return None
+        counts = checked(draft, replace(note, exercise=exercise), self._store.events(consult.id), now)
+        if counts.exercise:
+            counts = replace(counts, exercise=replace(counts.exercise, by=name_key(actor.name)))
         return LedgerEntry(
             day=now.astimezone(UTC).date(),
             practice=consult.practice,
-            drafter=signed.drafter,
+            drafter=note.drafter,
             model=transcript.model,
-            checked=checked(draft, signed, self._store.events(consult.id), now),
+            checked=counts,
         )
 
     def _drafted(self, consult_id: UUID, note: Note) -> Note:
@@ -1021,6 +1068,15 @@ class Workflow:
             return version, note.video or Video()
         return version, video
 
+    def _copied_before(self, consult_id: UUID, note: Note, deliveries: Sequence[Delivery]) -> Earlier | None:
+        """``deliveries``: oldest first, none of the text that is shown."""
+        if not deliveries:
+            return None
+        last = deliveries[-1]
+        parts = tuple(dict.fromkeys(one.part for one in deliveries if one.approval_id == last.approval_id))
+        found = self._store.note(consult_id, note.in_his) if note.in_his else None
+        return Earlier(copied_at=last.delivered_at, parts=parts, text=note_text(found[1]) if found else "")
+
     def _transcript(self, consult_id: UUID) -> Transcript | None:
         try:
             return self._store.transcript(consult_id)
@@ -1035,17 +1091,18 @@ class Workflow:
         sha256 = text_hash(text)
         if approval is not None and (approval.note_version != note_version or approval.sha256 != sha256):
             approval = None
+        deliveries = self._store.deliveries(consult.id)
+        current = tuple(one for one in deliveries if approval is not None and one.approval_id == approval.id)
         return Review(
             consult=consult,
             note=note,
             transcript=transcript,
             flags=open_findings(note, transcript),
+            pressing=pressing(note, transcript),
+            concerns=concerns(note, transcript),
+            earlier=None if current else self._copied_before(consult.id, note, deliveries),
             approval=approval,
-            deliveries=tuple(
-                delivery
-                for delivery in self._store.deliveries(consult.id)
-                if approval is not None and delivery.approval_id == approval.id
-            ),
+            deliveries=current,
             text=text,
             sha256=sha256,
             codes=self._codes(note),

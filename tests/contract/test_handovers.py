@@ -51,8 +51,17 @@ def test_a_signature_is_good_once_also_when_its_reference_was_taken(handovers: H
     assert keep(handovers, SIGNATURE, "vier", now=UNTIL)  # forgotten: by then the time that was signed is too old
 
 
+def test_what_is_looked_at_stays(handovers: Handovers) -> None:
+    keep(handovers, SIGNATURE, "een")
+    assert handovers.look("geraden", NOW) is None
+    assert handovers.look("een", NOW) == handovers.look("een", NOW) == "Müller / 12"
+    assert handovers.take("een", NOW) == "Müller / 12"
+    assert handovers.look("een", NOW) is None
+
+
 def test_after_its_time_it_is_gone(handovers: Handovers) -> None:
     keep(handovers, SIGNATURE, "een")
+    assert handovers.look("een", UNTIL) is None
     assert handovers.take("een", UNTIL) is None
 
 

@@ -474,11 +474,11 @@ def test_from_log_in_to_log_out_without_a_mouse(live_server: LiveServer, browser
     keys.press("n")
     keys.comes_to("#regel-L4")
     keys.changes("Enter")
-    page.wait_for_selector("#aandacht", state="detached")
+    page.wait_for_selector("[id^=vlag-]", state="detached")
 
     # what may be missed goes to S, and the new line has the focus
     keys.press("n")
-    keys.comes_to("#gemist a")
+    keys.comes_to("[data-missed] a")
     keys.changes("s")
     keys.comes_to("#regel-L6")
     # a line is added, with the focus on it

@@ -195,14 +195,14 @@ def test_every_edit_can_be_undone(page: Page) -> None:
     page.wait_for_timeout(SETTLED_MS)  # this line took the place of the one that went
     line(page, "L4")
     page.keyboard.press("Enter")
-    page.locator("#aandacht").wait_for(state="detached")
+    page.locator("#vlag-L4").wait_for(state="detached")
 
     edit(page, "L2", " x")
     page.keyboard.press("Control+Z")
     page.keyboard.press("Escape")
-    assert page.locator("#aandacht").count() == 0
+    assert page.locator("#vlag-L4").count() == 0
     page.keyboard.press("Control+Z")
-    page.locator("#aandacht").wait_for()
+    page.locator("#vlag-L4").wait_for()
     page.keyboard.press("Control+Z")
     becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last."))
     undo.get_by_role("button").click()
@@ -356,6 +356,9 @@ def test_how_it_was_checked_is_counted(live_server: LiveServer, page: Page) -> N
     page.get_by_text("1 regel verwijderd").wait_for()
     line(page, "L4")
     page.keyboard.press("Enter")
+    page.locator("#vlag-L4").wait_for(state="detached")
+    page.keyboard.press("n")
+    page.keyboard.press("Delete")  # what may be missed
     page.locator("#aandacht").wait_for(state="detached")
     text = shown(page)
     page.keyboard.press("Control+Enter")
@@ -646,3 +649,59 @@ def test_a_copy_is_on_record_when_it_was_made(live_server: LiveServer, page: Pag
     page.keyboard.up("a")
     page.wait_for_timeout(300)
     assert copied() == ["O", "alles"]
+
+
+def test_what_may_be_missed_is_answered_with_one_key(page: Page, live_server: LiveServer, draft: UUID) -> None:
+    """The patient's allergy stands in no line, so Dr. Demo can't sign. She comes to it with n, says that it need not be
+    in the note, undoes that, and takes it over to S. The conversation stays where it is all the while.
+    """
+    said = page.locator("#uiting-3")
+    assert "mogelijk gemist" in said.inner_text()
+    assert page.locator("#uiting-3 > .play").get_attribute("data-play") == said.get_attribute("data-spans")
+    missed = page.locator("#gemist-3")
+
+    def comes_to_it() -> None:
+        for _ in range(3):
+            page.keyboard.press("n")
+            if page.evaluate("document.activeElement.closest('#gemist-3') !== null"):
+                return
+        raise AssertionError("n does not come to what may be missed")
+
+    comes_to_it()
+    page.keyboard.press("Delete")
+    missed.wait_for(state="detached")
+    page.wait_for_function("() => !document.querySelector('#uiting-3').textContent.includes('mogelijk gemist')")
+    page.keyboard.press("Control+Z")
+    missed.wait_for()
+    comes_to_it()
+    page.keyboard.press("s")
+    missed.wait_for(state="detached")
+    page.locator("#kopie", has_text="allergisch voor penicilline").wait_for()
+    assert page.locator(".utterance").count() == len(TALK)
+
+
+def test_on_a_phone_the_source_comes_to_the_line(page: Page) -> None:
+    """On her phone Dr. Demo taps a line: what was said stands right below it, ready to be played. Nothing is wider than
+    the screen, not even of the smallest phone.
+    """
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.locator("#regel-L2 .line-text").click()
+    below = page.locator("#regel-L2 .source-below")
+    assert "Ik neem paracetamol." in below.inner_text()
+    assert below.get_by_role("button", name="Luister vanaf 0:02").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.locator("#regel-L1 .line-text").click()
+    assert page.locator(".source-below").count() == 1
+    assert not page.locator("#kopie").is_visible()  # not before nothing is asked any more
+    page.goto(page.url.partition("/consult")[0])
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_a_tablet_shows_note_and_conversation_side_by_side(page: Page) -> None:
+    """Upright, as it lies on a desk: 768 pixels wide."""
+    page.set_viewport_size({"width": 768, "height": 1024})
+    note, source = page.locator(".note-side").bounding_box(), page.locator(".source-side").bounding_box()
+    assert note is not None
+    assert source is not None
+    assert note["x"] + note["width"] <= source["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 768

@@ -95,7 +95,7 @@ def confirm_all(page: Page) -> None:
     flags = page.locator("#aandacht li")
     while left := flags.count():
         page.wait_for_timeout(SETTLED_MS)
-        flags.first.get_by_role("button", name="Bevestig").click()
+        flags.first.get_by_role("button", name=re.compile("^(Bevestig|Gezien|Hoeft niet)$")).click()
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
 
 

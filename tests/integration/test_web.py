@@ -23,11 +23,11 @@ from starlette.testclient import TestClient
 
 from consent import ConsentMissing, ConsentProblem, How, Purpose, current_text, grant
 from transcribe import errors
-from transcribe.asr.transcript import Speaker, Utterance
+from transcribe.asr.transcript import Speaker, Utterance, Word
 from transcribe.audio.pcm import RATE_HZ, Decoded, Span
 from transcribe.consult import Action, Actor, Consult, Reason, Role, Search, Space, Status
 from transcribe.ports import AudioInfo
-from transcribe.soep.note import Dropped, Line, Missed, Note, Report, Section
+from transcribe.soep.note import Answered, Dropped, Line, Missed, Note, Report, Section
 from transcribe.testing import (
     MemoryAudioStore,
     MemoryStore,
@@ -141,6 +141,11 @@ class House:
         headers = {"Accept": accept} | ({"HX-Request": "true"} if htmx else {})
         return self.client.post(path, data={"token": self.token, **fields}, headers=headers)
 
+    def search(self, **fields: str) -> Any:
+        """The page with what was found."""
+        answer = self.post("/zoeken", **fields)
+        return self.client.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
     def consult_at(self, status: Status) -> UUID:
         """A consult brought to this status along the ordinary way."""
         consult = self.workflow.create(HUISARTS, "HIS-4711")
@@ -186,12 +191,17 @@ class House:
 
 
 def make_house(
-    *, actor: Actor = HUISARTS, demo: DemoInfo | None = None, draft: Note = DRAFT, icpc: bool = False
+    *,
+    actor: Actor = HUISARTS,
+    demo: DemoInfo | None = None,
+    draft: Note = DRAFT,
+    icpc: bool = False,
+    talk: tuple[Utterance, ...] = SPOKEN,
 ) -> House:
     decoder = FakeDecoder()
     service = scripted_service(
         decoder=decoder,
-        transcriber=ScriptedTranscriber(SPOKEN),
+        transcriber=ScriptedTranscriber(talk),
         drafter=ScriptedDrafter(draft),
         icpc=icpc,
         space=lambda: Space(total=100, free=50),
@@ -573,7 +583,7 @@ def test_a_consult_is_found_by_reference_day_and_status(house: House) -> None:
     today = datetime.now(PRACTICE_ZONE).date()
 
     def found(**fields: object) -> set[UUID]:
-        answer = house.post("/zoeken", **{name: str(value) for name, value in fields.items()})
+        answer = house.search(**{name: str(value) for name, value in fields.items()})
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
         return {one for one in (waiting, other) if f'id="c-{one}"' in answer.text}
@@ -581,9 +591,9 @@ def test_a_consult_is_found_by_reference_day_and_status(house: House) -> None:
     assert found() == found(kenmerk="his-4711", van=today, tot=today, deel="") == {waiting, other}
     assert found(deel="controle") == {waiting}
     assert found(kenmerk="HIS-47") == found(van=today + timedelta(days=1)) == set()
-    assert "Geen consulten gevonden" in house.post("/zoeken", kenmerk="HIS-47").text
+    assert "Geen consulten gevonden" in house.search(kenmerk="HIS-47").text
     for wrong in ({"van": "gisteren"}, {"deel": "x"}, {"tot": "9999-12-31"}):
-        answer = house.post("/zoeken", **wrong)
+        answer = house.search(**wrong)
         assert answer.status_code == 422
         assert "Kies het opnieuw" in answer.text
     assert house.client.get("/?deel=x").status_code == 422
@@ -816,7 +826,7 @@ def test_another_recording_takes_the_place_of_a_bad_one(house: House) -> None:
 def test_flags_are_first_and_block_the_signature(house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
     page = house.client.get(f"/consult/{consult_id}").text
-    assert "1 regel vraagt uw aandacht" in page
+    assert "1 punt vraagt uw aandacht" in page
     assert page.index("aandacht") < page.index("regel-L1")
     assert re.search(r'<button id="akkoord"[^>]* disabled', page)
     assert "Geen bron" in page
@@ -835,10 +845,111 @@ def test_the_note_shows_its_source_what_was_left_out_and_what_will_be_copied(
     assert 'data-evidence="1" ' in page
     assert 'data-spans="0.70-4.30"' in page
     assert "groet" in page
-    assert "1 keer mogelijk gemist" in page
+    assert "Mogelijk gemist: vangnet" in page
+    assert "Een deel van de opname was niet te lezen." in page
     assert "Er ontbreekt 2.5 s" in page
     assert "beschadigd" in page
     assert f"S: {CANARY}\nP: Neusspray voorgeschreven.</pre>" in page
+
+
+def test_what_may_be_missed_and_harms_is_answered_before_the_signature(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = (Missed(utterance=2, kind="vangnet"), Missed(utterance=0, kind="klacht"))
+    monkeypatch.setattr("transcribe.steps.missed", lambda *_: listed)
+    house.decoder.missing = (Span(start_s=6, end_s=8.5),)
+    consult_id = house.consult_at(Status.DRAFTED)
+    base = f"/consult/{consult_id}"
+
+    def act(path: str, **fields: str) -> str:
+        answer = house.post(base + path, htmx=True, versie=str(house.version(consult_id)), **fields)
+        assert answer.status_code == 200, answer.text
+        return str(answer.text)
+
+    def signs() -> int:
+        sha256 = house.workflow.review(HUISARTS, consult_id).sha256
+        return int(house.post(f"{base}/akkoord", sha256=sha256).status_code)
+
+    page = house.client.get(base).text
+    assert "3 punten vragen uw aandacht" in page  # a line, the damage, the safety net; the complaint may stay open
+    assert "1 keer mogelijk gemist, mag open blijven" in page
+    act("/regel/L2/bevestig")
+    assert signs() == 409
+    act("/gezien/beschadigd")
+    assert signs() == 409
+    assert "1 keer mogelijk gemist staat nog open" in act("/hoeft-niet", uiting="2")
+    assert "1 punt vraagt uw aandacht" in act("/ongedaan")
+    assert signs() == 409
+    act("/hoeft-niet", uiting="2")
+    assert signs() == 303
+    (entry,) = house.store.ledger(datetime.now(UTC).date() - timedelta(days=1))
+    assert entry.checked.missed == Answered(taken=0, dismissed=1, open=1)
+
+
+def test_what_was_not_listed_cannot_be_dismissed(house: House) -> None:
+    consult_id = house.consult_at(Status.DRAFTED)
+    answer = house.post(f"/consult/{consult_id}/hoeft-niet", versie=str(house.version(consult_id)), uiting="1")
+    assert answer.status_code == 404
+
+
+def test_a_reopened_note_says_what_the_his_has_until_it_is_copied_anew(house: House) -> None:
+    consult_id = house.consult_at(Status.APPROVED)
+    base = f"/consult/{consult_id}"
+    assert 'id="eerder"' not in house.client.get(base).text
+    house.workflow.deliver(HUISARTS, consult_id)
+    house.workflow.edit_line(HUISARTS, consult_id, house.version(consult_id), "L2", "Rust.")
+    page = house.client.get(base).text
+    assert "vervang dat in het HIS" in page
+    assert "<del>P: Neusspray voorgeschreven.</del>" in page
+    assert "<ins>P: Rust.</ins>" in page
+    assert "AI-concept" not in page
+    house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), "L2")
+    house.workflow.approve(HUISARTS, consult_id, house.workflow.review(HUISARTS, consult_id).sha256)
+    page = house.client.get(base).text
+    assert "vervang dat in het HIS" in page
+    assert "Bij het eerste akkoord:" in page
+    house.workflow.deliver(HUISARTS, consult_id)
+    assert 'id="eerder"' not in house.client.get(base).text
+
+
+def test_what_was_found_can_be_gone_back_to_and_by_nobody_else(house: House) -> None:
+    house.consult_at(Status.NEW)
+    answer = house.post("/zoeken", kenmerk="HIS-4711")
+    place = answer.headers["location"]
+    assert answer.status_code == 303
+    assert "4711" not in place
+    for _ in range(2):
+        page = house.client.get(place)
+        assert page.status_code == 200
+        assert "HIS-4711" in page.text
+    assert house.actions().count(Action.SEARCHED) == 1
+    house.client.cookies.clear()
+    house.client.get(f"/start?ticket={house.access.ticket()}")
+    assert house.client.get(place).headers["location"] == "/"
+
+
+def test_the_answer_to_an_edit_leaves_the_conversation_out(house: House) -> None:
+    consult_id = house.consult_at(Status.DRAFTED)
+    assert house.client.get(f"/consult/{consult_id}").text.count('class="utterance ') == len(SPOKEN)
+    path = f"/consult/{consult_id}/regel/L2/bevestig"
+    answer = house.post(path, htmx=True, versie=str(house.version(consult_id)))
+    assert "data-talk" in answer.text
+    assert 'class="utterance ' not in answer.text
+
+
+def test_nothing_of_a_note_goes_to_the_maker_of_the_browser(house: House) -> None:
+    """Neither to its spelling service nor to its translator."""
+    page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
+    assert re.search("<html[^>]* translate=.no.", page)
+    areas = re.findall("<textarea[^>]*>", page)
+    assert areas
+    assert all('spellcheck="false"' in area for area in areas)
+
+
+def test_a_page_that_is_not_there_leads_to_the_worklist(house: House) -> None:
+    page = house.client.get(f"/consult/{uuid4()}")
+    assert page.status_code == 404
+    assert 'class="button" href="/"' in page.text
 
 
 def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> None:
@@ -1097,18 +1208,61 @@ def test_vendored_files_are_what_they_were() -> None:
     assert present == listed
 
 
+def fetched(house: House, page: str) -> int:
+    """Bytes of the static files that a page loads, with what its modules import, as they go over the line."""
+    static = house.app.state.web.pages.static
+    wanted, seen = set(re.findall(r'(?:src|href)="/static/\w+/([^"]+)"', page)), set[str]()
+    while wanted:
+        seen.add(name := wanted.pop())
+        text = static.get(name).body.decode()
+        found = re.findall(r'^import [^"]*"\./([^"]+)"', text, re.M) + re.findall(r'url\("([^"]+)"\)', text)
+        wanted |= set(found) - seen
+    assert "keys.js" in seen
+    return sum(len(static.get(name).packed) for name in seen)
+
+
 def test_a_review_page_is_light(house: House) -> None:
     """Everything a first visit fetches but the sound; on the wire, as a browser asks for it."""
     page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}")
-    static = house.app.state.web.pages.static
-    # "paper" is of the texts to be printed, which are pages of their own
-    packed = sum(len(static.get(name).packed) for name in static.names() if not name.startswith("paper."))
-    assert packed < 60_000
+    assert fetched(house, page.text) < 60_000
     assert len(page.content) < 30_000
     css = re.search(r'href="(/static/[^"]+\.css)"', page.text)[1]  # type: ignore[index]
     plain = house.client.get(css, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert house.client.get(css).text == plain.text
+
+
+def test_the_review_page_of_a_long_talk_is_light() -> None:
+    """Twelve and a half minutes in 250 utterances, 24 lines: the page, and the answer to each edit."""
+    words = ["daar", "heb", "ik", "nu", "al", "wat", "langer", "last", "van"]
+    talk = tuple(
+        Utterance(
+            speaker=(Speaker.HUISARTS, Speaker.PATIENT)[i % 2],
+            start_s=3 * i,
+            end_s=3 * i + 2.8,
+            text=" ".join(words),
+            words=tuple(
+                Word(text=word, start_s=3 * i + 0.3 * j, end_s=3 * i + 0.3 * j + 0.3, probability=0.9)
+                for j, word in enumerate(words)
+            ),
+        )
+        for i in range(250)
+    )
+    lines = tuple(
+        Line(id=f"L{i}", section=list(Section)[i % 4], text="Heeft daar al langer last van.", evidence=(10 * i,))
+        for i in range(24)
+    )
+    made = make_house(draft=Note(reports=(Report(id="R1", lines=lines),), next_line=24), talk=talk)
+    with made.client:
+        made.client.get(f"/start?ticket={made.access.ticket()}")
+        consult_id = made.consult_at(Status.DRAFTED)
+        page = made.client.get(f"/consult/{consult_id}")
+        packed = fetched(made, page.text)
+        path = f"/consult/{consult_id}/regel/L0/verwijder"
+        answer = made.post(path, htmx=True, versie=str(made.version(consult_id)))
+    assert answer.status_code == 200
+    assert len(page.content) + packed < 170_000
+    assert len(answer.content) < 70_000
 
 
 def test_the_catalogues_are_complete_and_fresh() -> None:

@@ -90,7 +90,7 @@ def test_everybody_sees_for_whom_it_waits(houses: dict[Role, House], house: Hous
         (Role.HUISARTS, "collega", waiting),
         (Role.HUISARTS, "controle", other),
     ):
-        for answer in (houses[role].client.get(f"/?deel={part}"), houses[role].post("/zoeken", deel=part)):
+        for answer in (houses[role].client.get(f"/?deel={part}"), houses[role].search(deel=part)):
             assert re.findall(r'id="c-([^"]+)"', answer.text) == [str(found)]
 
 

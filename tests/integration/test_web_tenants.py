@@ -114,7 +114,9 @@ def test_the_worklist_and_the_search_show_one_practice(north: House, south: Hous
     assert "HIS-4711" in north.client.get("/").text
     assert "HIS-4711" not in south.client.get("/").text
     assert all(str(one) not in south.client.get("/").text for one in known)
-    found = south.client.post("/zoeken", data={"token": south.token, "kenmerk": "HIS-4711"}).text
+    asked = {"token": south.token, "kenmerk": "HIS-4711"}
+    found = south.client.post("/zoeken", data=asked, follow_redirects=True).text
+    assert "Geen consulten gevonden" in found
     assert all(str(one) not in found for one in known)
 
 

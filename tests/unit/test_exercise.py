@@ -67,7 +67,7 @@ def test_an_ordinary_consult_of_the_demonstration_gets_no_errors() -> None:
     assert note == replace(ExtractiveDrafter().draft(made.store.transcript(without)), missed=note.missed)
     signed(made, without)
     assert made.store.note(without)[1].exercise is None
-    assert made.workflow.exercises() == []
+    assert made.workflow.exercises(GP) == []
     assert made.workflow.deliver(GP, without)
 
 
@@ -105,10 +105,12 @@ def test_the_outcome_is_told_at_the_signature_and_counted_without_content() -> N
     with pytest.raises(Erased):
         made.store.data_key(consult_id, KeyPurpose.SOURCE)
 
-    (score,) = made.workflow.exercises()
+    (score,) = made.workflow.exercises(GP)
+    assert made.workflow.exercises(replace(GP, name="Dr. Ander")) == []
     flagged = sum(other.flagged for other in planted)
     assert score == Score(
         planted=len(planted) - flagged,
+        by="dr. test",
         caught=int(not one.flagged),
         flagged=flagged,
         flagged_caught=int(one.flagged),
@@ -131,7 +133,7 @@ def test_an_exercise_ends_at_the_signature() -> None:
     with pytest.raises(WrongStatus):
         made.workflow.edit_line(GP, consult_id, version(made, consult_id), line.id, "Anders.")
     made.workflow.erase(GP, consult_id)
-    assert len(made.workflow.exercises()) == 1
+    assert len(made.workflow.exercises(GP)) == 1
 
 
 def test_mending_an_error_teaches_the_style_nothing() -> None:

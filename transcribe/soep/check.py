@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.errors import N_
 from transcribe.soep import drugs, hearing, measures
 from transcribe.soep.agreeing import claim
 from transcribe.soep.concepts import concepts_of
@@ -42,9 +43,19 @@ class Kind(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     kind: Kind
-    text: str  # Dutch, for the screen
+    sentence: str  # Dutch, to be translated; with places for the words below
     here: str = ""  # the passage in the line it is about
     there: str = ""  # what stands in the talk instead
+    more: tuple[str, ...] = ()  # further words of the line or the talk
+
+    @property
+    def text(self) -> str:
+        """In Dutch."""
+        return self.worded(self.sentence)
+
+    def worded(self, sentence: str) -> str:
+        """``sentence`` (or a translation of it) with the words of the note and of the talk in their places."""
+        return sentence.format(*self.more, here=self.here, there=self.there)
 
 
 def findings(line: Line, transcript: Transcript | None) -> tuple[Finding, ...]:
@@ -69,9 +80,9 @@ def open_findings(note: Note, transcript: Transcript | None) -> Mapping[str, tup
 
 def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
     if talk is None:
-        return () if line.confirmed else (_no_source("Geen bron: de opname is vernietigd."),)
+        return () if line.confirmed else (_no_source(N_("Geen bron: de opname is vernietigd.")),)
     if not any(0 <= i < len(talk.transcript.utterances) for i in line.evidence):
-        return (_no_source("Geen bron: bij deze regel hoort geen stuk van het gesprek."),)
+        return (_no_source(N_("Geen bron: bij deze regel hoort geen stuk van het gesprek.")),)
     source = talk.source(line.evidence)
     unsupported = tuple(_unsupported(line, source, talk))
     result = [*unsupported, *_numbers(line.text, source)]
@@ -88,8 +99,11 @@ def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(result))
 
 
-def _no_source(text: str, here: str = "") -> Finding:
-    return Finding(kind=Kind.NO_SOURCE, text=text, here=here)
+NOT_SAID = N_("Geen bron: “{here}” komt niet voor in het gesprek bij deze regel.")
+
+
+def _no_source(sentence: str, here: str = "") -> Finding:
+    return Finding(kind=Kind.NO_SOURCE, sentence=sentence, here=here)
 
 
 # --- was it said at all -----------------------------------------------------------------------------------------------
@@ -129,12 +143,12 @@ def _unsupported(line: Line, source: Source, talk: Talk) -> Iterator[Finding]:
         if any(w in unknown and not anywhere.knows(w) for w in words(found.text)) and unknown_words(
             found.text, anywhere
         ):
-            yield _no_source(f"Geen bron: “{found.text}” komt niet voor in het gesprek bij deze regel.", found.text)
+            yield _no_source(NOT_SAID, found.text)
             return
     said = content_words(line.text, _allowed())
     half = len(said) <= FEW and len(unknown) * 2 == len(said)
     if len(unknown) * 2 > len(said) or (half and any(has(kind, word) for word in unknown for kind in TELLING)):
-        yield _no_source("Geen bron: deze regel is niet terug te vinden in het gesprek dat erbij staat.")
+        yield _no_source(N_("Geen bron: deze regel is niet terug te vinden in het gesprek dat erbij staat."))
 
 
 def _unsaid_drugs(text: str, source: Source) -> Iterator[Finding]:
@@ -145,10 +159,10 @@ def _unsaid_drugs(text: str, source: Source) -> Iterator[Finding]:
             continue
         heard = drugs.heard_as(shown, spoken)
         if heard:
-            why = f"In deze regel staat “{shown}”, in het gesprek “{heard}”. Klopt de naam?"
-            yield Finding(kind=Kind.DRUG, text=why, here=shown, there=heard)
+            why = N_("In deze regel staat “{here}”, in het gesprek “{there}”. Klopt de naam?")
+            yield Finding(kind=Kind.DRUG, sentence=why, here=shown, there=heard)
         else:
-            yield _no_source(f"Geen bron: “{shown}” komt niet voor in het gesprek bij deze regel.", shown)
+            yield _no_source(NOT_SAID, shown)
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -162,29 +176,29 @@ def _numbers(text: str, source: Source) -> Iterator[Finding]:
     stated = measures.numbers(text)
     for number in sorted(stated - source.numbers - converted) if stated else ():
         why = (
-            f"Het getal {number} werd in het gesprek teruggenomen."
+            N_("Het getal {here} werd in het gesprek teruggenomen.")
             if number in source.raw_numbers
-            else f"Het getal {number} komt niet voor in het gesprek bij deze regel."
+            else N_("Het getal {here} komt niet voor in het gesprek bij deze regel.")
         )
-        yield Finding(kind=Kind.NUMBER, text=why, here=number)
+        yield Finding(kind=Kind.NUMBER, sentence=why, here=number)
     taken = drugs.frequencies(text)
     said = drugs.frequencies(source.text) if taken else {}
     for name, often in taken.items():
         wrong = sorted(often - said.get(name, often))
         if wrong and not measures.conflicting((wrong[0], "dd"), source.measures, source.text):
             there = ", ".join(f"{n}dd" for n in sorted(said[name]))
-            why = f"“{wrong[0]}dd” staat in het gesprek niet bij {name}, maar {there}."
-            yield Finding(kind=Kind.NUMBER, text=why, here=f"{wrong[0]}dd", there=there)
+            why = N_("“{here}” staat in het gesprek niet bij {0}, maar {there}.")
+            yield Finding(kind=Kind.NUMBER, sentence=why, here=f"{wrong[0]}dd", there=there, more=(name,))
     for span in measures.upside_down(text):
-        yield Finding(kind=Kind.NUMBER, text=f"“{span}” is geen reeks van laag naar hoog.", here=span)
+        yield Finding(kind=Kind.NUMBER, sentence=N_("“{here}” is geen reeks van laag naar hoog."), here=span)
     for number, unit in sorted(shown):
         if number in source.numbers - converted and measures.unsaid_unit(unit, f"{source.wide} {source.raw}"):
-            why = f"“{unit}” is bij het getal {number} niet gezegd."
-            yield Finding(kind=Kind.NUMBER, text=why, here=f"{number} {unit}")
+            why = N_("“{1}” is bij het getal {0} niet gezegd.")
+            yield Finding(kind=Kind.NUMBER, sentence=why, here=f"{number} {unit}", more=(number, unit))
         elif number in source.numbers and measures.conflicting((number, unit), source.measures, source.text):
             there = ", ".join(sorted(f"{n} {u}" for n, u in source.measures if n == number))
-            why = f"Het getal {number} staat in het gesprek niet bij “{unit}”."
-            yield Finding(kind=Kind.NUMBER, text=why, here=f"{number} {unit}", there=there)
+            why = N_("Het getal {0} staat in het gesprek niet bij “{1}”.")
+            yield Finding(kind=Kind.NUMBER, sentence=why, here=f"{number} {unit}", there=there, more=(number, unit))
 
 
 # --- denied or affirmed -----------------------------------------------------------------------------------------------
@@ -224,14 +238,17 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
         yield _denial(lost, Polarity.AFFIRMED)
         return
     for word in bare_of_denial(text, source, _allowed())[:1]:
-        why = f"“{word}” is in het gesprek ontkend, in deze regel niet."
-        yield Finding(kind=Kind.NEGATION, text=why, here=word)
+        why = N_("“{here}” is in het gesprek ontkend, in deze regel niet.")
+        yield Finding(kind=Kind.NEGATION, sentence=why, here=word)
         return
     apart = denied_between(text, source)
     if apart:
-        where = f"Tussen “{apart[0]}” en “{apart[1]}”" if apart[1] else f"Voor “{apart[0]}”"
-        why = f"{where} staat in het gesprek een ontkenning, in deze regel niet."
-        yield Finding(kind=Kind.NEGATION, text=why, here=" ".join(apart).strip())
+        why = (
+            N_("Tussen “{0}” en “{1}” staat in het gesprek een ontkenning, in deze regel niet.")
+            if apart[1]
+            else N_("Voor “{0}” staat in het gesprek een ontkenning, in deze regel niet.")
+        )
+        yield Finding(kind=Kind.NEGATION, sentence=why, here=" ".join(apart).strip(), more=apart)
 
 
 def _denied_part(text: str, source: Source) -> str:
@@ -257,9 +274,12 @@ def _denied_part(text: str, source: Source) -> str:
 
 
 def _denial(what: str, shown: Polarity) -> Finding:
-    here, there = ("ontkend", "bevestigd") if shown is Polarity.DENIED else ("bevestigd", "ontkend")
-    why = f"“{what}” staat er als {here}, maar lijkt in het gesprek {there}."
-    return Finding(kind=Kind.NEGATION, text=why, here=what)
+    why = (
+        N_("“{here}” staat er als ontkend, maar lijkt in het gesprek bevestigd.")
+        if shown is Polarity.DENIED
+        else N_("“{here}” staat er als bevestigd, maar lijkt in het gesprek ontkend.")
+    )
+    return Finding(kind=Kind.NEGATION, sentence=why, here=what)
 
 
 # --- left or right ----------------------------------------------------------------------------------------------------
@@ -272,7 +292,7 @@ def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
     said = said or {side for side, _ in sides(source.wide)} or {side for side, _ in sides(talk.everything.text)}
     both = re.search(r"\b(?:beide\w*|allebei|both)\b", plain_same_length(source.text))
     for side in sorted({side for side, _ in sides(text)} - (said if not both else {"links", "rechts"})):
-        yield Finding(kind=Kind.LATERALITY, text=f"“{side}” komt niet overeen met het gesprek.", here=side)
+        yield Finding(kind=Kind.LATERALITY, sentence=N_("“{here}” komt niet overeen met het gesprek."), here=side)
         return
     for side in ("links", "rechts"):
         near = {word for s, word in sides(text) if s == side and word}
@@ -280,8 +300,8 @@ def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
         other = {word for s, word in there if s != side}
         turned = sorted(near & (other - own))
         if turned and not near & own:
-            why = f"“{side}” bij “{turned[0]}” komt niet overeen met het gesprek."
-            yield Finding(kind=Kind.LATERALITY, text=why, here=side)
+            why = N_("“{here}” bij “{0}” komt niet overeen met het gesprek.")
+            yield Finding(kind=Kind.LATERALITY, sentence=why, here=side, more=(turned[0],))
             return
 
 
@@ -292,20 +312,26 @@ _MEASURED_AT_HOME = re.compile(
 )
 
 
+#: By section, and whether only a companion says it.
+SAID_BY_ANOTHER = {
+    (Section.O, False): N_("Dit staat er als een bevinding van de huisarts; in het gesprek zegt de patiënt het."),
+    (Section.O, True): N_("Dit staat er als een bevinding van de huisarts; in het gesprek zegt de begeleider het."),
+    (Section.E, False): N_("Dit staat er als een conclusie van de huisarts; in het gesprek zegt de patiënt het."),
+    (Section.E, True): N_("Dit staat er als een conclusie van de huisarts; in het gesprek zegt de begeleider het."),
+}
+
+
 def _speakers(line: Line, source: Source) -> Iterator[Finding]:
     """What only the patient said among the findings or conclusions; the illness of a relative as the patient's own."""
     speakers = {sentence.speaker for sentence in source.said if not sentence.question}
     others = speakers and speakers <= {Speaker.PATIENT, Speaker.BEGELEIDER}
     at_home = line.section is Section.O and _MEASURED_AT_HOME.search(plain_same_length(line.text))
     if others and line.section in (Section.O, Section.E) and not at_home:
-        what = "een bevinding" if line.section is Section.O else "een conclusie"
-        who = "de begeleider" if speakers == {Speaker.BEGELEIDER} else "de patiënt"
-        why = f"Dit staat er als {what} van de huisarts; in het gesprek zegt {who} het."
-        yield Finding(kind=Kind.SPEAKER, text=why)
+        yield Finding(kind=Kind.SPEAKER, sentence=SAID_BY_ANOTHER[line.section, speakers == {Speaker.BEGELEIDER}])
     if line.section is Section.P:
         if others and (prescribed := [shown for shown, _ in drugs.named(line.text)]):
-            why = f"“{prescribed[0]}” staat in het plan; in het gesprek noemt alleen de patiënt het."
-            yield Finding(kind=Kind.SPEAKER, text=why, here=prescribed[0])
+            why = N_("“{here}” staat in het plan; in het gesprek noemt alleen de patiënt het.")
+            yield Finding(kind=Kind.SPEAKER, sentence=why, here=prescribed[0])
         return
     for part in re.split(r"[.;]|, (?=pati[eë]nt)", line.text):
         if has("family", part) or re.search(r"\b(?:fa|familie|famili\w*|hetero\w*)\b", plain_same_length(part)):
@@ -313,8 +339,8 @@ def _speakers(line: Line, source: Source) -> Iterator[Finding]:
         for found in mentions("dx", part):
             relative = _relative(found.text, source)
             if relative:
-                why = f"“{found.text}” gaat in het gesprek over een ander ({relative}), niet over de patiënt."
-                yield Finding(kind=Kind.SPEAKER, text=why, here=found.text, there=relative)
+                why = N_("“{here}” gaat in het gesprek over een ander ({there}), niet over de patiënt.")
+                yield Finding(kind=Kind.SPEAKER, sentence=why, here=found.text, there=relative)
                 return
 
 
@@ -365,8 +391,12 @@ def _times(text: str, source: Source) -> Iterator[Finding]:
             if word not in flat or not re.search(rf"(?<![\w]){word}(?!\w)", flat) or spoken.search(wide):
                 continue
             there = next((m.group() for other in kind.values() if (m := other.search(said))), "")
-            instead = f", in het gesprek “{there}”" if there else " en komt in het gesprek bij deze regel niet voor"
-            yield Finding(kind=Kind.TIME, text=f"“{word}” staat in deze regel{instead}.", here=word, there=there)
+            why = (
+                N_("“{here}” staat in deze regel, in het gesprek “{there}”.")
+                if there
+                else N_("“{here}” staat in deze regel en komt in het gesprek bij deze regel niet voor.")
+            )
+            yield Finding(kind=Kind.TIME, sentence=why, here=word, there=there)
             return
 
 
@@ -377,8 +407,8 @@ def _hearing(line: Line, transcript: Transcript) -> Iterator[Finding]:
     """Doubt of the recogniser in a line that must not be wrong; elsewhere the screen says so without asking."""
     if hearing.weighty(line.text):
         for word in hearing.poorly_heard(line, transcript):
-            why = f"“{word}” is slecht verstaan. Luister na of deze regel klopt."
-            yield Finding(kind=Kind.HEARING, text=why, here=word)
+            why = N_("“{here}” is slecht verstaan. Luister na of deze regel klopt.")
+            yield Finding(kind=Kind.HEARING, sentence=why, here=word)
 
 
 # --- drugs ------------------------------------------------------------------------------------------------------------
@@ -389,14 +419,16 @@ def _consent(line: Line) -> Iterator[Finding]:
     if line.origin is Origin.CONCEPT and claim(line.text):
         yield Finding(
             kind=Kind.CONSENT,
-            text="Gaat dit over toestemming voor de opname? Die is apart vastgelegd en hoort niet in het concept.",
+            sentence=N_(
+                "Gaat dit over toestemming voor de opname? Die is apart vastgelegd en hoort niet in het concept."
+            ),
         )
 
 
 def _drugs(text: str) -> Iterator[Finding]:
     for like in drugs.sounding_like(text):
-        why = f"“{like.text}” lijkt op {like.name}. Is dat bedoeld?"
-        yield Finding(kind=Kind.DRUG, text=why, here=like.text, there=like.name)
+        why = N_("“{here}” lijkt op {there}. Is dat bedoeld?")
+        yield Finding(kind=Kind.DRUG, sentence=why, here=like.text, there=like.name)
     for amount in drugs.questionable(text):
-        why = f"{amount.name} {amount.text}: is deze hoeveelheid juist genoteerd?"
-        yield Finding(kind=Kind.DOSE, text=why, here=amount.text)
+        why = N_("{0} {here}: is deze hoeveelheid juist genoteerd?")
+        yield Finding(kind=Kind.DOSE, sentence=why, here=amount.text, more=(amount.name,))

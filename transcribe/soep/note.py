@@ -84,6 +84,22 @@ class Missed:
     kind: str  # Dutch: "medicatie", "allergie", "meting", "vangnet", ...
 
 
+class Concern(StrEnum):
+    """What is wrong with the source of the whole note. The values are codes of the access log."""
+
+    DAMAGED = "beschadigd"  # seconds of the recording could not be read
+    SPEAKERS = "sprekers"  # nobody knows who said what
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What became of what the draft listed as missed."""
+
+    taken: int
+    dismissed: int
+    open: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edits:
     """What became of the lines that the draft had in one section, and how many came there."""
@@ -104,6 +120,7 @@ class Score:
     flagged: int  # of which the check spoke
     flagged_caught: int
     touched: int  # lines with no planted error that were changed or taken out
+    by: str = ""  # key of the name of who practised; "": from before that was kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +130,7 @@ class Checked:
     sections: tuple[Edits, ...]
     seconds: int | None  # from the first look to the approval; None: signed without a look
     exercise: Score | None = None  # of a practice draft, with errors that were planted
+    missed: Answered | None = None  # None: nothing was listed, or it was signed before this was counted
 
 
 class Mistake(StrEnum):
@@ -179,12 +197,16 @@ class Note:
     reports: tuple[Report, ...]
     dropped: tuple[Dropped, ...] = ()
     missed: tuple[Missed, ...] = ()
+    dismissed: tuple[Missed, ...] = ()  # of which a person said that it need not be in the note
+    seen: tuple[Concern, ...] = ()  # a person knows of it
     removed: tuple[tuple[str, Line], ...] = ()  # (report id, line) that a person took out; can be put back
     drafter: str = ""  # name and version of what wrote the draft
     next_line: int = 1  # number for the next line id
     before: int = 0  # version of the note that undoing goes back to; 0: there is none
     after: int = 0  # version that was undone and that redoing brings back; 0: there is none
     checked: Checked | None = None  # of an approved note; stays when it is edited after that
+    signed: int = 0  # how often
+    in_his: int = 0  # version of the note that was copied last before it was changed; 0: none was
     video: Video | None = None  # what was recorded of a video consult; None: it is none, or nobody changed it here
     video_version: int = 0  # of what was recorded beside the recorder, when this took its place
 
@@ -233,6 +255,14 @@ class Note:
             home = self.reports[0].id  # its report was merged into another one
         note = self._map(lambda report: (*report.lines, back) if report.id == home else report.lines)
         return replace(note, removed=tuple(pair for pair in self.removed if pair[1].id != line_id))
+
+    def dismissing(self, utterance: int) -> Note:
+        """The same note with what was listed as missed there set aside. Raises KeyError when nothing was."""
+        one = next((item for item in self.missed if item.utterance == utterance), None)
+        if one is None:
+            raise KeyError(utterance)
+        left = tuple(item for item in self.missed if item is not one)
+        return replace(self, missed=left, dismissed=(*self.dismissed, one))
 
     def adding(self, report_id: str, section: Section, text: str, evidence: tuple[int, ...], origin: Origin) -> Note:
         """The same note with a new line at the end of that report's section."""

@@ -56,6 +56,14 @@ class PostgresHandovers:
             new = insert_or_skip(table).values(row).on_conflict_do_nothing(index_elements=["signature"])
             return tx.scalar(new.returning(table.c.signature)) is not None
 
+    def look(self, handle: str, now: datetime) -> str | None:
+        table = tables.handover
+        with self._begin() as tx:
+            sealed = tx.scalar(
+                select(table.c.sealed).where((table.c.handle == _digest(handle)) & (table.c.until > now))
+            )
+        return None if sealed is None else open_sealed(_key(handle), sealed, _PLACE).decode()
+
     def take(self, handle: str, now: datetime) -> str | None:
         table = tables.handover
         this = (table.c.handle == _digest(handle)) & (table.c.until > now)

@@ -132,7 +132,14 @@ def answer(request: Request, error: Exception) -> Response:
         headers |= {"HX-Retarget": "#melding", "HX-Reswap": "innerHTML"}
         return pages.render(request, "_error.html", status_code=status, headers=headers, text=text, status=status)
     return pages.render(
-        request, "error.html", status_code=status, headers=headers, text=text, status=status, back=_back(request)
+        request,
+        "error.html",
+        status_code=status,
+        headers=headers,
+        text=text,
+        status=status,
+        # what does not exist is nothing to go back to
+        back="/" if status == 404 else _back(request),
     )
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from consent import How, current_text, grant
+from transcribe import policy
 from transcribe.asr.transcript import Speaker
 from transcribe.errors import ExerciseRefused
 from transcribe.web.pages import PRACTICE_ZONE
@@ -19,7 +20,8 @@ def begin(request: Request, web: WebDep) -> Response:
     """The next of the bundled consults, in turn, by the way of every recording."""
     if not web.recordings:
         raise ExerciseRefused
-    recording = web.recordings[len(web.workflow.exercises()) % len(web.recordings)].read_bytes()
+    policy.check_may_edit(web.actor)
+    recording = web.recordings[len(web.workflow.exercises(web.actor)) % len(web.recordings)].read_bytes()
     words = current_text(web.pages.language(request))
     consent = grant(
         how=How.SPOKEN,

@@ -114,6 +114,11 @@ class MemoryHandovers:
             self._waiting[handle] = (patient_ref, until)
             return True
 
+    def look(self, handle: str, now: datetime) -> str | None:
+        with self._lock:
+            patient_ref, until = self._waiting.get(handle, ("", now))
+            return patient_ref if until > now else None
+
     def take(self, handle: str, now: datetime) -> str | None:
         with self._lock:
             patient_ref, until = self._waiting.pop(handle, ("", now))

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from transcribe.consult import Status
 from transcribe.errors import InvalidInput, NotFound, WrongStatus
-from transcribe.soep.note import Section
+from transcribe.soep.note import Concern, Section
 from transcribe.web.consenting import consent_view
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
 from transcribe.web.pages import hour
@@ -54,6 +54,7 @@ def review_page(
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         record=consent_view(web.workflow.consent(consult_id)),
         changing=changing,
+        partial=is_htmx(request),
         asked=asked,
         coding=review.codes is not None and open_note,
         kinds=CONTACT_TEXT,
@@ -149,6 +150,19 @@ def take(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> 
         transcript.utterances[index].text,
         evidence=(index,),
     )
+    return changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/hoeft-niet")
+def dismiss(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) -> Response:
+    """What may be missed, and need not be in the note."""
+    web.workflow.dismiss(web.actor, consult_id, fields.number("versie"), fields.number("uiting"))
+    return changed(request, web, consult_id)
+
+
+@router.post("/consult/{consult_id}/gezien/{concern}")
+def see(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, concern: Concern) -> Response:
+    web.workflow.see(web.actor, consult_id, fields.number("versie"), concern)
     return changed(request, web, consult_id)
 
 

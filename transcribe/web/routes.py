@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -11,11 +14,12 @@ from transcribe.consult import Consult, Part, PartSize, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
+from transcribe.ports import Session
 from transcribe.visible import one_row
 from transcribe.web import his
 from transcribe.web.consenting import consent_form, consent_view, read_consent, read_withdrawer
 from transcribe.web.contact import read_kind
-from transcribe.web.requests import Fields, FieldsDep, Web, WebDep, checked, go
+from transcribe.web.requests import Fields, FieldsDep, SessionDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
 from transcribe.web.video import recorded
 from transcribe.web.views import (
@@ -34,6 +38,9 @@ from transcribe.web.views import (
 
 FOUND = N_("Gevonden")
 WRONG_SEARCH = N_("De datum of de status is niet te lezen. Kies het opnieuw.")
+#: The fields of the form, and how long its answer can be gone back to.
+SEARCHED = ("kenmerk", "van", "tot", "deel")
+FOUND_FOR = timedelta(minutes=30)
 
 router = APIRouter(dependencies=[Depends(checked)])
 
@@ -52,11 +59,39 @@ def refreshed_list(request: Request, web: WebDep) -> Response:
 
 
 @router.post("/zoeken")
-def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
-    """Posted: what is looked for is a patient's and must not be in an address."""
+def search(request: Request, web: WebDep, session: SessionDep, fields: FieldsDep) -> Response:
+    """Posted: what is looked for is a patient's and must not be in an address. The answer has an address that says
+    nothing of it, so that a browser can go back to what was found.
+    """
+    web.workflow.find(web.actor, _wanted(web, fields), limit=LONG_ROWS + 1)  # on record, once
+    handle = secrets.token_urlsafe(16)
+    asked = json.dumps({name: fields.get(name, "") for name in SEARCHED})
+    now = web.now()
+    web.handovers.keep(secrets.token_bytes(32), _searched(session, handle), asked, now=now, until=now + FOUND_FOR)
+    return go(request, f"/zoeken/{handle}")
+
+
+@router.get("/zoeken/{handle}")
+def found(request: Request, web: WebDep, session: SessionDep, handle: str) -> Response:
+    """What was searched for in this session, as it is now; the worklist when that was too long ago."""
+    asked = web.handovers.look(_searched(session, handle), web.now())
+    if asked is None:
+        return go(request, "/")
+    fields = Fields(json.loads(asked))
+    consults = web.workflow.search(_wanted(web, fields), limit=LONG_ROWS + 1)
+    part = part_view(FOUND, consults, web.actor, web.erased_soon, most=LONG_ROWS)
+    return _list_page(request, web, [part], asked=fields)
+
+
+def _searched(session: Session, handle: str) -> str:
+    """In another session the same address finds nothing."""
+    return f"zoeken {session.token} {handle}"
+
+
+def _wanted(web: Web, fields: Fields) -> Search:
     chosen = fields.get("deel", "")
     try:
-        wanted = Search(
+        return Search(
             patient_ref=one_row(fields.get("kenmerk", "")),
             since=fields.day("van"),
             before=fields.day("tot", days=1),
@@ -65,9 +100,6 @@ def search(request: Request, web: WebDep, fields: FieldsDep) -> Response:
         )
     except (ValueError, OverflowError) as wrong:
         raise InvalidInput(problem=WRONG_SEARCH) from wrong
-    found = web.workflow.find(web.actor, wanted, limit=LONG_ROWS + 1)
-    part = part_view(FOUND, found, web.actor, web.erased_soon, most=LONG_ROWS)
-    return _list_page(request, web, [part], asked=fields)
 
 
 def _parts(web: Web) -> list[PartView]:
@@ -84,7 +116,8 @@ def _list_page(
     request: Request, web: Web, parts: list[PartView], *, whole: bool = False, asked: Fields | None = None
 ) -> Response:
     """``whole``: the worklist as it is, which keeps itself fresh. ``asked``: what was searched for."""
-    practice = practice_view(web.workflow.exercises()) if whole and web.recordings else None
+    practising = whole and web.recordings and RIGHTS[web.actor.role].edit
+    practice = practice_view(web.workflow.exercises(web.actor)) if practising else None
     return web.pages.render(
         request, "worklist.html", parts=parts, whole=whole, asked=asked, part_text=PART_TEXT,
         now=web.now(), actor=web.actor, practice=practice,

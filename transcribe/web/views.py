@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,11 +36,13 @@ from transcribe.policy import (
     may_take_over,
     waits_elsewhere,
 )
+from transcribe.soep.check import Finding
 from transcribe.soep.hearing import poorly_heard
 from transcribe.soep.icpc import Proposal
 from transcribe.soep.note import (
     Checked,
     Code,
+    Concern,
     Exercise,
     Judged,
     Line,
@@ -50,10 +53,11 @@ from transcribe.soep.note import (
     part_text,
     report_text,
     section_text,
+    text_hash,
 )
 from transcribe.soep.prescribing import unidentified
 from transcribe.video import APPS, Connection, Device, Identity, Video, VideoPresets, in_order, video_line
-from transcribe.workflow import Review
+from transcribe.workflow import WHOLE, Earlier, Review
 
 #: Heard a little before and after an utterance: word times are a few tenths off.
 MARGIN_S = 0.3
@@ -155,17 +159,17 @@ MISTAKE_TEXT: dict[Mistake, str] = {
     Mistake.INVENTED: N_("Verzonnen regel"),
     Mistake.LEFT_OUT: N_("Weggelaten"),
 }
-#: Fixed words of the drafter and of the checks, so that the catalogue has them. Sentences that quote the note stay
-#: Dutch, as the note does.
+CONCERN_TEXT: dict[Concern, str] = {
+    Concern.DAMAGED: N_("Een deel van de opname was niet te lezen. Wat daar is gezegd staat niet in het verslag."),
+    Concern.SPEAKERS: N_("Niet te horen was wie wat zei. Let op wat van u komt en wat van de patiënt."),
+}
+#: Fixed words of the drafter, so that the catalogue has them.
 SOEP_WORDS = [
-    N_("Geen bron: de opname is vernietigd."),
-    N_("Geen bron: bij deze regel hoort geen stuk van het gesprek."),
     N_("begroeting of afscheid"), N_("over de opname of de verbinding"), N_("bevestiging zonder inhoud"),
     N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
     N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
     N_("niet gebruikt door het taalmodel"),
-    N_("Gaat dit over toestemming voor de opname? Die is apart vastgelegd en hoort niet in het concept."),
 ]  # fmt: skip
 
 
@@ -386,7 +390,7 @@ class UtteranceView:
 @dataclass(frozen=True, kw_only=True)
 class LineView:
     line: Line
-    flags: tuple[str, ...]  # open findings, to be translated
+    flags: tuple[Finding, ...]  # open ones
     spans: str
     start_s: float | None
     evidence: str
@@ -430,6 +434,24 @@ class CopyGroup:
 
     title: str
     parts: list[CopyPart]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierView:
+    """What of an older text is in the HIS, and how this one differs: "-" what goes there, "+" what comes."""
+
+    earlier: Earlier
+    parts: str  # "S, P"; "" for all of it
+    changes: list[tuple[str, str]]
+
+
+def earlier_view(earlier: Earlier, text: str) -> EarlierView:
+    rows = difflib.ndiff(earlier.text.splitlines(), text.splitlines()) if earlier.text else ()
+    return EarlierView(
+        earlier=earlier,
+        parts="" if WHOLE in earlier.parts else ", ".join(earlier.parts),
+        changes=[(row[0], row[2:]) for row in rows if row[0] in "-+" and row[2:]],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -506,10 +528,13 @@ class ReviewView:
     head: ConsultView
     rights: Rights
     may_take_over: bool
+    earlier: EarlierView | None
     reports: list[ReportView]
     flagged: list[LineView]
+    concerns: list[tuple[Concern, str]]  # each with its sentence, to be translated
+    pressing: list[UtteranceView]  # may be missed, and must be answered
     utterances: list[UtteranceView]
-    missed: list[UtteranceView]
+    missed: list[UtteranceView]  # the others, which may stay open
     dropped: list[UtteranceView]
     removed: list[LineView]
     copies: list[CopyGroup]
@@ -522,6 +547,16 @@ class ReviewView:
     def consult(self) -> Consult:
         return self.review.consult
 
+    @property
+    def talk(self) -> str:
+        """Another one when the conversation is another one."""
+        return text_hash("\n".join(utterance.text for utterance in self.utterances))[:12]
+
+    @property
+    def asked(self) -> int:
+        """How many things a signature waits for."""
+        return len(self.flagged) + len(self.concerns) + len(self.pressing)
+
 
 def review_view(
     review: Review, actor: Actor, *, presets: VideoPresets, erased_at: datetime | None = None
@@ -529,11 +564,9 @@ def review_view(
     note, transcript = review.note, review.transcript
     asked = unidentified(note)
     utterances = utterance_views(review)
-    by_index = {utterance.index: utterance for utterance in utterances}
 
     def line_view(line: Line) -> LineView:
-        flags = tuple(finding.text for finding in review.flags.get(line.id, ()))
-        return _line_view(line, flags, transcript)
+        return _line_view(line, review.flags.get(line.id, ()), transcript)
 
     reports = [
         ReportView(
@@ -554,16 +587,20 @@ def review_view(
         )
         for report in note.reports
     ]
+    pressing = {item.utterance for item in review.pressing}
     lines = [line for report in reports for section in report.sections for line in section.lines]
     return ReviewView(
         review=review,
         head=consult_view(review.consult, actor, erased_at=erased_at),
         rights=RIGHTS[actor.role],
         may_take_over=may_take_over(actor, review.consult),
+        earlier=earlier_view(review.earlier, review.text) if review.earlier else None,
         reports=reports,
         flagged=[line for line in lines if line.flags],
+        concerns=[(concern, CONCERN_TEXT[concern]) for concern in review.concerns],
+        pressing=[utterance for utterance in utterances if utterance.index in pressing],
         utterances=utterances,
-        missed=[by_index[item.utterance] for item in note.missed if item.utterance in by_index],
+        missed=[utterance for utterance in utterances if utterance.missed and utterance.index not in pressing],
         dropped=[utterance for utterance in utterances if utterance.note],
         removed=[line_view(line) for _, line in note.removed],
         copies=_copies(review),
@@ -627,7 +664,7 @@ def spans(pieces: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{max(0.0, start - MARGIN_S):.2f}-{end + MARGIN_S:.2f}" for start, end in joined)
 
 
-def _line_view(line: Line, flags: tuple[str, ...], transcript: Transcript | None) -> LineView:
+def _line_view(line: Line, flags: tuple[Finding, ...], transcript: Transcript | None) -> LineView:
     known = [
         transcript.utterances[index]
         for index in line.evidence

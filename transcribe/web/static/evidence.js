@@ -1,11 +1,13 @@
 // Where a line comes from: hover or focus it and its utterances light up beside it.
 const HOVER_MS = 140;
+const narrow = matchMedia("(max-width: 47.99rem)"); // one column: the conversation is far below
 let timer = 0;
 let shownLine = null;
 
 function light(line) {
   if (line === shownLine && line?.isConnected) return;
   shownLine = line;
+  for (const one of document.querySelectorAll(".source-below")) one.remove();
   for (const one of document.querySelectorAll(".lit, .line-lit")) one.classList.remove("lit", "line-lit");
   document.dispatchEvent(new CustomEvent("line:lit", { detail: line?.dataset.spans ?? "" }));
   if (!line) return;
@@ -17,6 +19,21 @@ function light(line) {
     .filter(Boolean);
   for (const one of sources) one.classList.add("lit");
   if (sources.length) bringIntoView(sources[0]);
+  if (narrow.matches) showBelow(line, sources);
+}
+
+// right below the line, with the buttons to play it
+function showBelow(line, sources) {
+  const copies = sources.map((source) => {
+    const copy = source.cloneNode(true);
+    copy.removeAttribute("id");
+    copy.querySelector(".takers")?.remove();
+    return copy;
+  });
+  if (!copies.length) return;
+  const below = Object.assign(document.createElement("ol"), { className: "source-below" });
+  below.append(...copies);
+  line.append(below);
 }
 
 // only the conversation scrolls, never the page: on a phone the two stand below each other

@@ -4,6 +4,16 @@ const PING_MS = 60_000;
 
 if (idleSeconds) {
   const limit = Number(idleSeconds) * 1000;
+  // A recording keeps the session, whoever is in the room. The note that grows is hidden when nobody touches the page.
+  const HIDE_MS = Math.min(limit, 5 * 60_000);
+  let lastTouch = Date.now();
+  for (const kind of ["keydown", "pointerdown", "wheel", "touchmove"]) {
+    document.addEventListener(kind, () => {
+      lastTouch = Date.now();
+      document.body.classList.remove("away");
+    }, { passive: true, capture: true });
+  }
+  setInterval(() => document.body.classList.toggle("away", Date.now() - lastTouch > HIDE_MS), 1000);
   let lastUse = Date.now();
   let lastPing = Date.now();
 

@@ -19,15 +19,11 @@ function step(by) {
   next?.focus();
 }
 
-// flagged lines first, then what may be missed; round and round
+// what asks something, in the order of the page; round and round
 function attend() {
   const from = document.activeElement;
-  const after = (one) => from.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
-  const flagged = [...document.querySelectorAll("#review .line-flagged")];
-  const missed = [...document.querySelectorAll("#gemist li > p > a")];
-  const next = from.closest("#gemist")
-    ? (missed.find(after) ?? flagged[0] ?? missed[0])
-    : (flagged.find(after) ?? missed[0] ?? flagged[0]);
+  const all = [...document.querySelectorAll("#review .line-flagged, #review [data-attend]")];
+  const next = all.find((one) => from.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) ?? all[0];
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
 }
@@ -103,6 +99,10 @@ document.addEventListener("keydown", (event) => {
   if (key === " " && !onControl && heard?.dataset.spans) {
     event.preventDefault();
     return play(heard.dataset.spans, heard.querySelector("[data-play]"));
+  }
+  if (key === "Delete" && !event.repeat && target.closest("[data-missed]")) {
+    event.preventDefault();
+    return target.closest("[data-missed]").querySelector("form[data-action=hoeft-niet]").requestSubmit();
   }
   if (key === "Delete" && !onControl && line) {
     event.preventDefault();

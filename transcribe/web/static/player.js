@@ -69,7 +69,7 @@ document.addEventListener("click", (event) => {
 });
 
 if (audio) {
-  const utterances = [...document.querySelectorAll("[data-utterance]")].map((one) => {
+  const utterances = [...document.querySelectorAll("[data-talk] > .utterance")].map((one) => {
     const [start, end] = parse(one.dataset.spans)[0];
     const text = one.querySelector("[data-words]");
     const times = (text?.dataset.words || "").split(" ").filter(Boolean);

@@ -1,4 +1,5 @@
 // The review page: each behaviour is a module of its own.
+import "./utterances.js"; // first: the others look for what it puts in
 import "./gate.js";
 import "./rest.js";
 import "./keep.js";
