@@ -3,10 +3,11 @@
     python scripts/bench_review.py
 
 Starts a service with the demonstration model, makes drafts of the bundled consults, and lets a scripted doctor check
-each by keyboard: ``n`` to the next flag, Enter to confirm it, Ctrl+Enter to sign, one key to copy. Counts the keys,
-and the seconds that the program needs for them (a doctor's reading and listening come on top). "flagged" has a line
-added that nobody said and one with another number. Weight: everything the page loads on a first visit over a line of
-1.6 Mbit/s with 150 ms delay, without sound; with ICPC codes. Paint: the first contentful one on that line.
+each by keyboard: ``n`` to the next flag, Enter to confirm it (Delete: what may be missed need not be there),
+Ctrl+Enter to sign, one key to copy. Counts the keys, and the seconds that the program needs for them (a doctor's
+reading and listening come on top). "flagged" has a line added that nobody said and one with another number. Weight:
+everything the page loads on a first visit over a line of 1.6 Mbit/s with 150 ms delay, without sound; with ICPC
+codes. Paint: the first contentful one on that line.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def checked(page: Page) -> tuple[int, int, float]:
     there, keys, begun = flags.count(), 0, time.monotonic()
     while left := flags.count():
         page.keyboard.press("n")
-        page.keyboard.press("Enter")
+        missed = page.evaluate("document.activeElement.closest('[data-missed]') !== null")
+        page.keyboard.press("Delete" if missed else "Enter")
         keys += 2
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
     page.keyboard.press("Control+Enter")

@@ -6,6 +6,7 @@ The browser's microphone hears a bundled consult, so the page that records shows
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tempfile
 import threading
@@ -121,7 +122,7 @@ def handle_flags(page: Page, address: str) -> None:
     flags = page.locator("#aandacht li")
     while left := flags.count():
         page.wait_for_timeout(700)  # no click is taken just after a change (fresh.js)
-        flags.first.get_by_role("button", name="Bevestig").click()
+        flags.first.get_by_role("button", name=re.compile("^(Bevestig|Gezien|Hoeft niet)$")).click()
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
 
 

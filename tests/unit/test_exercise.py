@@ -55,6 +55,8 @@ def version(made: Scripted, consult_id: UUID) -> int:
 def signed(made: Scripted, consult_id: UUID) -> None:
     for line_id in made.workflow.review(GP, consult_id).flags:
         confirm_seen(made.workflow, GP, consult_id, line_id)
+    for missed in made.workflow.review(GP, consult_id).pressing:
+        made.workflow.dismiss(GP, consult_id, version(made, consult_id), missed.utterance)
     made.workflow.approve(GP, consult_id, made.workflow.review(GP, consult_id).sha256)
 
 
