@@ -255,6 +255,25 @@ def test_a_reload_goes_on_by_itself(house: LiveHouse, open_page: Opener, spoken:
     check_order(heard[(quiet[-1] + 1) * FRAME : -FRAME], spoken)
 
 
+def test_long_after_a_crash_it_goes_on_by_a_click(house: LiveHouse, open_page: Opener) -> None:
+    """The browser crashed; when it comes back the next patient sits there. Nothing of him is recorded until she says
+    so.
+    """
+    later = "if (sessionStorage.later) { const now = Date.now; Date.now = () => now() + 61_000; }"
+    page = started(open_page(script=later))
+    recorded(page, 1)
+    page.evaluate("sessionStorage.later = 1")
+    page.reload()
+    state(page, "Opname staat stil: er wordt nu niets opgenomen")
+    safe = quietened(house)
+    page.wait_for_timeout(1500)
+    assert quietened(house) == safe
+    page.evaluate("sessionStorage.clear()")
+    press(page, "Ga verder met opnemen")
+    state(page, "Opname loopt")
+    assert heard_more(house, page, 1) > safe
+
+
 class Network:
     """Between the browsers and the server."""
 

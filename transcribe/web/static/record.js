@@ -10,6 +10,8 @@ import { clock, view } from "./record-view.js";
 import "./rest.js";
 
 const QUIET_S = 5;
+// after a longer interruption somebody else may sit there: it goes on by a click
+const BY_ITSELF_MS = 60_000;
 const over = document.querySelector("[data-sound-over]");
 const root = document.querySelector("[data-recorder]");
 
@@ -86,11 +88,12 @@ function recorder() {
     carryOn(note);
   }
 
-  // after a reload or a crash: what lies here is sent, and the microphone goes on by itself where the browser lets it
+  // after a reload or a crash: what lies here is sent; soon after it the microphone goes on by itself, where the browser
+  // lets it
   async function carryOn(note) {
     active();
     ask("connect");
-    if (note.ending || note.paused) return;
+    if (note.ending || note.paused || !(Math.abs(Date.now() - note.at) < BY_ITSELF_MS)) return;
     const { state } = await navigator.permissions.query({ name: "microphone" }).catch(() => ({}));
     if (state === "granted" && note.channels === 1) await listen(1);
   }
