@@ -329,6 +329,10 @@ class Spool(Protocol):
         """All that is safe now, seekable; also while it grows. Raises ``NotFound``, ``Unreadable``."""
         ...
 
+    def last_sound(self, consult_id: UUID) -> datetime | None:
+        """When the last of it was put there, or its writer left; None when there is none. Aware."""
+        ...
+
     def delete(self, consult_id: UUID) -> None:
         """Fine when there is none. A writer that has it open finds it gone."""
         ...

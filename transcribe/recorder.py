@@ -51,6 +51,8 @@ FINISHED = frozenset({Status.RECORDED, Status.TRANSCRIBED, Status.DRAFTED, Statu
 PAUSED_IDLE = timedelta(hours=4)
 #: Who goes on with a recording later than this after its end does something else than talk on.
 SAME_CONTACT = timedelta(minutes=3)
+#: A recording that gets no sound for so long does not run, whatever was pressed last.
+SILENT = timedelta(seconds=10)
 #: Sound is copied in pieces of the first length; what can't be read is found in pieces of the second.
 COPY_S = 10.0
 PIECE_S = 0.1
@@ -354,6 +356,13 @@ class Recorder:
         """Raises ``NotFound``."""
         consult = self._store.consult(consult_id)
         return Progress(consult=consult, safe_s=self._size(consult_id) / _second(consult) if _second(consult) else 0.0)
+
+    def silent_since(self, consult: Consult) -> datetime | None:
+        """Since when one that runs got no sound; None when it does, and of one that is made on another machine."""
+        if consult.status is not Status.RECORDING or not self._is_here(consult):
+            return None
+        since = max(consult.changed_at, self._spool.last_sound(consult.id) or consult.changed_at)
+        return since if self._writer.clock() - since >= SILENT else None
 
     def growing(self, actor: Actor, consult_id: UUID, looker: bytes) -> Growing | None:
         """The note so far. ``looker``: that of one session is logged once. Raises ``WrongStatus`` after the end."""

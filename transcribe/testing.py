@@ -956,7 +956,7 @@ def scripted_service(
     store = store or MemoryStore(clock=clock)
     audio = audio or MemoryAudioStore()
     decoder = decoder or ScriptedDecoder()
-    spool = MemorySpool()
+    spool = MemorySpool(clock=clock)
     writer = Writer(store, clock=clock)
     preferences = MemoryPreferences()
 
@@ -1018,9 +1018,11 @@ def confirm_seen(workflow: Workflow, actor: Actor, consult_id: UUID, line_id: st
 class MemorySpool:
     """See ``ports.Spool``. ``full`` is a full disk, for as long as it is true."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.name = token_bytes(8).hex()
         self.full = False
+        self.clock = clock
+        self.last: dict[UUID, datetime] = {}
         self._lock = RLock()
         self._sound: dict[UUID, tuple[bytes, bytearray]] = {}
         self._writers: dict[UUID, MemoryRecording] = {}
@@ -1048,9 +1050,14 @@ class MemorySpool:
                 raise Unreadable
             return io.BytesIO(bytes(sound))
 
+    def last_sound(self, consult_id: UUID) -> datetime | None:
+        with self._lock:
+            return self.last.get(consult_id)
+
     def delete(self, consult_id: UUID) -> None:
         with self._lock:
             self._sound.pop(consult_id, None)
+            self.last.pop(consult_id, None)
             self._followed.pop(consult_id, None)
             writer = self._writers.pop(consult_id, None)
             if writer is not None:
@@ -1124,6 +1131,8 @@ class MemoryRecording:
         if waiting and self._spool.full:
             raise DiskFull
         self._sound += waiting
+        if waiting:
+            self._spool.last[self._consult_id] = self._spool.clock()
         return self.position
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -60,6 +61,19 @@ def test_what_is_synced_is_there_and_only_that(spool: Spool) -> None:
         recording.append(b"nooit")
         assert recording.position == 7
     assert heard(spool) == b"eentwee"
+
+
+def test_it_knows_when_the_last_sound_came(spool: Spool) -> None:
+    assert spool.last_sound(CONSULT) is None
+    with closing(spool.open(CONSULT, KEY, new=True)) as recording:
+        assert spool.last_sound(CONSULT) is None
+        before = datetime.now(UTC) - timedelta(seconds=1)  # files know it less exactly
+        put(recording, b"een")
+        last = spool.last_sound(CONSULT)
+        assert last is not None
+        assert before <= last <= datetime.now(UTC) + timedelta(seconds=1)
+    spool.delete(CONSULT)
+    assert spool.last_sound(CONSULT) is None
 
 
 def test_it_goes_on_where_it_was(spool: Spool) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from transcribe.errors import DiskFull, StoreUnavailable
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemorySpool
 from transcribe.web import guard, ingest
+from transcribe.web.pages import hour
 from transcribe.writer import PCM
 
 FRAME = 3200
@@ -705,6 +707,22 @@ def test_a_recording_can_be_led_without_scripts(house: LiveHouse, browser: TestC
     assert post(browser, f"{PAGE}/opname/verder", versie="1").status_code == 303
     assert house.store.consult(CONSULT).status is Status.PAUSED
     assert "1:05 veilig opgeslagen" in browser.get(f"{PAGE}/opname/stand").text
+
+
+def test_a_recording_to_which_no_sound_comes_is_not_said_to_run(
+    house: LiveHouse, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Her laptop is gone; whoever looks at the worklist, or at the consult on another screen, sees since when."""
+    house.begin()
+    began = house.store.consult(CONSULT).changed_at
+    monkeypatch.setattr(house.recorder._writer, "clock", lambda: began + timedelta(seconds=9))
+    pages = ("/", "/werklijst", PAGE, f"{PAGE}/opname/stand")
+    assert ["Opname loopt" in browser.get(page).text for page in pages] == [True] * 4
+    monkeypatch.setattr(house.recorder._writer, "clock", lambda: began + timedelta(seconds=11))
+    said = f"Geen geluid sinds {hour(began)}"
+    assert [said in browser.get(page).text for page in pages] == [True, True, False, True]
+    assert "Opname loopt" not in browser.get("/").text
+    assert "every 3s" in browser.get("/").text
 
 
 def test_a_client_adds_what_came_too_late(house: LiveHouse, base: str) -> None:

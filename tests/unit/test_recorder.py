@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
@@ -51,7 +52,7 @@ class House:
         self.elapsed_s = 0.0
         self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
         self.space = Space(total=100, free=50)
-        self.store, self.audio, self.spool = MemoryStore(), MemoryAudioStore(), MemorySpool()
+        self.store, self.audio, self.spool = MemoryStore(), MemoryAudioStore(), MemorySpool(clock=lambda: self.now)
         self.writer = Writer(self.store, clock=lambda: self.now)
         self.workflow = Workflow(
             store=self.store,
@@ -1186,3 +1187,35 @@ def test_a_contact_that_was_declared_stays_as_it_was_declared(house: House) -> N
     house.recorder.resume(GP, consult_id)
     house.later(minutes=1)
     assert more(house, consult_id, b"cd" * (SECOND // 2)).contact == declared
+
+
+# --- is there sound? -----------------------------------------------------------------------------------------------
+
+
+def test_a_recording_without_sound_is_known_for_it(house: House) -> None:
+    consult_id = house.recording(bytes(SECOND))
+    began = house.now
+    house.later(seconds=9)
+    assert house.recorder.silent_since(house.consult(consult_id)) is None
+    house.later(seconds=1)
+    assert house.recorder.silent_since(house.consult(consult_id)) == began
+    with closing(house.recorder.open(GP, consult_id)) as live:
+        live.append(bytes(SECOND))
+        live.sync()
+        assert house.recorder.silent_since(house.consult(consult_id)) is None
+    house.later(seconds=20)
+    house.recorder.pause(GP, consult_id)
+    house.later(hours=1)
+    assert house.recorder.silent_since(house.consult(consult_id)) is None, "nobody expects any"
+    resumed = house.now
+    house.recorder.resume(GP, consult_id)
+    assert house.recorder.silent_since(house.consult(consult_id)) is None
+    house.later(minutes=1)
+    assert house.recorder.silent_since(house.consult(consult_id)) == resumed
+
+
+def test_of_a_recording_on_another_machine_nothing_is_said(house: House) -> None:
+    consult_id = house.started()
+    house.later(minutes=1)
+    assert house.recorder.silent_since(house.consult(consult_id))
+    assert house.recorder.silent_since(replace(house.consult(consult_id), upload="live-elders-1")) is None

@@ -30,6 +30,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from threading import RLock
@@ -87,6 +88,12 @@ class FileSpool:
     def read(self, consult_id: UUID, key: bytes) -> BinaryIO:
         """Damage is found where it is read: what lies before and behind it can still be had."""
         return io.BufferedReader(SegmentReader(_index(self._of(consult_id), key, consult_id)), BUFFER_BYTES)
+
+    def last_sound(self, consult_id: UUID) -> datetime | None:
+        with suppress(NotFound, FileNotFoundError):
+            for _, path in _segments(self._of(consult_id))[-1:]:
+                return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return None
 
     def delete(self, consult_id: UUID) -> None:
         folder = self._of(consult_id)

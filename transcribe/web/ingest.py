@@ -141,7 +141,7 @@ def standing(request: Request, web: WebDep, consult_id: UUID) -> Response:
     return web.pages.render(
         request,
         "_recording.html",
-        head=consult_view(consult, web.actor),
+        head=consult_view(consult, web.actor, silent_since=web.recorder.silent_since(consult)),
         consult=consult,
         rights=RIGHTS[web.actor.role],
         safe_s=web.recorder.progress(consult_id).safe_s,

@@ -109,7 +109,9 @@ def _parts(web: Web) -> list[PartView]:
 
 def _part(web: Web, part: Part, *, most: int, after: UUID | None = None, size: PartSize | None = None) -> PartView:
     found = web.workflow.search(Search(part=part, person=receiver(web.actor)), after=after, limit=most + 1)
-    return part_view(PART_TEXT[part], found, web.actor, web.erased_soon, most=most, size=size, part=part)
+    return part_view(
+        PART_TEXT[part], found, web.actor, web.erased_soon, web.recorder.silent_since, most=most, size=size, part=part
+    )
 
 
 def _list_page(

@@ -270,6 +270,7 @@ class ConsultView:
     reader: Actor
     elsewhere: bool  # the draft waits for somebody else than the reader
     erased_at: datetime | None = None  # soon, if nobody verifies it
+    silent_since: datetime | None = None  # it is recorded, and no sound comes
 
     @property
     def contact(self) -> ContactView:
@@ -299,7 +300,9 @@ class ConsultView:
         return Status.ERASED in TRANSITIONS[self.consult.status] and self.consult.status in WITH_NOTE
 
 
-def consult_view(consult: Consult, reader: Actor, *, erased_at: datetime | None = None) -> ConsultView:
+def consult_view(
+    consult: Consult, reader: Actor, *, erased_at: datetime | None = None, silent_since: datetime | None = None
+) -> ConsultView:
     label = STATUS_TEXT[consult.status]
     elsewhere = waits_elsewhere(reader, consult)
     if consult.exercise and consult.status is Status.APPROVED:
@@ -320,7 +323,14 @@ def consult_view(consult: Consult, reader: Actor, *, erased_at: datetime | None 
         tone = "bezig" if processing(consult) else "open"
     reason = REASON_TEXT[consult.reason] if consult.reason else ""
     return ConsultView(
-        consult=consult, label=label, tone=tone, reason=reason, reader=reader, elsewhere=elsewhere, erased_at=erased_at
+        consult=consult,
+        label=label,
+        tone=tone,
+        reason=reason,
+        reader=reader,
+        elsewhere=elsewhere,
+        erased_at=erased_at,
+        silent_since=silent_since,
     )
 
 
@@ -349,7 +359,7 @@ class PartView:
     @property
     def moving(self) -> bool:
         """Something will change by itself."""
-        return any(processing(view.consult) for view in self.rows)
+        return any(processing(view.consult) or view.consult.status is Status.RECORDING for view in self.rows)
 
 
 def part_view(
@@ -357,6 +367,7 @@ def part_view(
     consults: Sequence[Consult],
     reader: Actor,
     erased_soon: Callable[[Consult], datetime | None],
+    silent_since: Callable[[Consult], datetime | None],
     *,
     most: int,
     size: PartSize | None = None,
@@ -366,7 +377,10 @@ def part_view(
     shown = consults[:most]
     return PartView(
         title=title,
-        rows=[consult_view(consult, reader, erased_at=erased_soon(consult)) for consult in shown],
+        rows=[
+            consult_view(consult, reader, erased_at=erased_soon(consult), silent_since=silent_since(consult))
+            for consult in shown
+        ],
         size=size,
         part=part,
         after=shown[-1].id if len(consults) > most else None,
