@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import io
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -23,7 +24,7 @@ from uuid import UUID
 from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker
-from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
+from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span, Unheard, Unrecorded
 from transcribe.consult import Action, Actor, Consult, KeyPurpose, Reason, Space, Status, live_on
 from transcribe.contact import Contact, stopped
 from transcribe.errors import (
@@ -60,6 +61,10 @@ PIECE_S = 0.1
 HAND_OVER_S = 5.0
 #: In the access log, of a pause: what is said in it stays outside the record, at the wish of who says it.
 ASIDE = "buiten verslag"
+#: With the place in the recording, where that is known.
+_ASIDE_AT = re.compile(rf"{ASIDE}: na ([0-9]+\.[0-9]) s")
+#: So much without a single sound is no silence of people: nothing was heard there. A pause leaves one second.
+GAP_S = 3.0
 
 
 class TakenOver(Conflict):
@@ -263,7 +268,12 @@ class Recorder:
         """Fine when it is paused already. ``aside``: what is said now stays outside the record (buiten verslag): the
         access log tells when that began and how long it lasted.
         """
-        return self._turn(actor, consult_id, Status.PAUSED, Action.RECORDING_PAUSED, ASIDE if aside else "")
+        detail = ""
+        if aside:
+            detail = ASIDE
+            with suppress(NotFound, Unreadable):  # made on another machine: then the place is not known
+                detail = f"{ASIDE}: na {self.progress(consult_id).safe_s:.1f} s"
+        return self._turn(actor, consult_id, Status.PAUSED, Action.RECORDING_PAUSED, detail)
 
     def resume(self, actor: Actor, consult_id: UUID) -> Consult:
         """Fine when it is running already. Raises ``ConsentMissing``."""
@@ -284,7 +294,9 @@ class Recorder:
         """Since when what is said stays outside the record; None when it does not."""
         turns = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}
         last = [event for event in self._store.events(consult_id) if event.action in turns][-1:]
-        return last[0].at if last and last[0].action is Action.RECORDING_PAUSED and last[0].detail == ASIDE else None
+        if not last or last[0].action is not Action.RECORDING_PAUSED or not last[0].detail.startswith(ASIDE):
+            return None
+        return last[0].at
 
     def client_key(self, actor: Actor, consult_id: UUID) -> bytes:
         """32 bytes with which a client seals the sound that is not safe here yet. It comes from the consult's own key,
@@ -531,7 +543,12 @@ class Recorder:
                     detail=f"{duration_s:.1f} s",
                     status=Status.RECORDED,
                     reason=None,
-                    decoded=Decoded(duration_s=duration_s, channels=len(channels), missing=tuple(copy.missing)),
+                    decoded=Decoded(
+                        duration_s=duration_s,
+                        channels=len(channels),
+                        missing=tuple(copy.missing),
+                        unrecorded=self._unrecorded(consult_id, copy, stopped_at),
+                    ),
                     audio_s=duration_s,
                     missing_s=copy.lost_s,
                     lost_s=copy.lost_s,
@@ -544,6 +561,20 @@ class Recorder:
             self._audio.delete(consult_id)
             raise WrongStatus(status=consult.status.value)
         return consult
+
+    def _unrecorded(self, consult_id: UUID, copy: _Copy, stopped_at: datetime) -> tuple[Unrecorded, ...]:
+        """Gaps as the sound has them, asides as the access log does."""
+        found = [*copy.gaps]
+        began: tuple[float, datetime] | None = None
+        for event in self._store.events(consult_id):
+            if event.action is Action.RECORDING_PAUSED and (aside := _ASIDE_AT.fullmatch(event.detail)):
+                began = float(aside[1]), event.at
+            elif began and event.action in (Action.RECORDING_RESUMED, Action.AUDIO_STORED):
+                found.append(_aside(began, event.at))
+                began = None
+        if began:
+            found.append(_aside(began, stopped_at))
+        return tuple(sorted(found, key=lambda one: one.at_s))
 
     def _before(self, consult_id: UUID, duration_s: float) -> Status | None:
         """Where a recording stood that went on without anything new; None when it is to be transcribed."""
@@ -674,6 +705,8 @@ class _Copy:
     def __init__(self, *, second: int) -> None:
         self._second = second  # bytes
         self.missing: list[Span] = []
+        self.gaps: list[Unrecorded] = []
+        self._since: int | None = None  # from this byte on there was no sound
 
     @property
     def lost_s(self) -> float:
@@ -687,7 +720,9 @@ class _Copy:
             if whole is None:
                 yield from self._around_damage(file, start, end)
             else:
+                self._hear(start, whole)
                 yield whole
+        self._heard(size)
 
     def _around_damage(self, file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         step = int(self._second * PIECE_S)
@@ -695,8 +730,26 @@ class _Copy:
             length = min(step, end - at)
             piece = _piece(file, at, length)
             if piece is None:
+                self._heard(at)
                 self._lost(at, at + length)
+            else:
+                self._hear(at, piece)
             yield piece or bytes(length)
+
+    def _hear(self, start: int, sound: bytes) -> None:
+        """Is there anything in it? What the recorder fills is nothing at all; a room never is."""
+        step = int(self._second * PIECE_S)
+        for at in range(0, len(sound), step):
+            if sound[at : at + step].strip(b"\0"):
+                self._heard(start + at)
+            elif self._since is None:
+                self._since = start + at
+
+    def _heard(self, at: int) -> None:
+        since, self._since = self._since, None
+        if since is not None and at - since >= GAP_S * self._second:
+            length_s = (at - since) / self._second
+            self.gaps.append(Unrecorded(kind=Unheard.GAP, at_s=since / self._second, length_s=length_s))
 
     def _lost(self, start: int, end: int) -> None:
         span = Span(start_s=start / self._second, end_s=end / self._second)
@@ -730,6 +783,11 @@ def _piece(file: BinaryIO, start: int, length: int) -> bytes | None:
         return file.read(length)
     except Unreadable:
         return None
+
+
+def _aside(began: tuple[float, datetime], ended: datetime) -> Unrecorded:
+    at_s, since = began
+    return Unrecorded(kind=Unheard.ASIDE, at_s=at_s, length_s=max(0.0, (ended - since).total_seconds()))
 
 
 def _second(consult: Consult) -> int:

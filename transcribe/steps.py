@@ -174,7 +174,7 @@ class Steps:
             lease=lease,
             status=Status.TRANSCRIBED,
             reason=Reason.DAMAGED if decoded.damaged else None,
-            transcript=transcript,
+            transcript=replace(transcript, unrecorded=decoded.unrecorded),
             channels=speakers,
             audio_s=decoded.duration_s,
             missing_s=transcript.missing_s,

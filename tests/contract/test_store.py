@@ -14,7 +14,7 @@ import pytest
 from consent import How, grant, withdraw
 from tests.queues import QueueUnderTest
 from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Suspicion, Transcript, Utterance, Word
-from transcribe.audio.pcm import Decoded, Span
+from transcribe.audio.pcm import Decoded, Span, Unheard, Unrecorded
 from transcribe.consult import (
     Action,
     Approval,
@@ -551,7 +551,8 @@ def test_finished_pieces_come_back_until_the_transcript_is_there(queue: QueueUnd
     consult = recorded(store)
     _, lease = queue.take()
     assert store.kept(consult.id) == Kept()
-    decoded = Decoded(duration_s=8.5, channels=2, missing=(Span(start_s=1.0, end_s=1.25),))
+    gap = Unrecorded(kind=Unheard.GAP, at_s=2.0, length_s=4.0)
+    decoded = Decoded(duration_s=8.5, channels=2, missing=(Span(start_s=1.0, end_s=1.25),), unrecorded=(gap,))
     for piece in (window(10.0), decoded, window(2.5), window(2.5)):
         store.keep(consult.id, piece, lease)
     assert store.kept(consult.id) == Kept(decoded=decoded, windows=(window(2.5), window(10.0)))

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from consent import ConsentMissing, ConsentProblem, How, Purpose, current_text, grant
 from transcribe import errors
 from transcribe.asr.transcript import Speaker, Utterance, Word
-from transcribe.audio.pcm import RATE_HZ, Decoded, Span
+from transcribe.audio.pcm import RATE_HZ, Decoded, Span, Unheard, Unrecorded
 from transcribe.consult import Action, Actor, Consult, Reason, Role, Search, Space, Status
 from transcribe.ports import AudioInfo
 from transcribe.soep.note import Answered, Dropped, Line, Missed, Note, Report, Section
@@ -59,6 +59,7 @@ class FakeDecoder:
     """Twelve seconds of counting samples from any file, unless it begins with the name of what is wrong with it."""
 
     missing: tuple[Span, ...] = ()
+    unrecorded: tuple[Unrecorded, ...] = ()
 
     def probe(self, source: Any) -> AudioInfo:
         head = source.read(5)
@@ -70,21 +71,21 @@ class FakeDecoder:
 
     @contextmanager
     def decode(self, source: Any, *, max_s: float) -> Iterator[FakeDecoding]:
-        yield FakeDecoding(self.missing)
+        yield FakeDecoding(self.missing, self.unrecorded)
 
 
 class FakeDecoding:
     channels = 2
 
-    def __init__(self, missing: tuple[Span, ...]) -> None:
-        self._missing = missing
+    def __init__(self, missing: tuple[Span, ...], unrecorded: tuple[Unrecorded, ...]) -> None:
+        self._missing, self._unrecorded = missing, unrecorded
 
     def __iter__(self) -> Iterator[bytes]:
         for second in range(SECONDS):
             yield bytes([second]) * (RATE_HZ * 4)
 
     def result(self) -> Decoded:
-        return Decoded(duration_s=float(SECONDS), channels=2, missing=self._missing)
+        return Decoded(duration_s=float(SECONDS), channels=2, missing=self._missing, unrecorded=self._unrecorded)
 
 
 SPOKEN = (
@@ -950,6 +951,19 @@ def test_a_page_that_is_not_there_leads_to_the_worklist(house: House) -> None:
     page = house.client.get(f"/consult/{uuid4()}")
     assert page.status_code == 404
     assert 'class="button" href="/"' in page.text
+
+
+def test_what_was_not_recorded_is_told_where_it_is_signed(house: House) -> None:
+    house.decoder.unrecorded = (
+        Unrecorded(kind=Unheard.GAP, at_s=0.5, length_s=10.0),
+        Unrecorded(kind=Unheard.ASIDE, at_s=9.0, length_s=40.0),
+    )
+    page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
+    assert re.search(r'id="niet-opgenomen">Van 10 s .*\s+<span class="gap">0:00–0:10</span>', page)
+    talk = page[page.index('id="gesprek-') :]
+    places = [talk.index(text) for text in ("10 s niet opgenomen", 'id="uiting-0"', "buiten verslag, 40 s")]
+    assert places == sorted(places)
+    assert talk.rindex('id="uiting-') < places[2]
 
 
 def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from consent import ConsentMissing, How, current_text, grant
 from transcribe.asr.transcript import Speaker, Transcript
-from transcribe.audio.pcm import Span
+from transcribe.audio.pcm import Span, Unheard
 from transcribe.consult import Action, Actor, Change, Consult, KeyPurpose, Role, Space, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import (
@@ -289,7 +289,30 @@ def test_what_stays_outside_the_record_is_in_the_log_with_its_length(house: Hous
     assert house.recorder.aside_since(consult_id) is None
     turns = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}
     said = [event.detail for event in house.store.events(consult_id) if event.action in turns]
-    assert said == ["", "", "buiten verslag", "buiten verslag: 42 s"]
+    assert said == ["", "", "buiten verslag: na 0.0 s", "buiten verslag: 42 s"]
+
+
+def test_what_the_recording_has_nothing_of_is_kept_with_it(house: House) -> None:
+    """A gap that was filled with silence, an aside where it was, and neither a pause nor silence of people."""
+    said, hush = b"\1\0" * (SECOND // 2), bytes(SECOND)
+    consult_id = house.recording(said * 12 + hush * 10 + said + hush + said)
+    house.recorder.pause(GP, consult_id, aside=True)
+    house.later(seconds=40)
+    house.recorder.resume(GP, consult_id)
+    with closing(house.recorder.open(GP, consult_id)) as live:
+        live.append(hush + said)
+        live.sync()
+    house.recorder.pause(GP, consult_id, aside=True)
+    house.later(seconds=7)
+    house.recorder.finish(GP, consult_id)
+    decoded = house.store.kept(consult_id).decoded
+    assert decoded is not None
+    assert decoded.missing == ()
+    assert [(one.kind, one.at_s, one.length_s) for one in decoded.unrecorded] == [
+        (Unheard.GAP, 12.0, 10.0),
+        (Unheard.ASIDE, 25.0, 40.0),
+        (Unheard.ASIDE, 27.0, 7.0),
+    ]
 
 
 def test_a_client_that_comes_back_by_itself_takes_nothing_from_another(house: House) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transcribe.asr.windows import Piece, Window
-from transcribe.audio.pcm import Span
+from transcribe.audio.pcm import Span, Unrecorded
 
 
 class Speaker(StrEnum):
@@ -97,6 +97,7 @@ class Transcript:
     model: str = ""  # name and revision of the recogniser
     duration_s: float = 0.0  # of the recording
     missing: tuple[Span, ...] = ()  # seconds that could not be decoded
+    unrecorded: tuple[Unrecorded, ...] = ()  # what was never in the recording
     dictation: bool = False  # the huisarts said that this is one
 
     @property

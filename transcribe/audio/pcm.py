@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -33,6 +34,20 @@ class Span:
         return self.end_s - self.start_s
 
 
+class Unheard(StrEnum):
+    GAP = "gat"  # the browser, the microphone or the connection was away: silence stands in its place
+    ASIDE = "buiten verslag"  # left out at somebody's wish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unrecorded:
+    """A stretch of a talk that its recording has nothing of."""
+
+    kind: Unheard
+    at_s: float  # where it begins, or would stand, in the recording
+    length_s: float  # of an aside by the clock
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
     """What came out of a file."""
@@ -40,6 +55,7 @@ class Decoded:
     duration_s: float  # of what was written, gaps filled with silence
     channels: int  # 1 or 2
     missing: tuple[Span, ...]  # could not be decoded; silence in the PCM, or after its end (a file that was cut off)
+    unrecorded: tuple[Unrecorded, ...] = ()  # of one that was made live; in order
 
     @property
     def damaged(self) -> bool:

@@ -79,7 +79,7 @@ def found(request: Request, web: WebDep, session: SessionDep, handle: str) -> Re
         return go(request, "/")
     fields = Fields(json.loads(asked))
     consults = web.workflow.search(_wanted(web, fields), limit=LONG_ROWS + 1)
-    part = part_view(FOUND, consults, web.actor, web.erased_soon, most=LONG_ROWS)
+    part = part_view(FOUND, consults, web.actor, web.erased_soon, web.recorder.silent_since, most=LONG_ROWS)
     return _list_page(request, web, [part], asked=fields)
 
 

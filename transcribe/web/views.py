@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
+from transcribe.audio.pcm import Unheard
 from transcribe.consult import (
     REASON_TEXT,
     STOPPING,
@@ -402,6 +403,14 @@ class UtteranceView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnrecordedView:
+    at_s: float
+    seconds: int
+    aside: bool
+    before: int  # the index of the utterance that comes next
+
+
+@dataclass(frozen=True, kw_only=True)
 class LineView:
     line: Line
     flags: tuple[Finding, ...]  # open ones
@@ -548,6 +557,7 @@ class ReviewView:
     concerns: list[tuple[Concern, str]]  # each with its sentence, to be translated
     pressing: list[UtteranceView]  # may be missed, and must be answered
     utterances: list[UtteranceView]
+    unrecorded: list[UnrecordedView]
     missed: list[UtteranceView]  # the others, which may stay open
     dropped: list[UtteranceView]
     removed: list[LineView]
@@ -570,6 +580,10 @@ class ReviewView:
     def asked(self) -> int:
         """How many things a signature waits for."""
         return len(self.flagged) + len(self.concerns) + len(self.pressing)
+
+    @property
+    def gaps(self) -> list[UnrecordedView]:
+        return [one for one in self.unrecorded if not one.aside]
 
 
 def review_view(
@@ -614,6 +628,7 @@ def review_view(
         concerns=[(concern, CONCERN_TEXT[concern]) for concern in review.concerns],
         pressing=[utterance for utterance in utterances if utterance.index in pressing],
         utterances=utterances,
+        unrecorded=_unrecorded(transcript),
         missed=[utterance for utterance in utterances if utterance.missed and utterance.index not in pressing],
         dropped=[utterance for utterance in utterances if utterance.note],
         removed=[line_view(line) for _, line in note.removed],
@@ -656,6 +671,20 @@ def utterance_views(review: Review) -> list[UtteranceView]:
             used=index in used,
         )
         for index, utterance in enumerate(transcript.utterances)
+    ]
+
+
+def _unrecorded(transcript: Transcript | None) -> list[UnrecordedView]:
+    if transcript is None:
+        return []
+    return [
+        UnrecordedView(
+            at_s=one.at_s,
+            seconds=max(1, round(one.length_s)),
+            aside=one.kind is Unheard.ASIDE,
+            before=sum(utterance.start_s < one.at_s for utterance in transcript.utterances),
+        )
+        for one in transcript.unrecorded
     ]
 
 
