@@ -53,7 +53,7 @@ def test_the_warning_comes_in_time(web: Web, left: timedelta, warned: bool) -> N
 def test_the_worklist_carries_it(web: Web) -> None:
     old, young = (consult(Status.DRAFTED, NOW - timedelta(days=days)) for days in (DAYS - 1, 1))
     reader = Actor(name="Dr. Test", role=Role.HUISARTS)
-    rows = part_view("", [old, young], reader, web.erased_soon, most=9).rows
+    rows = part_view("", [old, young], reader, web.erased_soon, lambda _: None, most=9).rows
     by_id = {view.consult.id: view.erased_at for view in rows}
     assert by_id == {old.id: NOW + timedelta(days=1), young.id: None}
 

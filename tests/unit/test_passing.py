@@ -71,7 +71,7 @@ def test_a_draft_that_was_passed_on_is_the_receivers(service: Scripted, waiting:
     assert workflow.consult(waiting.id) == waiting
     # what is typed is kept all the same
     workflow.keep_typing(GP, waiting.id, "L1", "half")
-    assert workflow.review(GP, waiting.id).typed == {"L1": "half"}
+    assert [(one.editor, one.text) for one in workflow.review(GP, waiting.id).typed] == [("L1", "half")]
     sign(service, LOCUM, waiting)
     signed = workflow.consult(waiting.id)
     assert (signed.status, signed.waits_for, signed.passed_by) == (Status.APPROVED, "", GP.name)

@@ -16,7 +16,7 @@ from transcribe.contact import Contact
 from transcribe.errors import NotFound
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
-from transcribe.soep.note import Section
+from transcribe.soep.note import Concern, Section
 from transcribe.testing import Scripted, confirm_seen, scripted_service
 from transcribe.video import Video
 from transcribe.workflow import Workflow
@@ -55,6 +55,9 @@ ARGUMENTS: dict[str, object] = {
     "first": "Keelpijn.",  # a part of a line, or: is this the first time? yes
     "looker": b"d",
     "texts": Texts(),
+    "shown": "ab" * 32,
+    "utterance": 0,
+    "concern": Concern.DAMAGED,
 }
 
 
