@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -84,7 +85,8 @@ def test_a_server_that_takes_no_visitors_is_away() -> None:
 def test_no_command_waits_for_ever_for_a_server_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system takes connections for a frozen PostgreSQL, and nobody ever says anything."""
     monkeypatch.setitem(impatient.CONNECT, "connect_timeout", 2)
-    monkeypatch.setattr(backup, "read_copy", lambda *_: None)
+    copy = SimpleNamespace(opening=lambda key: key)
+    monkeypatch.setattr(backup, "read_copy", lambda *_: copy)
     monkeypatch.setattr(backup, "open_envelope", lambda *_: (None, BytesIO()))
     master_key, blobs = MasterKey.of(bytes(32)), FolderBlobs(tmp_path)
     with socket.create_server(("127.0.0.1", 0), backlog=20) as silent:

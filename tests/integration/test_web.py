@@ -482,7 +482,7 @@ def test_every_error_of_ours_has_a_status(kind: type[Exception]) -> None:
     [
         (errors.NotAllowed(role="assistente"), 403, "Als assistente mag u dit niet doen"),
         (errors.WrongStatus(status="concept"), 409, "status “concept”"),
-        (errors.NoteHasOpenFlags(count=2), 409, "Nog 2 regel(s)"),
+        (errors.NoteHasOpenFlags(count=2), 409, "Nog 2 punt(en)"),
         (errors.InvalidInput(problem="Dit onderdeel is leeg."), 422, "Dit onderdeel is leeg."),
         (errors.Conflict(), 409, "Iemand anders"),
         (errors.Erased(), 410, "vernietigd"),
@@ -874,7 +874,7 @@ def test_what_may_be_missed_and_harms_is_answered_before_the_signature(
     page = house.client.get(base).text
     assert "3 punten vragen uw aandacht" in page  # a line, the damage, the safety net; the complaint may stay open
     assert "1 keer mogelijk gemist, mag open blijven" in page
-    act("/regel/L2/bevestig")
+    act("/regel/L2/bevestig", gezien=house.workflow.review(HUISARTS, consult_id).seen["L2"])
     assert signs() == 409
     act("/gezien/beschadigd")
     assert signs() == 409
@@ -904,7 +904,7 @@ def test_a_reopened_note_says_what_the_his_has_until_it_is_copied_anew(house: Ho
     assert "<del>P: Neusspray voorgeschreven.</del>" in page
     assert "<ins>P: Rust.</ins>" in page
     assert "AI-concept" not in page
-    house.workflow.confirm_line(HUISARTS, consult_id, house.version(consult_id), "L2")
+    confirm_seen(house.workflow, HUISARTS, consult_id, "L2")
     house.workflow.approve(HUISARTS, consult_id, house.workflow.review(HUISARTS, consult_id).sha256)
     page = house.client.get(base).text
     assert "vervang dat in het HIS" in page
@@ -933,7 +933,8 @@ def test_the_answer_to_an_edit_leaves_the_conversation_out(house: House) -> None
     consult_id = house.consult_at(Status.DRAFTED)
     assert house.client.get(f"/consult/{consult_id}").text.count('class="utterance ') == len(SPOKEN)
     path = f"/consult/{consult_id}/regel/L2/bevestig"
-    answer = house.post(path, htmx=True, versie=str(house.version(consult_id)))
+    seen = house.workflow.review(HUISARTS, consult_id).seen["L2"]
+    answer = house.post(path, htmx=True, versie=str(house.version(consult_id)), gezien=seen)
     assert "data-talk" in answer.text
     assert 'class="utterance ' not in answer.text
 
@@ -1188,11 +1189,11 @@ def test_the_screens_speak_english_when_asked(house: House) -> None:
     answer = house.post("/taal", taal="en", terug="/consult/nieuw")
     assert answer.headers["location"] == "/consult/nieuw"
     page = house.client.get("/consult/nieuw").text
-    assert '<html lang="en">' in page
+    assert '<html lang="en"' in page
     assert "New consultation" in page
     assert current_text("en").body[:40] in page
     house.post("/taal", taal="xx")
-    assert '<html lang="en">' in house.client.get("/").text
+    assert '<html lang="en"' in house.client.get("/").text
 
 
 def test_no_title_and_no_address_names_a_patient(house: House) -> None:

@@ -25,6 +25,7 @@ SOUTH = "Zuid"
 FORM = {
     "versie": "1", "tekst": "Keelpijn.", "rest": "Geen koorts.", "regel": "L1", "naar": "L1-S", "onderdeel": "S",
     "neem": "0-S", "keuze": "R1-E-R78", "sha256": "ab" * 32, "naam": "W. Neem", "layout": "gemengd", "app": "",
+    "gezien": "ab" * 32, "uiting": "0",
     "verbinding": "", "toestel": "", "identiteit": "", "aanwezig": "", "reden": "", "kenmerk": "P-1",
 }  # fmt: skip
 #: Refused before the consult is looked up (a form that is not whole) or for want of a consent: the same for all.
