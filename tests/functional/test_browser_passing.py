@@ -19,6 +19,7 @@ from tests.functional.test_browser_review import DRAFT, TALK
 from tests.functional.test_browser_story import WORKSTATION, confirm_all
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, Role, Space, Status
+from transcribe.log_reading import LogReading
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.store.keys import MasterKey
@@ -68,7 +69,9 @@ def desk(postgres_url: str, chromium: Browser) -> Iterator[Callable[[Actor], Des
             recorder = Recorder(**parts, space=lambda: space)  # type: ignore[arg-type]
             access = Access("sleutel-voor-de-browserproef")
             app = create_app(
-                practices=lambda _: Practice(name="", workflow=workflow, recorder=recorder),
+                practices=lambda _: Practice(
+                    name="", workflow=workflow, recorder=recorder, log_reading=LogReading(store, Writer(store))
+                ),
                 actor=actor,
                 access=access,
                 demo=None,

@@ -196,7 +196,9 @@ function focusAgain(action, { line: id, top, order, home }) {
   const lines = [...review().querySelectorAll("[data-line]")];
   const place = document.getElementById(id);
   let next = place;
-  if (top) {
+  if (action === "neem-over") {
+    next = lines.find((one) => !order.includes(one.id)); // the line that was made of it
+  } else if (top) {
     next = document.getElementById("h-aandacht") ?? document.getElementById("akkoord-uitleg");
   } else if (!place && id) {
     const at = order.indexOf(id);
