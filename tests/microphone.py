@@ -90,10 +90,26 @@ def check_order(heard: Samples, source: Samples) -> None:
     """
     step = RATE // 2
     blocks = {start: heard[start : start + step] for start in range(0, len(heard) - step, step)}
-    places = {start: place(block, source) for start, block in blocks.items() if block.any()}
+    places: dict[int, tuple[int, float]] = {}
+    last: int | None = None  # how far the source is ahead, where that was last sure
+    for start, block in blocks.items():
+        if not block.any():
+            continue
+        places[start] = place(block, source)
+        if last is not None and places[start][1] > 0.9 and not _goes_on(places[start][0] - start - last):
+            # a voice that is made says a word twice in the very same way: is it where it should be as well?
+            near = max(start + last - int(0.3 * RATE), 0)
+            at, alike = place(block, source[near : near + len(block) + int(2.3 * RATE)])
+            places[start] = (near + at, alike) if alike > 0.9 else places[start]
+        if places[start][1] > 0.9:
+            last = places[start][0] - start
     sure = [at - start for start, (at, alike) in places.items() if alike > 0.9]
     assert len(sure) >= 0.6 * len(places) > 0, places
-    assert all(-0.3 * RATE <= after - before <= 2 * RATE for before, after in pairwise(sure)), places
+    assert all(_goes_on(after - before) for before, after in pairwise(sure)), places
+
+
+def _goes_on(step: int) -> bool:
+    return -0.3 * RATE <= step <= 2 * RATE
 
 
 def chromium_program() -> str:
