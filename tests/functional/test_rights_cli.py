@@ -100,7 +100,7 @@ def test_all_of_a_patient_in_one_file(settings: Settings, here: tuple[object, ..
     assert consult["nummer"] == str(mine)
     assert (consult["verslagen"], consult["concepten_niet_meegegeven"]) == ([], 1)
     again = cli("inzage", "--out", path, *here, answers=f"{PATIENT}\n")
-    assert (again.returncode, "is er al" in again.stderr) == (2, True)
+    assert (again.returncode, "is er al" in again.stderr) == (3, True)
     drafts = cli("inzage", "--out", tmp_path / "b.zip", "--with-drafts", "Dr. Jansen", *here, answers=f"{PATIENT}\n")
     assert drafts.returncode == 0, drafts.stderr
     with open_service(settings) as service:
@@ -146,7 +146,7 @@ def test_a_patient_is_erased(settings: Settings, here: tuple[object, ...], tmp_p
     assert len(rows) == 5
     assert all("op verzoek van de patiënt" in row and PATIENT not in row for row in rows[1:])
     wrong = cli("erased", "--month", "november", *here)
-    assert (wrong.returncode, "2026-11" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "2026-11" in wrong.stderr) == (3, True)
 
 
 _KILLED = """
