@@ -105,12 +105,12 @@ def test_all_of_a_patient_in_one_file(settings: Settings, here: tuple[object, ..
     assert drafts.returncode == 0, drafts.stderr
     with open_service(settings) as service:
         given = [event for event in service.store.events(mine) if event.action is Action.ACCESS_GIVEN]
-        assert given[-1].detail.endswith("Dr. Jansen")
+        assert (given[-1].detail, given[-1].whom) == ("met concepten", "Dr. Jansen")
         assert not any(PATIENT in f"{event.detail}{event.actor}" for event in service.store.events())
     nobody = cli("inzage", "--out", tmp_path / "c.zip", *here, answers="HIS-9999\n")
     assert (nobody.returncode, "niets gevonden" in nobody.stdout) == (1, True)
     empty = cli("inzage", *here, answers="\n")
-    assert (empty.returncode, "Vul het patiëntkenmerk in" in empty.stderr) == (2, True)
+    assert (empty.returncode, "Vul het patiëntkenmerk in" in empty.stderr) == (3, True)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["b.zip", "inzage.zip"]
 
 
