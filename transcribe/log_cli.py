@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -123,6 +122,7 @@ def add_commands(
         from transcribe.consult import Action, LogFilter
         from transcribe.log_export import as_csv, as_fhir
         from transcribe.log_reading import rows
+        from transcribe.sheet import write_private
 
         with friendly(), _opened(data_dir, database_url, os_user, demo) as (settings, here):
             if file.exists():
@@ -130,11 +130,7 @@ def add_commands(
             _note(settings, here, Action.LOG_EXPORTED, detail=form.value)
             counted = _Counted(rows(here.store, _wanted(LogFilter(), since, until)))
             pieces = as_csv(counted) if form is Format.CSV else as_fhir(counted)
-            # for our eyes only; a spreadsheet knows UTF-8 by its mark
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            encoding = "utf-8-sig" if form is Format.CSV else "utf-8"
-            with os.fdopen(descriptor, "w", encoding=encoding, newline="") as sink:
-                sink.writelines(pieces)
+            write_private(file, pieces, new=True)
             out().print(_("{count} regels geschreven.").format(count=counted.count))
 
     @log.command(help=_("Reken het toegangslog na: is er een regel gewijzigd, weg of tussengevoegd?"))

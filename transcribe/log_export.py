@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC
@@ -12,9 +10,7 @@ from uuid import UUID
 
 from transcribe.access_log import KINDS, Kind
 from transcribe.consult import Logged
-
-#: A spreadsheet takes what begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from transcribe.sheet import MARK, line
 
 COLUMNS = (
     "regel", "tijd", "gebeurtenis", "handeling", "actie", "uitkomst", "gebruiker", "gebruiker-id", "rol", "namens",
@@ -39,10 +35,10 @@ _NAMES = {
 
 def as_csv(rows: Iterable[Logged]) -> Iterator[str]:
     """Lines with semicolons, as a Dutch spreadsheet wants them; no field can become a formula."""
-    yield _line(COLUMNS)
+    yield MARK + line(COLUMNS)
     for row in rows:
         event, kind = row.event, KINDS[row.event.action]
-        yield _line(
+        yield line(
             (
                 row.seq, event.at.astimezone(UTC).isoformat(), f"{kind.event.value[0]} {kind.event.value[1]}",
                 event.action.value, kind.act.value, event.outcome.value, event.actor, event.user_id, event.role.value,
@@ -52,13 +48,6 @@ def as_csv(rows: Iterable[Logged]) -> Iterator[str]:
                 row.source or "", row.product, row.hash.hex(),
             )
         )  # fmt: skip
-
-
-def _line(fields: Iterable[object]) -> str:
-    out = io.StringIO()
-    safe = (f"'{text}" if text.startswith(_FORMULA) else text for text in map(str, fields))
-    csv.writer(out, delimiter=";", lineterminator="\r\n").writerow(safe)
-    return out.getvalue()
 
 
 def as_fhir(rows: Iterable[Logged]) -> Iterator[str]:

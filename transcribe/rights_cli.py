@@ -5,8 +5,6 @@ A patient reference is never an argument: those stand in the history of the shel
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +18,7 @@ from transcribe.backup_cli import installation, settings_of, who
 from transcribe.errors import InvalidInput, TranscribeError
 from transcribe.i18n import PRACTICE_ZONE, preferred_language, translations
 from transcribe.options import BlobStore, DatabaseUrl, DataDir, Demo, OsUser
+from transcribe.sheet import MARK, line, write_private
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -229,10 +228,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";")  # as a Dutch spreadsheet reads it
-    writer.writerows([HEADINGS, *rows])
-    path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
+    write_private(path, [MARK, *map(line, [HEADINGS, *rows])])
 
 
 def _asked() -> str:

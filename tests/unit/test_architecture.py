@@ -45,6 +45,7 @@ LAYERS = {
     "transcribe.practice": 3,
     "transcribe.vitals": 1,
     "transcribe.visible": 0,
+    "transcribe.sheet": 1,
     "transcribe.logs": 1,
     "transcribe.reading": 1,
     "transcribe.process": 1,

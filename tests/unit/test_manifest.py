@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from consent import AgeClass, Capacity, ConsentStatus, Exception12, GivenBy, How, Relation, current_text
 from transcribe.asr.transcript import Speaker
-from transcribe.batch.manifest import COLUMNS, Entry, guarded, read_manifest, template
+from transcribe.batch.manifest import COLUMNS, Entry, read_manifest, template
 from transcribe.contact import ContactType
 from transcribe.errors import InvalidInput
+from transcribe.sheet import guarded
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

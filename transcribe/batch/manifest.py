@@ -31,6 +31,7 @@ from consent import (
 from transcribe.asr.transcript import Speaker
 from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import N_, InvalidInput, TranscribeError
+from transcribe.sheet import MARK, line, unguarded
 from transcribe.visible import one_row
 
 #: Name of the column, and what the documentation says of it.
@@ -142,7 +143,8 @@ def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo) -> list[Entry]:
         raise InvalidInput(problem=TOO_LONG)
     found: list[Entry] = []
     for number, cells in enumerate(rows[1:], start=2):
-        row = {name: _unquoted(cell) for name, cell in zip(names, cells, strict=False) if name in COLUMNS}
+        named = ((name, unguarded(one_row(cell)[:LONGEST_CELL])) for name, cell in zip(names, cells, strict=False))
+        row = {name: cell for name, cell in named if name in COLUMNS}
         if row.get("bestand"):
             found.append(_entry(row, number, now=now, zone=zone))
     seen: set[str] = set()
@@ -156,22 +158,8 @@ def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo) -> list[Entry]:
 
 def template(names: Iterable[str] = ()) -> str:
     """An empty manifest with a row for each of these recordings; opens in a Dutch Excel as it is."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for name in names:
-        writer.writerow([guarded(name), *[""] * (len(COLUMNS) - 1)])
-    return "\ufeff" + out.getvalue()
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-def _unquoted(cell: str) -> str:
-    cell = one_row(cell)[:LONGEST_CELL]
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in "=+-@" else cell
+    rows = (line([name, *[""] * (len(COLUMNS) - 1)]) for name in names)
+    return MARK + line(COLUMNS) + "".join(rows)
 
 
 def _entry(row: Mapping[str, str], number: int, *, now: datetime, zone: tzinfo) -> Entry:

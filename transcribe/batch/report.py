@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from transcribe.batch.intake import Item, State, planned, recordings, usable
-from transcribe.batch.manifest import guarded, read_manifest, template
+from transcribe.batch.manifest import read_manifest, template
 from transcribe.batch.run import Batch, seconds
 from transcribe.errors import N_, InvalidInput, StoreUnavailable, TranscribeError
 from transcribe.options import _
+from transcribe.sheet import MARK, line, write_private
 from transcribe.web.pages import PRACTICE_ZONE
 
 POLL_S = 0.5
@@ -44,7 +42,7 @@ def write_template(target: Path, places: list[Path]) -> int:
     """Raises ``InvalidInput`` rather than write over one that somebody may have filled in."""
     names = list(_recordings(places))
     try:
-        _write(target, template(names), new=True)
+        write_private(target, [template(names)], new=True)
     except FileExistsError:
         raise InvalidInput(problem=THERE) from None
     return len(names)
@@ -131,18 +129,6 @@ def table_of(rows: list[Row]) -> Table:
 def write_summary(target: Path, rows: list[Row]) -> None:
     """CSV or JSON, by the name of the file."""
     if target.suffix.lower() == ".json":
-        _write(target, json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
-        return
-    sheet = io.StringIO()
-    writer = csv.writer(sheet, delimiter=";", lineterminator="\r\n")
-    writer.writerow(rows[0] if rows else [])
-    for row in rows:
-        writer.writerow([guarded("" if cell is None else str(cell)) for cell in row.values()])
-    _write(target, "\ufeff" + sheet.getvalue())
-
-
-def _write(target: Path, content: str, *, new: bool = False) -> None:
-    """Readable for us alone: it names patients by their reference."""
-    how = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if new else os.O_TRUNC)
-    with os.fdopen(os.open(target, how, 0o600), "w", encoding="utf-8", newline="") as file:
-        file.write(content)
+        write_private(target, [json.dumps(rows, ensure_ascii=False, indent=2), "\n"])
+    else:
+        write_private(target, [MARK, line(rows[0] if rows else []), *(line(row.values()) for row in rows)])
