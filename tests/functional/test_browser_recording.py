@@ -52,7 +52,7 @@ from transcribe.web import ingest
 from transcribe.writer import PCM
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -541,6 +541,7 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
 };
 navigator.mediaDevices.getDisplayMedia = async () => {
   if (window.taken) throw new DOMException("", window.taken);
+  if (window.asks) await new Promise((resolve) => { window.choose = resolve; });
   const stream = window.silent ? new MediaStream() : tone();
   window.shared.push(stream);
   return stream;
@@ -670,6 +671,50 @@ def test_a_video_call_has_two_channels(house: LiveHouse, open_page: Opener, spok
     assert (~both[:, 1].reshape(-1, FRAME).any(axis=1)).any(), "silence where nothing was shared"
 
 
+def test_the_buttons_work_while_the_browser_asks_what_to_share(open_page: Opener, network: Network) -> None:
+    """The browser's window in which she chooses a tab stands open. She pauses, thinks better of it, and stops; what is
+    chosen after that is heard by nobody.
+    """
+    page = open_page(script=DEVICES)
+    page.get_by_label("Videogesprek").check()
+    started(page)
+    page.evaluate("window.asks = true; window.end(window.shared.at(-1))")
+    press(page, "Geluid opnieuw delen")
+    page.wait_for_function("() => window.choose")
+    press(page, "Pauze")
+    state(page, "Opname gepauzeerd")
+    press(page, "Hervat")
+    state(page, "Opname loopt")
+    network.cut()
+    press(page, "Stop en maak verslag")
+    state(page, "Opname wordt afgerond")
+    page.evaluate("window.choose()")
+    page.wait_for_function("() => window.shared.length === 2 && window.shared[1].getTracks()[0].readyState === 'ended'")
+
+
+def test_a_frame_that_can_not_be_read_back_at_once_is_sent_later(
+    house: LiveHouse, open_page: Opener, spoken: Samples, network: Network
+) -> None:
+    """The disk of her laptop fails once, just when what was kept on it is to be sent."""
+    page = started(open_page())
+    recorded(page, 1)
+    network.cut()
+    warned(page, "Er wordt opgenomen op dit apparaat")
+
+    def failing(route: Route) -> None:
+        """The first time that frames are read back to be sent."""
+        answer, begins = route.fetch(), "async read(number, most) {"
+        once = "if (most > 1 && !self.failed) { self.failed = 1; throw new Error('Failed to read'); }"
+        route.fulfill(response=answer, body=answer.text().replace(begins, begins + once))
+
+    page.route("**/record-shelf.js", failing)
+    page.reload()
+    network.mend()
+    state(page, "Opname loopt")
+    recorded(page, 2)
+    check_order(finished(house, page, unseen=10)[:RATE], spoken)
+
+
 def finished_without(house: LiveHouse, page: Page, network: Network) -> tuple[float, int]:
     """The network was away for so long that it was finished without the last: seconds that are stored, frames here."""
     recorded(page, 1)
@@ -728,6 +773,8 @@ def test_one_consult_at_a_time_is_recorded_in_a_browser(house: LiveHouse, base: 
     second.goto(f"{base}/consult/{other}")
     press(second, "Start opname")
     warned(second, "loopt een opname van een ander consult")
+    link = second.get_by_role("link", name="Naar dat consult")
+    assert link.get_attribute("href") == f"/consult/{CONSULT}"
     assert house.store.consult(other).status is Status.CONSENTED
     press(page, "Stop en maak verslag")
     page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()

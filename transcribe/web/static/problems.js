@@ -1,11 +1,17 @@
 // Errors of this page and of the network are shown, never silent.
 const place = document.getElementById("melding");
 
-export function say(text, kind = "error") {
+// `link`: { to, text }, behind it
+export function say(text, kind = "error", link = null) {
   const message = document.createElement("p");
   message.className = `message message-${kind}`;
   message.setAttribute("role", kind === "error" ? "alert" : "status");
   message.textContent = text;
+  if (link) {
+    const anchor = document.createElement("a");
+    Object.assign(anchor, { href: link.to, textContent: link.text });
+    message.append(" ", anchor);
+  }
   place.replaceChildren(message);
   message.scrollIntoView({ block: "nearest" });
 }

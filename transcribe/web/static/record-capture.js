@@ -61,6 +61,7 @@ export class Capture {
   // Another one in the place of the one there was; the recording goes on.
   async change(input) {
     const stream = input ? await shared() : await microphone(chosen());
+    if (this.closed) return stop(stream); // while the browser asked
     stop(this.streams[input]);
     this.streams[input] = stream;
     this.plug(input);
@@ -86,6 +87,7 @@ export class Capture {
   }
 
   close() {
+    this.closed = true;
     this.streams.forEach(stop);
     this.context?.close();
   }

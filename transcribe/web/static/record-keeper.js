@@ -18,7 +18,8 @@ const REST_MS = 1000;
 
 let state = null;
 const page = (message) => self.postMessage(message);
-self.onunhandledrejection = ({ reason }) => page({ failed: reason?.name ?? "Error" });
+const failed = (problem) => page({ failed: problem?.name ?? "Error" });
+self.onunhandledrejection = ({ reason }) => failed(reason);
 
 const orders = {
   // is it free, and was it made here?
@@ -71,7 +72,7 @@ class Keeper {
     this.note = { channels: 1, paused: false, aside: false, told: true, ending: false, turn: "" };
     this.line = new Line(url, {
       heard: (message) => {
-        this.talk = this.talk.then(() => this.heard(message));
+        this.talk = this.talk.then(() => this.heard(message)).catch(failed); // what comes next is heard all the same
       },
       lost: (code, over) => this.lost(code, over),
       turn: "",
@@ -181,11 +182,14 @@ class Keeper {
     this.more = true;
     if (this.pumping) return;
     this.pumping = true;
-    while (this.more) {
-      this.more = false;
-      await this.flow();
+    try {
+      while (this.more) {
+        this.more = false;
+        await this.flow();
+      }
+    } finally {
+      this.pumping = false; // what could not be read now is tried again with the next sound
     }
-    this.pumping = false;
   }
 
   async flow() {
@@ -229,9 +233,21 @@ class Keeper {
   }
 
   // The server has all before `resume_from`. Is that our sound?
-  async met({ resume_from: from, channels, paused, aside, mark }) {
-    if (this.note.channels !== channels) this.note = { ...this.note, channels };
+  async met(message) {
     this.held = [];
+    try {
+      await this.agree(message);
+      this.hello = true;
+    } finally {
+      const held = this.held;
+      this.held = null;
+      for (const pcm of held) this.add(pcm);
+      this.write();
+    }
+  }
+
+  async agree({ resume_from: from, channels, paused, aside, mark }) {
+    if (this.note.channels !== channels) this.note = { ...this.note, channels };
     await this.writing;
     const ours = from <= this.acked || (from <= this.next && (!mark || (await this.mark(from - 1)) === mark));
     if (ours) this.safe(from);
@@ -243,11 +259,6 @@ class Keeper {
     this.sent = from;
     if (this.note.told) this.note = { ...this.note, paused, aside };
     this.asked = this.said = false;
-    this.hello = true;
-    const held = this.held;
-    this.held = null;
-    for (const pcm of held) this.add(pcm);
-    this.write();
   }
 
   async mark(number) {

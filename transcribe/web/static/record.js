@@ -10,6 +10,8 @@ import { clock, view } from "./record-view.js";
 import "./rest.js";
 
 const QUIET_S = 5;
+// the lock that tells which consult has the microphone
+const MICROPHONE_OF = "microfoon-";
 // after a longer interruption somebody else may sit there: it goes on by a click
 const BY_ITSELF_MS = 60_000;
 const over = document.querySelector("[data-sound-over]");
@@ -101,10 +103,7 @@ function recorder() {
   // --- the microphone ---
 
   async function listen(channels) {
-    if (!(await alone())) {
-      tell("other");
-      return false;
-    }
+    if (!(await alone())) return other();
     const made = new Capture({ worklet, level, lost: gone });
     try {
       await made.open({ call: channels === 2 });
@@ -113,7 +112,8 @@ function recorder() {
       tell(why(refused, channels));
       return false;
     }
-    if (!(await made.awake())) {
+    // stopped meanwhile, or the browser wants a click first
+    if (now?.ending || !(await made.awake())) {
       made.close();
       if (!capture) release();
       return false;
@@ -126,7 +126,8 @@ function recorder() {
     capture?.close();
     capture = made;
     [ears, quiet, lost] = [made.streams.map(() => new Ear()), [], []];
-    bars.forEach((bar, i) => (bar.parentElement.hidden = i >= made.streams.length));
+    bars.forEach((bar, i) => (bar.closest(".level").hidden = i >= made.streams.length));
+    part("levels").classList.toggle("named", made.streams.length > 1);
     const { port1, port2 } = new MessageChannel();
     ask("port", { port: port1 }, [port1]);
     capture.connect(port2);
@@ -145,9 +146,19 @@ function recorder() {
     return new Promise((resolve) => {
       navigator.locks.request("microfoon", { ifAvailable: true }, (lock) => {
         resolve(Boolean(lock));
-        return lock && new Promise((ended) => (free = ended));
+        if (!lock) return null;
+        const over = new Promise((ended) => (free = ended));
+        navigator.locks.request(MICROPHONE_OF + consult, () => over); // for another tab, which links to it
+        return over;
       });
     });
+  }
+
+  async function other() {
+    const { held } = await navigator.locks.query();
+    const its = held.find(({ name }) => name.startsWith(MICROPHONE_OF))?.name.slice(MICROPHONE_OF.length);
+    say(texts.other, "error", its && { to: `/consult/${its}`, text: texts["to-other"] });
+    return false;
   }
 
   function why({ name }, channels) {
@@ -217,7 +228,7 @@ function recorder() {
   const choice = () => root.querySelector("input[name=layout]:checked").value;
   const actions = {
     async start() {
-      if (!(await alone())) return tell("other");
+      if (!(await alone())) return other();
       const layout = choice();
       const channels = layout === "huisarts-links" ? 2 : 1;
       const made = new Capture({ worklet, level, lost: gone });
@@ -271,7 +282,7 @@ function recorder() {
     take: () => actions.here(),
     login: () => location.reload(),
     async share() {
-      await capture.change(1).then(() => (lost[1] = false), (refused) => tell(why(refused, 2)));
+      await capture?.change(1).then(() => (lost[1] = false), (refused) => tell(why(refused, 2)));
       show();
     },
   };
@@ -306,15 +317,17 @@ function recorder() {
     capture.turn(true);
   }
 
+  // each once at a time: one that waits for the server or for a choice of the browser's keeps no other one waiting
+  const busy = new Set();
   root.addEventListener("click", async (event) => {
     const name = event.target.closest("[data-do]")?.dataset.do;
-    if (!name || root.getAttribute("aria-busy") === "true") return;
+    if (!name || busy.has(name)) return;
     hush();
-    root.setAttribute("aria-busy", "true");
+    busy.add(name);
     try {
       await actions[name]();
     } finally {
-      root.removeAttribute("aria-busy");
+      busy.delete(name);
     }
   });
   document.addEventListener("keydown", (event) => {
