@@ -34,6 +34,7 @@ TARGET = ROOT / "docs" / "screenshots"
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 CONSULT = CONSULTS / "keelpijn.ogg"
+SPOKEN_WITH = "P-2041"
 
 
 def main() -> None:
@@ -86,6 +87,7 @@ def main() -> None:
             take("consent")
             take("consent-phone", phone=True)
             record(page)
+            recording = page.url
             take("recording")
             take("recording-phone", phone=True)
             handle_flags(page, f"{address}/consult/{consult}")
@@ -95,6 +97,20 @@ def main() -> None:
             take("approved-phone", phone=True)
             page.goto(f"{address}/consult/{consult}/wijzigen")
             take("after-approval")
+            page.goto(f"{address}/toestemming/teksten")
+            take("consent-texts")
+            withdraw(page, recording)
+            page.goto(f"{address}/vernietigd")
+            take("erased")
+            take("erased-phone", phone=True)
+            page.goto(f"{address}/toegangslog")
+            take("access-log")
+            take("access-log-phone", phone=True)
+            page.get_by_label("Patiëntkenmerk").fill(SPOKEN_WITH)
+            page.get_by_role("button", name="Maak overzicht").click()
+            page.get_by_role("heading", name="Wie zag wat").wait_for()
+            take("patient-log")
+            take("patient-log-phone", phone=True)
             browser.close()
             server.should_exit = True
             thread.join(10)
@@ -110,10 +126,18 @@ def microphone(folder: Path) -> Path:
 
 def record(page: Page) -> None:
     """A consult from consent until its note has begun to grow."""
-    page.locator("#kenmerk").fill("P-2041")
+    page.locator("#kenmerk").fill(SPOKEN_WITH)
     page.locator("[name=antwoord][value=ja]").click()
     page.get_by_role("button", name="Start opname").click()
     page.locator("#groei li").nth(1).wait_for(timeout=90_000)
+
+
+def withdraw(page: Page, address: str) -> None:
+    """The patient takes the consent back while it is recorded."""
+    page.goto(address)
+    page.locator("#intrekken > summary").click()
+    page.get_by_role("button", name="Ja, intrekken en vernietigen").click()
+    page.get_by_role("heading", name="Vernietigd").wait_for()
 
 
 def handle_flags(page: Page, address: str) -> None:

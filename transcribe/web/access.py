@@ -29,7 +29,7 @@ SEEN_EVERY = timedelta(seconds=10)
 KEPT = timedelta(days=7)
 #: Where a person may be sent after logging in: our own pages, ids only, never a foreign address.
 LOCAL_PAGE = re.compile(
-    r"/(?:stijl|toegangslog|toestemming/teksten|"
+    r"/(?:stijl|toegangslog|vernietigd|toestemming/teksten|"
     r"consult/(?:nieuw|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/wijzigen)?)?"
 )
 
