@@ -1247,6 +1247,19 @@ def test_a_review_page_is_light(house: House) -> None:
     assert house.client.get(css).text == plain.text
 
 
+def test_a_page_is_compressed_for_our_own_pages_and_for_the_person_alone(house: House) -> None:
+    """Who makes her browser ask again and again sees from the lengths nothing of what is in the answers."""
+    page = f"/consult/{house.consult_at(Status.DRAFTED)}"
+    packed = {}
+    for asks in ("same-origin", "none", "same-site", "cross-site", ""):
+        answer = house.client.get(page, headers={"Sec-Fetch-Site": asks} if asks else {})
+        assert CANARY in answer.text
+        packed[asks] = "content-encoding" in answer.headers
+    assert packed == {"same-origin": True, "none": True, "same-site": False, "cross-site": False, "": False}
+    unasked = house.client.get(page, headers={"Sec-Fetch-Site": "none", "Accept-Encoding": "identity"})
+    assert "content-encoding" not in unasked.headers
+
+
 def test_the_review_page_of_a_long_talk_is_light() -> None:
     """Twelve and a half minutes in 250 utterances, 24 lines: the page, and the answer to each edit."""
     words = ["daar", "heb", "ik", "nu", "al", "wat", "langer", "last", "van"]
