@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+import wave
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import cli
+from transcribe.audio.decode import PyAvDecoder
+from transcribe.audio.pcm import RATE_HZ
 from transcribe.demo import CONSULTS
 from transcribe.store.folders import throwaway_data_dir
 
 NAMES = ("keelpijn", "rugpijn", "blaasontsteking")
+#: Of the complaint, behind the greetings.
+EXCERPT_S = (15.0, 35.0)
+STEREO = 2
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """The first sentences of three consults, as a video call is recorded: the huisarts left, the patient right."""
     made = tmp_path / "opnamen"
     made.mkdir()
     for name in NAMES:
-        shutil.copy(CONSULTS / f"{name}.ogg", made)
+        with PyAvDecoder().decode(io.BytesIO((CONSULTS / f"{name}.ogg").read_bytes()), max_s=900) as decoding:
+            sound = b"".join(decoding)
+        first, last = (round(at * RATE_HZ) * 2 * STEREO for at in EXCERPT_S)
+        with wave.open(str(made / f"{name}.wav"), "wb") as file:
+            file.setparams((STEREO, 2, RATE_HZ, 0, "NONE", "not compressed"))
+            file.writeframes(sound[first:last])
     return made
 
 
@@ -36,10 +48,10 @@ def filled(folder: Path, target: Path, *names: str) -> Path:
     assert done.returncode == 0, done.stderr
     with target.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
-    assert [row["bestand"] for row in rows] == sorted(f"{name}.ogg" for name in NAMES)
+    assert [row["bestand"] for row in rows] == sorted(f"{name}.wav" for name in NAMES)
     for row in rows:
         row["kenmerk"] = f"P-{row['bestand'][0]}"
-        if row["bestand"].removesuffix(".ogg") in names:
+        if row["bestand"].removesuffix(".wav") in names:
             row |= {
                 "toestemming": "mondeling", "geïnformeerd_door": "B. Balie", "anderen": "geen",
                 "kanalen": "huisarts,patiënt",
@@ -63,9 +75,9 @@ def test_a_folder_becomes_drafts_once_and_what_has_no_consent_waits(
     first = cli("batch", folder, *options, tmp_path / "een.json")
     assert first.returncode == 6, first.stdout + first.stderr
     rows = {row["bestand"]: row for row in json.loads((tmp_path / "een.json").read_text())}
-    assert rows["keelpijn.ogg"]["stand"] == rows["rugpijn.ogg"]["stand"] == "concept staat klaar"
-    assert rows["blaasontsteking.ogg"]["stand"] == "wacht op toestemming"
-    assert rows["blaasontsteking.ogg"]["consult"] == ""
+    assert rows["keelpijn.wav"]["stand"] == rows["rugpijn.wav"]["stand"] == "concept staat klaar"
+    assert rows["blaasontsteking.wav"]["stand"] == "wacht op toestemming"
+    assert rows["blaasontsteking.wav"]["consult"] == ""
     assert (tmp_path / "een.json").stat().st_mode & 0o777 == 0o600
 
     listed.unlink()
@@ -74,9 +86,9 @@ def test_a_folder_becomes_drafts_once_and_what_has_no_consent_waits(
     assert second.returncode == 0, second.stdout + second.stderr
     with (tmp_path / "twee.csv").open(encoding="utf-8-sig", newline="") as file:
         again = {row["bestand"]: row for row in csv.DictReader(file, delimiter=";")}
-    assert again["keelpijn.ogg"]["stand"] == "was al gedaan"
-    assert again["keelpijn.ogg"]["consult"] == rows["keelpijn.ogg"]["consult"]
-    assert again["blaasontsteking.ogg"]["stand"] == "concept staat klaar"
+    assert again["keelpijn.wav"]["stand"] == "was al gedaan"
+    assert again["keelpijn.wav"]["consult"] == rows["keelpijn.wav"]["consult"]
+    assert again["blaasontsteking.wav"]["stand"] == "concept staat klaar"
     assert list(folder.iterdir()) == []
 
 
