@@ -37,7 +37,7 @@ from transcribe.store.folders import throwaway_data_dir
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.microphone, pytest.mark.slow]
 
 
 def test_nothing_stops_it(tmp_path: Path) -> None:

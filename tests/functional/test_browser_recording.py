@@ -54,7 +54,7 @@ from transcribe.writer import PCM
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.microphone]
 
 
 @contextmanager
