@@ -705,6 +705,7 @@ def test_on_a_phone_the_source_comes_to_the_line(page: Page) -> None:
     page.locator("#regel-L1 .line-text").click()
     assert page.locator(".source-below").count() == 1
     assert not page.locator("#kopie").is_visible()  # not before nothing is asked any more
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_a_tablet_shows_note_and_conversation_side_by_side(page: Page) -> None:
