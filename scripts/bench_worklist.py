@@ -25,7 +25,7 @@ from transcribe.store import tables
 from transcribe.store.crypto import new_key
 from transcribe.store.database import database_url
 from transcribe.store.folders import throwaway_data_dir
-from transcribe.store.postgres import PostgresStore, _consult_values, _key_id
+from transcribe.store.postgres import PostgresStore, _consult_values, data_key_id
 from transcribe.web.access import Access
 
 TIMES = 20
@@ -50,9 +50,9 @@ def fill(store: PostgresStore, url: str, consults: int, waiting: float) -> None:
             rows.append(
                 {"id": consult.id} | _consult_values(consult) | store._patient_values(consult, {KeyPurpose.RECORD: key})
             )
-            wrapped = store._master_key.wrap(key, _key_id(consult.id, KeyPurpose.RECORD))
+            wrapped = store.master_key.wrap(key, data_key_id(consult.id, KeyPurpose.RECORD))
             keys.append(
-                {"consult_id": consult.id, "purpose": "verslag", "master": store._master_key.id, "wrapped": wrapped}
+                {"consult_id": consult.id, "purpose": "verslag", "master": store.master_key.id, "wrapped": wrapped}
             )
         with engine.begin() as tx:
             tx.execute(insert(tables.consult), rows)
