@@ -6,9 +6,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+from starlette.routing import BaseRoute
+
 from transcribe.access_log import KINDS
-from transcribe.consult import REASON_TEXT, STOPPING, TRANSITIONS
+from transcribe.accounts import Person
+from transcribe.consult import REASON_TEXT, STOPPING, TRANSITIONS, Actor, Role
 from transcribe.policy import RIGHTS
+from transcribe.web.application import WITH_SESSION
+from transcribe.web.rights import RULES, name_of, permitted
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -107,9 +112,41 @@ def access_log_events() -> str:
     return "\n".join(rows) + "\n"
 
 
+def rights() -> str:
+    """Who may use which route, from the routes and the table that decides it."""
+    routes = [route for router in WITH_SESSION for route in router.routes]
+    addresses = {name_of(route.endpoint): _address(route) for route in routes}  # type: ignore[attr-defined]
+    roles = [role for role in Role if role is not Role.SYSTEEM]
+    people = [Person(actor=Actor(name="", role=role), manages=role is Role.BEHEERDER) for role in roles]
+    people.append(Person(actor=Actor(name="", role=Role.SYSTEEM), manages=True))
+    heads = [role.value for role in roles] + ["+ *beheer*"]
+    rows = [
+        "# Who may use what",
+        "",
+        "Made from the routes and `RULES` in `transcribe/web/rights.py` by `make docs`.",
+        "",
+        "A route that is not in the table is refused; pages of the log-in and of health need nobody. *Beheer* is a",
+        "flag beside any role; a beheerder always has it. The use cases look at the consult as well (`policy.py`,",
+        "[states.md](states.md)). Each row is of one's own practice. An address with the number of a consult, a",
+        "colleague or a rule of another practice answers as one with a number that nobody has;",
+        "`tests/integration/test_web_rights.py` asks every route as every role, in both.",
+    ]
+    rows += ["", f"| route | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
+    for name, rule in RULES.items():
+        may = " | ".join("yes" if permitted(rule, one) else "-" for one in people)
+        rows.append(f"| `{addresses[name]}` | {may} |")
+    return "\n".join(rows) + "\n"
+
+
+def _address(route: BaseRoute) -> str:
+    methods = sorted(getattr(route, "methods", {"WS"}) - {"HEAD"})
+    return f"{' '.join(methods)} {route.path}"  # type: ignore[attr-defined]
+
+
 PAGES = {
     "states.md": states,
     "veiligheid/gevarenlijst.md": hazards,
+    "rights.md": rights,
     "access-log-events.md": access_log_events,
 }
 

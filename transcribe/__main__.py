@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from transcribe import (
+    accounts_cli,
     backup_cli,
     batch_cli,
     consent_cli,
@@ -280,8 +281,6 @@ def serve(
     workers: Annotated[
         int, typer.Option("--workers", min=1, help=_("Aantal verwerkers voor het spreekuur op deze machine."))
     ] = 1,
-    name: Name = None,
-    user_role: UserRole = None,
     model: Model = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -301,8 +300,6 @@ def serve(
     life = end_with_parent()
     with friendly(Client.SERVICE):
         settings = Settings.from_env(
-            user_name=name,
-            user_role=user_role,
             model=model,
             data_dir=data_dir,
             database_url=database_url,
@@ -331,9 +328,10 @@ def _no_model() -> None:
 
 
 def _ready(address: str, ticket: str, *, browser: bool) -> None:
-    link = f"{address}/start?ticket={ticket}"
+    link = f"{address}/start?ticket={ticket}" if ticket else address
     out().print(_("De dienst loopt op {address}. Stoppen: Ctrl-C.").format(address=address))
-    out().print(_("Openen (deze link werkt één keer): {link}").format(link=link), soft_wrap=True)
+    if ticket:
+        out().print(_("Openen (deze link werkt één keer): {link}").format(link=link), soft_wrap=True)
     if browser:
         import webbrowser
 
@@ -656,6 +654,7 @@ rights_cli.add_commands(cli, friendly, out)
 record_cli.add_commands(cli, friendly, out, translated)
 batch_cli.add_commands(cli, friendly, out, translated)
 consent_cli.add_commands(cli, friendly, out)
+accounts_cli.add_commands(cli, friendly, out)
 
 
 def main() -> None:

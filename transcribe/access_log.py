@@ -55,6 +55,7 @@ class Thing(Enum):
     COPY = ("2", "4", "reservekopie")
     KEYS = ("2", "13", "sleutels")
     LOG = ("2", "13", "toegangslog")
+    ACCOUNT = ("2", "11", "account")
 
 
 class Life(Enum):
@@ -116,6 +117,11 @@ def _other(
     return Kind(
         event=event, act=act, thing=thing, life=life, chapter_6=chapter_6, right=right, phrase=phrase, outcome=outcome
     )
+
+
+def _account(act: Act, life: Life, chapter_6: str, phrase: str) -> Kind:
+    event = EventType.AUTHENTICATION if act is Act.EXECUTE else EventType.SECURITY
+    return _other(event, act, Thing.ACCOUNT, life, chapter_6, phrase)
 
 
 _C, _R, _U, _D, _E = Act
@@ -235,6 +241,14 @@ KINDS: dict[Action, Kind] = {
         N_("probeerde in te loggen"),
         outcome=Outcome.FAILED,
     ),
+    Action.LOGGED_OUT_EVERYWHERE: _account(_E, _READ, "log-out", N_("logde overal uit")),
+    Action.RECOVERY_CODE_USED: _account(_E, _READ, "log-in", N_("logde in met een herstelcode")),
+    Action.PASSWORD_CHANGED: _account(_U, _CHANGED, "authorisation", N_("wijzigde het eigen wachtwoord")),
+    Action.SECOND_STEP_CHANGED: _account(_U, _CHANGED, "authorisation", N_("wijzigde de eigen tweede stap")),
+    Action.ACCOUNT_INVITED: _account(_C, _CREATED, "authorisation", N_("nodigde een medewerker uit")),
+    Action.ACCOUNT_OPENED: _account(_C, _CREATED, "authorisation", N_("nam een uitnodiging aan")),
+    Action.ACCOUNT_CHANGED: _account(_U, _CHANGED, "authorisation", N_("wijzigde de rol van een medewerker")),
+    Action.ACCOUNT_DISABLED: _account(_D, _CHANGED, "authorisation", N_("schakelde een medewerker uit")),
     Action.SETTINGS_CHANGED: _other(
         EventType.SECURITY, _U, Thing.SETTINGS, _CHANGED, "configuration", N_("wijzigde de instellingen"), right="edit"
     ),

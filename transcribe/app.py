@@ -25,7 +25,7 @@ from consent import Texts
 from transcribe import outbound, policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
-from transcribe.consult import Actor, Lane, Space
+from transcribe.consult import Action, Actor, Lane, Space
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
@@ -36,6 +36,7 @@ from transcribe.recorder import Recorder
 from transcribe.rights import PatientRights
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
+from transcribe.staff import STRANGER, Staff
 from transcribe.steps import Steps
 from transcribe.workflow import Workflow
 from transcribe.writer import Writer
@@ -104,6 +105,7 @@ class Service:
     rights: PatientRights  # of the practice of the settings
     preferences: Preferences  # of the practice of the settings, as are ``workflow`` and ``recorder``
     handovers: Handovers
+    accounts: Staff | None  # None: a demonstration
     model: Installed | None
     space: Callable[[], Space]
     ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
@@ -226,6 +228,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
     from transcribe.audio.decode import PyAvDecoder
     from transcribe.store import disk
+    from transcribe.store.accounts import PostgresAccounts
     from transcribe.store.anchors import write_file
     from transcribe.store.blobs import open_blobs
     from transcribe.store.folders import make_data_dir
@@ -234,6 +237,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
     from transcribe.store.keys import load_master_key
     from transcribe.store.marked import MarkedBlobs
     from transcribe.store.migrate import migrate
+    from transcribe.store.passwords import Argon2Passwords
     from transcribe.store.postgres import PostgresStore
     from transcribe.store.preferences import PostgresPreferences
     from transcribe.store.sound import SealedAudioStore
@@ -260,6 +264,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         stack.callback(copies.close)
         preferences = stack.enter_context(PostgresPreferences(url, settings.practice, hashed=store.lasting.fingerprint))
         handovers = stack.enter_context(PostgresHandovers(url))
+        accounts = stack.enter_context(PostgresAccounts(url, store.lasting))
         mark_mode(settings)
         model = choose_model(settings)
         place = open_blobs(settings.blob_store, settings.data_dir / "audio", known=store.has_place())
@@ -294,6 +299,12 @@ def open_service(settings: Settings) -> Iterator[Service]:
         def practice(name: str) -> Practice:
             own = store.of(name)
             own_writer = Writer(own, need=settings.asr_on)
+
+            def colleagues(of: str) -> list[str]:
+                """Who reads drafts; as long as nobody has an account, who signed or passed one on."""
+                people = [one.name for one in accounts.of(of) if policy.receiver(one.actor)]
+                return people or own.colleagues(of)
+
             return Practice(
                 name=name,
                 workflow=Workflow(
@@ -310,6 +321,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     icpc=settings.icpc,
                     consent_line=settings.consent_line,
                     demo=settings.demo,
+                    colleagues=colleagues,
                 ),
                 recorder=Recorder(
                     store=own,
@@ -325,12 +337,16 @@ def open_service(settings: Settings) -> Iterator[Service]:
             )
 
         own = store.of(settings.practice)
+        practices = Practices(practice)
+
+        def log_act(of: str, actor: Actor, action: Action, detail: str, whom: str) -> None:
+            practices(of).workflow.log(actor, action, detail, whom)
 
         yield Service(
             settings=settings,
             database_url=url,
             store=store,
-            practice=Practices(practice),
+            practice=practices,
             steps=steps,
             follower=None
             if transcriber is None
@@ -348,6 +364,15 @@ def open_service(settings: Settings) -> Iterator[Service]:
             rights=PatientRights(store=own, audio=audio, spool=spool, writer=Writer(own)),
             preferences=preferences,
             handovers=handovers,
+            accounts=None
+            if settings.demo
+            else Staff(
+                accounts,
+                Argon2Passwords(),
+                practice=settings.practice,
+                keyed=store.lasting.mark,
+                log=log_act,
+            ),
             model=model,
             space=space,
             # a store may answer and take nothing; a folder is tried by the web, see make_web
@@ -430,9 +455,10 @@ def embedded_server(settings: Settings) -> Iterator[Embedded]:
 
 
 def actor_of(settings: Settings) -> Actor:
-    """Who works at this machine. Raises ``InvalidInput`` without a name: an approval needs one."""
+    """Who a command acts for. Raises ``InvalidInput`` without a name: an approval needs one."""
+    behalf = policy.responsible(settings.user_role, settings.practice)
     if settings.demo:
-        return Actor(name="Demo-huisarts", role=settings.user_role, responsible=_responsible(settings))
+        return Actor(name="Demo-huisarts", role=settings.user_role, responsible=behalf)
     name = " ".join(settings.user_name.split())
     if not name:
         raise InvalidInput(
@@ -440,12 +466,7 @@ def actor_of(settings: Settings) -> Actor:
                 'Geef aan wie er werkt: --name "Uw naam" (of TRANSCRIBE_USER_NAME); die naam staat bij elk akkoord.'
             )
         )
-    return Actor(name=name, role=settings.user_role, responsible=_responsible(settings))
-
-
-def _responsible(settings: Settings) -> str:
-    """On whose behalf: a doctor answers for themselves, anybody else works for the practice."""
-    return "" if policy.RIGHTS[settings.user_role].approve else settings.practice
+    return Actor(name=name, role=settings.user_role, responsible=behalf)
 
 
 def access_key(folder: Path) -> str:
@@ -504,7 +525,8 @@ def make_web(service: Service, access: Access) -> FastAPI:
         practice=settings.practice,
         handovers=service.handovers,
         his_secret=his_secret(settings),
-        actor=actor_of(settings),
+        actor=actor_of(settings) if settings.demo else STRANGER,
+        accounts=service.accounts,
         access=access,
         demo=demo_info(service.model) if settings.demo else None,
         ui_language=settings.ui_language,

@@ -191,6 +191,11 @@ def add_commands(
             if done.keys_at is not None:
                 age = _("De sleutelkopie is van {at} (UTC); wat daarna is gewist, is nu terug. Wis dat opnieuw.")
                 out().print(age.format(at=f"{done.keys_at:%d-%m-%Y %H:%M}"))
+            people = _(
+                "Wie er kan inloggen, is weer als bij de reservekopie. Schakel uit wie intussen is vertrokken "
+                "(transcribe accounts list)."
+            )
+            out().print(people)
             known = _("Sleutelkopieën die hier nu bekend zijn: {which}.")
             which = ", ".join(
                 f"{path} ({str(number)[:8]})" for number, path in sorted(done.places, key=lambda one: one[1])

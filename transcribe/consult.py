@@ -23,7 +23,14 @@ class Role(StrEnum):
     WAARNEMER = "waarnemer"
     POH = "poh"
     ASSISTENTE = "assistente"
+    PRAKTIJKMANAGER = "praktijkmanager"
+    BEHEERDER = "beheerder"
+    LOGBEHEERDER = "logbeheerder"
     SYSTEEM = "systeem"  # the worker
+
+
+#: Roles that see nothing clinical at all.
+OFFICE = frozenset({Role.PRAKTIJKMANAGER, Role.BEHEERDER, Role.LOGBEHEERDER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,6 +333,14 @@ class Action(StrEnum):
     LOGGED_IN = N_("ingelogd")
     LOGGED_OUT = N_("uitgelogd")
     LOGIN_FAILED = N_("inloggen mislukt")
+    LOGGED_OUT_EVERYWHERE = N_("overal uitgelogd")
+    RECOVERY_CODE_USED = N_("herstelcode gebruikt")
+    PASSWORD_CHANGED = N_("wachtwoord gewijzigd")
+    SECOND_STEP_CHANGED = N_("tweede stap gewijzigd")
+    ACCOUNT_INVITED = N_("medewerker uitgenodigd")
+    ACCOUNT_OPENED = N_("medewerker toegelaten")
+    ACCOUNT_CHANGED = N_("medewerker gewijzigd")
+    ACCOUNT_DISABLED = N_("medewerker uitgeschakeld")
     SETTINGS_CHANGED = N_("instellingen gewijzigd")
     BACKED_UP = N_("reservekopie gemaakt")
     RESTORED = N_("reservekopie teruggezet")

@@ -16,6 +16,8 @@ TranscribeError
 │   ├── DemoModelRefused      the demo model, outside demo mode
 │   ├── ExerciseRefused       an exercise, outside demo mode
 │   └── ExerciseNotCopied     the text of an exercise, to the HIS
+├── NotLoggedIn           nobody is logged in, or not any more
+├── TooManyTries          too many wrong passwords, codes or keys: wait
 ├── Conflict              somebody else changed the consult in the meantime
 ├── NotFound              no such consult, line or model
 ├── Erased                the content was destroyed; only the certificate is left
@@ -119,6 +121,14 @@ class ExerciseRefused(Refused):
 
 class ExerciseNotCopied(Refused):
     text = N_("Dit is een oefening met fouten erin. De tekst kan niet naar een HIS.")
+
+
+class NotLoggedIn(TranscribeError):
+    text = N_("Uw sessie is afgelopen. Log opnieuw in.")
+
+
+class TooManyTries(TranscribeError):
+    text = N_("Te veel mislukte pogingen. Wacht {seconds} seconden en probeer het opnieuw.")
 
 
 class Conflict(TranscribeError):

@@ -28,6 +28,7 @@ _NAMES = {
     "4": "Domain Resource",
     "5": "Master file",
     "6": "User",
+    "11": "Security User Entity",
     "13": "Security Resource",
     "24": "Query",
 }

@@ -13,6 +13,7 @@ _WORDS = """
     niets nieuw ongedaan onleesbaar opname opnieuw overgenomen regel regels reservekopie s samengevoegd sleutelkopie
     soort stijl tarief teruggezet sprekers toegevoegd uiting uitingen verloren verschoven versie verslag verwijderd
     verzoek video-apps volgens woorden zonder
+    assistente beheer beheerder herstelcodes huisarts logbeheerder nog poh praktijkmanager stap tweede waarnemer
     spreekuur videoconsult telefonisch visite
     consult-kort consult-midden consult-lang visite-kort visite-lang
     geen-spraak beschadigd geen-model mislukt geluid-weg gewijzigd-na-akkoord

@@ -66,7 +66,7 @@ RIGHTS: dict[Role, Rights] = {
         edit=role in CAREGIVERS,
         approve=role in DOCTORS,
         copy=role in CAREGIVERS,
-        logs=role in DOCTORS,
+        logs=role in DOCTORS or role is Role.LOGBEHEERDER,
     )
     for role in Role
 }
@@ -220,6 +220,11 @@ def check_transition(consult: Consult, to: Status) -> None:
 def check_status(consult: Consult, allowed: frozenset[Status]) -> None:
     if consult.status not in allowed:
         raise WrongStatus(status=consult.status.value)
+
+
+def responsible(role: Role, practice: str) -> str:
+    """On whose behalf: a doctor answers for themselves, anybody else works for the practice."""
+    return "" if RIGHTS[role].approve else practice
 
 
 def receiver(actor: Actor) -> str:

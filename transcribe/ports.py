@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from consent import Consent
+from transcribe.accounts import Account, Limit
 from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, Samples, Span
 from transcribe.consult import (
@@ -563,14 +565,27 @@ class Preferences(Protocol):
         ...
 
 
+class Entry(Enum):
+    """How far somebody is with logging in. The value is stored."""
+
+    OPEN = "ingelogd"
+    CODE = "tweede stap"  # the password was right
+    ENROL = "uitnodiging"  # chooses a password and a second step
+    SET_UP = "inrichten"  # the first of an installation, who has no account yet
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One browser that is logged in."""
+    """One browser that is logged in, or on its way there."""
 
     digest: bytes  # SHA-256 of the session id, which only the browser has
     token: str  # goes into every form: a page of another site can't know it
+    began: datetime
     last_seen: datetime  # to about ten seconds
     heard: frozenset[UUID] = frozenset()  # consults whose listening is already in the access log
+    stage: Entry = Entry.OPEN
+    account_id: UUID | None = None  # None: nobody in particular (a demonstration, or the set-up)
+    epoch: int = 0  # of the account, when it began
 
 
 class Sessions(Protocol):
@@ -594,6 +609,72 @@ class Sessions(Protocol):
 
     def forget(self, before: datetime) -> None:
         """Remove those that were last seen before that moment."""
+        ...
+
+    def of(self, account_id: UUID) -> list[Session]:
+        """Of one account, newest first; also those that its epoch ended."""
+        ...
+
+
+class Accounts(Protocol):
+    """Who may log in, of all practices. Thread-safe; all processes of a service share it. Secrets are sealed."""
+
+    def used(self) -> bool:
+        """Is there an account that could ever log in? Then the installation was set up."""
+        ...
+
+    def add_first(self, account: Account, title: str) -> None:
+        """The one that is made at the set-up, with the title of its practice, in the place of one that was never
+        finished. Raises ``Conflict`` when the installation was set up before, or the log-in is taken.
+        """
+        ...
+
+    def add(self, account: Account) -> None:
+        """Raises ``Conflict`` when the log-in, or the name in that practice (``consult.name_key``), is taken."""
+        ...
+
+    def save(self, account: Account) -> None:
+        """``account.version`` must be one more than the stored one, else ``Conflict``. Raises ``NotFound``."""
+        ...
+
+    def find(self, account_id: UUID) -> Account:
+        """Raises ``NotFound``."""
+        ...
+
+    def by_login(self, login: str) -> Account | None: ...
+
+    def by_invitation(self, digest: bytes) -> Account | None: ...
+
+    def of(self, practice: str) -> list[Account]:
+        """By name."""
+        ...
+
+    def title(self, practice: str) -> str:
+        """As people call it; "" when nobody said so."""
+        ...
+
+    def count_try(self, key: bytes, limit: Limit, now: datetime) -> datetime | None:
+        """Counts a try before it is made, so that many at once are no way around. The moment to wait for, when it may
+        not be made; then it is not counted.
+        """
+        ...
+
+    def take_back(self, key: bytes, *, whole: bool) -> None:
+        """The try was right: all of that key are forgotten, or just this one."""
+        ...
+
+
+class Passwords(Protocol):
+    """Slow on purpose, and the same for every password."""
+
+    def hashed(self, password: str) -> str: ...
+
+    def right(self, kept: str, password: str) -> bool:
+        """``kept``: what ``hashed`` gave."""
+        ...
+
+    def outdated(self, kept: str) -> bool:
+        """Was it hashed with other settings than those of today?"""
         ...
 
 

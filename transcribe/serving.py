@@ -32,9 +32,8 @@ def serve_machine(
     ``warn`` is called when there is no speech model. Raises what is wrong with the installation before anything of it
     runs: the children would only say it again and again.
     """
-    from transcribe.app import actor_of, check_host, listen, open_service
+    from transcribe.app import check_host, listen, open_service
 
-    actor_of(settings)
     check_host(settings)
     # SIGHUP: the terminal is closed. While we start, a signal leaves through the blocks below, as Ctrl-C does.
     ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -121,13 +120,14 @@ def _command(*options: str) -> list[str]:
 
 
 def serve_web(settings: Settings, *, ready: Callable[[str, str], None], warn: Callable[[], None]) -> None:
-    """The screens, until SIGTERM or SIGINT. ``ready`` gets our address and a one-time ticket."""
-    from transcribe.app import access_key, actor_of, check_host, listen, make_web, open_service, serve
+    """The screens, until SIGTERM or SIGINT. ``ready`` gets our address, and a one-time ticket as long as one opens
+    something.
+    """
+    from transcribe.app import access_key, check_host, listen, make_web, open_service, serve
     from transcribe.store.sessions import PostgresSessions
     from transcribe.web.access import Access
 
     _need_database(settings)
-    actor_of(settings)
     lent = os.environ.pop(LISTENING, "")
     if not lent:
         check_host(settings)
@@ -138,7 +138,13 @@ def serve_web(settings: Settings, *, ready: Callable[[str, str], None], warn: Ca
         if service.model is None and not lent:
             warn()
         address = address_of(settings, port=listener.getsockname()[1])
-        serve(app, listener, ready=lambda: ready(address, access.ticket()), tend=service.finish_abandoned)
+        opens = service.accounts is None or service.accounts.key_opens() is not None
+        serve(
+            app,
+            listener,
+            ready=lambda: ready(address, access.ticket() if opens else ""),
+            tend=service.finish_abandoned,
+        )
 
 
 def address_of(settings: Settings, *, port: int) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from transcribe.consult import Role
+from transcribe.consult import OFFICE, Role
 
 
 class Settings(BaseModel):
@@ -69,7 +69,8 @@ class Settings(BaseModel):
     port: int = Field(default=8600, ge=0, le=65535)
     #: The name under which a reverse proxy with TLS makes us known; needed to listen on anything but loopback.
     public_host: str = ""
-    #: Who works at this machine, as it stands in approvals and in the access log.
+    #: Whose name stands in approvals and in the access log when a command acts (``run``, ``record``). People at the
+    #: screens have accounts.
     user_name: str = ""
     user_role: Role = Role.HUISARTS
     #: Name of this practice where several share a database: none sees consults of another, and they take turns.
@@ -105,8 +106,8 @@ class Settings(BaseModel):
     @field_validator("user_role")
     @classmethod
     def _a_person(cls, role: Role) -> Role:
-        if role is Role.SYSTEEM:
-            raise ValueError("the worker's role is not for people")
+        if role is Role.SYSTEEM or role in OFFICE:
+            raise ValueError("a command that acts is for people who see patients")
         return role
 
     @classmethod

@@ -175,7 +175,10 @@ class Workflow:
         icpc: bool = False,
         consent_line: bool = False,
         demo: bool = False,
+        colleagues: Callable[[str], list[str]] | None = None,
     ) -> None:
+        """``colleagues``: names of those who read drafts in a practice; without it, those whom the store knows."""
+        self._colleagues = colleagues or store.colleagues
         self._store = store
         self._audio = audio
         self._spool = spool
@@ -250,9 +253,9 @@ class Workflow:
         with file.file as pcm:
             return Pcm(pcm, channels=file.channels).outline(OUTLINE)
 
-    def log(self, actor: Actor, action: Action, detail: str = "") -> None:
+    def log(self, actor: Actor, action: Action, detail: str = "", whom: str = "") -> None:
         """What is about no consult: log-in and its kind, settings."""
-        self._store.log(self._writer.event(actor, action, None, detail))
+        self._store.log(self._writer.event(actor, action, None, detail, whom))
 
     def find(self, actor: Actor, wanted: Search, *, limit: int = 100) -> list[Consult]:
         """``search`` by a person who looks for somebody: that is logged, the patient as a pseudonym."""
@@ -818,7 +821,7 @@ class Workflow:
 
     def _known(self) -> dict[str, str]:
         """Who worked here before, by key; of two spellings the one that comes first: that with capitals."""
-        return {name_key(one): one for one in reversed(self._store.colleagues(self._practice))}
+        return {name_key(one): one for one in reversed(self._colleagues(self._practice))}
 
     # --- sign-off and after ----------------------------------------------------------------------------------------
 

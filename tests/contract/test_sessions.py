@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from transcribe.errors import StoreUnavailable
-from transcribe.ports import Session, Sessions
+from transcribe.errors import NotLoggedIn, StoreUnavailable
+from transcribe.ports import Entry, Session, Sessions
 from transcribe.store.sessions import PostgresSessions
-from transcribe.web.access import SEEN_EVERY, Access, MemorySessions, NotLoggedIn
+from transcribe.web.access import LONGEST_SESSION, ON_THE_WAY, SEEN_EVERY, Access, KeyClosed, MemorySessions
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-ONE = Session(digest=b"1" * 32, token="een", last_seen=NOW)
-OTHER = Session(digest=b"2" * 32, token="ander", last_seen=NOW)
+ONE = Session(digest=b"1" * 32, token="een", began=NOW, last_seen=NOW)
+OTHER = Session(digest=b"2" * 32, token="ander", began=NOW, last_seen=NOW)
 KEY = "sleutel-van-deze-test-0123456789"
 IDLE = timedelta(minutes=30)
 
@@ -72,6 +73,58 @@ def test_old_ones_are_forgotten(sessions: Sessions) -> None:
     sessions.forget(NOW + timedelta(hours=1))
     assert sessions.find(ONE.digest) is None
     assert sessions.find(OTHER.digest) is not None
+
+
+def test_a_session_keeps_whose_it_is(sessions: Sessions) -> None:
+    account = uuid4()
+    earlier = replace(ONE, account_id=account, epoch=4, stage=Entry.CODE)
+    later = replace(OTHER, account_id=account, epoch=5, began=NOW + timedelta(minutes=1))
+    for session in (earlier, later):
+        sessions.add(session)
+    assert sessions.find(ONE.digest) == earlier
+    assert sessions.of(account) == [later, earlier]
+    assert sessions.of(uuid4()) == []
+
+
+def test_a_session_ends_after_a_working_day(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY)
+    while now[0] <= NOW + LONGEST_SESSION - IDLE:
+        now[0] += IDLE
+        access.session(session_id, idle=IDLE, passive=False)
+    now[0] += IDLE
+    with pytest.raises(NotLoggedIn):
+        access.session(session_id, idle=IDLE, passive=False)
+
+
+def test_who_is_on_the_way_in_is_not_in(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY, Entry.SET_UP)
+    with pytest.raises(NotLoggedIn):
+        access.session(session_id, idle=IDLE, passive=False)
+    with pytest.raises(NotLoggedIn):
+        access.under_way(session_id, Entry.CODE, Entry.ENROL)
+    assert access.under_way(session_id, Entry.SET_UP).stage is Entry.SET_UP
+    opened = access.open(Entry.OPEN, instead_of=session_id)
+    with pytest.raises(NotLoggedIn):
+        access.under_way(opened, Entry.SET_UP)
+    with pytest.raises(NotLoggedIn):
+        access.under_way(session_id, Entry.SET_UP)  # an id is of one stage
+    late = access.use_key(KEY, Entry.SET_UP)
+    now[0] += ON_THE_WAY + timedelta(seconds=1)
+    with pytest.raises(NotLoggedIn):
+        access.under_way(late, Entry.SET_UP)
+
+
+def test_a_key_that_opens_nothing_any_more_says_so() -> None:
+    access = Access(KEY)
+    ticket = access.ticket()
+    with pytest.raises(KeyClosed):
+        access.use_key(KEY, None)
+    with pytest.raises(KeyClosed):
+        access.use_ticket(ticket, None)
 
 
 def test_a_session_survives_its_process(sessions: Sessions) -> None:

@@ -81,7 +81,7 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert "Niets te doen" in cli("upgrade-database", "--data-dir", other_dir).stdout
 
     (other_dir / "keys/master.key").unlink()
-    served = cli("serve", "--data-dir", other_dir, "--name", "Dr. Test", "--port", 0)
+    served = cli("serve", "--data-dir", other_dir, "--port", 0)
     assert served.returncode == 5
     assert "hoofdsleutel ontbreekt" in served.stderr
     assert not (other_dir / "keys/master.key").exists(), "a new one would fit nothing that is there"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_others_in_the_room_must_know(data_dir: Path) -> None:
 
 
 def test_an_approval_needs_a_name(data_dir: Path) -> None:
-    done = cli("serve", "--data-dir", data_dir)
+    done = cli("run", RECORDING, "--ref", "P-1", *CONSENT, "--data-dir", data_dir)
     assert done.returncode == 3
     assert "--name" in done.stderr
 
@@ -133,7 +134,7 @@ def test_eval_draft_writes_what_the_scorer_wants(tmp_path: Path) -> None:
     ],
 )
 def test_an_impossible_setting_is_named(data_dir: Path, environment: dict[str, str], words: str) -> None:
-    done = cli("serve", "--name", "x", "--data-dir", data_dir, **environment)
+    done = cli("serve", "--data-dir", data_dir, **environment)
     assert done.returncode == 5
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -164,3 +165,26 @@ def test_a_file_that_is_no_icpc_table_is_refused(data_dir: Path, tmp_path: Path)
     done = cli("icpc", "import", file, "--data-dir", data_dir)
     assert done.returncode == 3
     assert "Geen ICPC-tabel gevonden" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_owner_of_the_machine_lets_people_in(data_dir: Path) -> None:
+    """A practice whose only manager lost telephone and recovery codes comes back by a link of the machine itself."""
+    where = ("--data-dir", data_dir)
+    made = cli("accounts", "add", "A.Jansen", "--name", "Dr. A. Jansen", "--manages", *where)
+    assert made.returncode == 0, made.stderr
+    again = cli("accounts", "reset", "a.jansen", *where)
+    links = [
+        re.search(r"^http://127.0.0.1:8600/uitnodiging\?code=([\w-]{43})$", one.stdout, re.M) for one in (made, again)
+    ]
+    assert links[0]
+    assert links[1]
+    assert links[0][1] != links[1][1]
+    listed = cli("accounts", "list", *where).stdout
+    for word in ("a.jansen", "Dr. A. Jansen", "huisarts", "✓", "uitgenodigd"):
+        assert word in listed
+    assert cli("accounts", "disable", "a.jansen", *where).returncode == 0
+    assert "uitgeschakeld" in cli("accounts", "list", *where).stdout
+    unknown = cli("accounts", "reset", "w.neem", *where)
+    assert unknown.returncode == 3
+    assert "transcribe accounts list" in unknown.stderr

@@ -201,7 +201,7 @@ def test_no_password_is_on_a_command_line_and_every_log_line_is_json(service: Ru
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_one_part_alone_needs_a_database_of_its_own(tmp_path: Path, role: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "transcribe", "serve", "--role", role, "--name", "x", "--data-dir", str(tmp_path / "d")],
+        [sys.executable, "-m", "transcribe", "serve", "--role", role, "--data-dir", str(tmp_path / "d")],
         capture_output=True,
         text=True,
         check=False,

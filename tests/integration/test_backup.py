@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from transcribe.accounts import Account, State
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.audio.pcm import Decoded
 from transcribe.consult import (
@@ -39,6 +40,7 @@ from transcribe.errors import BackupProblem, Erased, NotFound
 from transcribe.keeper import Keeper
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import backup as backup_module
+from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.backup import SAVED, Done, back_up, restore, verify
 from transcribe.store.blobs import BlobsUnavailable, FolderBlobs
 from transcribe.store.crypto import Sink
@@ -308,6 +310,36 @@ def test_a_living_consult_comes_back_whole(here: Practice, there: Practice, disk
     new = there.consult(5)
     there.erase(new)
     assert there.store.verify_log() is None
+
+
+def test_people_come_back_with_their_second_step(here: Practice, there: Practice, disk: Path) -> None:
+    """And who began a set-up on the empty machine, in whose place they come, is nobody."""
+    jansen = Account(
+        id=uuid4(),
+        practice="",
+        login="a.jansen",
+        name="Dr. A. Jansen",
+        role=Role.HUISARTS,
+        manages=True,
+        state=State.ACTIVE,
+        version=1,
+        since=NOW,
+        password="$argon2id$...",
+        secret=b"12345678901234567890",
+        recovery=(b"een", b"twee"),
+    )
+    begun = replace(jansen, id=uuid4(), login="begonnen", state=State.INVITED, since=None)
+    with PostgresAccounts(here.url, here.store.lasting) as accounts:
+        accounts.add_first(jansen, "De Linde")
+    with PostgresAccounts(there.url, there.store.lasting) as accounts:
+        accounts.add_first(begun, "Nieuw")
+    here.consult()
+    here.backup(disk / "een.backup")
+    there.restore(disk / "een.backup")
+    restarted = PostgresStore(there.url, MASTER)
+    with closing(restarted), PostgresAccounts(there.url, restarted.lasting) as accounts:
+        assert accounts.of("") == [jansen]
+        assert accounts.title("") == "De Linde"
 
 
 @pytest.mark.parametrize("status", [Status.RECORDING, Status.PAUSED])

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import transcribe
+from transcribe.accounts import Account, State
 from transcribe.consult import (
     Action,
     AuditEvent,
@@ -37,6 +38,7 @@ from transcribe.keeper import Keeper
 from transcribe.settings import Settings
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.store import tables
+from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.backup import back_up, restore, verify
 from transcribe.store.blobs import FolderBlobs
 from transcribe.store.crypto import new_key
@@ -446,6 +448,27 @@ def test_words_are_recognised_after_a_rotation(here: Practice) -> None:
     with here.running() as store, PostgresPreferences(here.url, hashed=store.lasting.fingerprint) as preferences:
         preferences.noticed("Jansen", "hoofdpijn", "cefalgie", uuid4())
         assert [rule.written for rule in preferences.rules("Jansen")] == ["cefalgie"]
+
+
+def test_second_steps_and_known_browsers_outlive_a_rotation(here: Practice) -> None:
+    account = Account(
+        id=uuid4(),
+        practice="",
+        login="jansen",
+        name="Jansen",
+        role=Role.HUISARTS,
+        manages=True,
+        state=State.ACTIVE,
+        version=1,
+        secret=b"12345678901234567890",
+    )
+    with here.running() as store, PostgresAccounts(here.url, store.lasting) as accounts:
+        accounts.add(account)
+        mark = store.lasting.mark("browser")
+    here.rotate()
+    with here.running() as store, PostgresAccounts(here.url, store.lasting) as accounts:
+        assert accounts.find(account.id) == account
+        assert store.lasting.mark("browser") == mark
 
 
 def test_a_key_that_others_can_read_is_refused(here: Practice) -> None:

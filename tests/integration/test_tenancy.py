@@ -32,15 +32,18 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from transcribe.accounts import ACCOUNT, Account, State
 from transcribe.app import open_service, run_worker
 from transcribe.consult import Actor, Lane, Role, Search
 from transcribe.errors import NotFound, OtherSchema, SetupProblem
 from transcribe.ports import Session
 from transcribe.settings import Settings
 from transcribe.store import tables, tenancy
+from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.database import database_url
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.keys import MasterKey
+from transcribe.store.lasting import LastingKeys, Use
 from transcribe.store.migrate import migrate, upgrade
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sessions import PostgresSessions
@@ -332,6 +335,32 @@ def test_a_user_with_both_roles_sees_nothing_without_a_practice(postgres_url: st
         migrate(login)
 
 
+def test_the_user_of_the_web_lets_people_in(postgres_url: str, login: str) -> None:
+    """Who somebody is, is asked before any practice speaks; and a practice sees nothing of it."""
+    account = Account(
+        id=uuid4(),
+        practice=NORTH,
+        login="a.noord",
+        name="Dr. Noord",
+        role=Role.HUISARTS,
+        manages=True,
+        state=State.ACTIVE,
+        version=1,
+        secret=b"12345678901234567890",
+    )
+    with PostgresAccounts(login, LastingKeys(_keys=dict.fromkeys(Use, bytes(32)))) as accounts:
+        accounts.add_first(account, "De Linde")
+        changed = replace(account, since=NOW, version=2)
+        accounts.save(changed)
+        assert accounts.used()
+        assert accounts.by_login("a.noord") == changed
+        assert accounts.title(NORTH) == "De Linde"
+        assert accounts.count_try(b"k", ACCOUNT, NOW) is None
+        accounts.take_back(b"k", whole=True)
+    with acting(postgres_url, NORTH) as tx:
+        assert [count(tx, table) for table in (tables.account, tables.login_try, tables.practice)] == [None] * 3
+
+
 def test_the_web_works_for_a_user_who_owns_nothing(postgres_url: str, login: str) -> None:
     with throwaway_data_dir() as data_dir:
         settings = Settings.from_env(data_dir=data_dir, demo=True, database_url=postgres_url, practice=NORTH)
@@ -355,7 +384,7 @@ def test_the_web_works_for_a_user_who_owns_nothing(postgres_url: str, login: str
             service.handovers.keep(b"s", "h" * 32, "P-9", now=NOW, until=NOW + timedelta(minutes=5))
             assert service.handovers.take("h" * 32, NOW) == "P-9"
             with PostgresSessions(login) as sessions:
-                session = Session(digest=b"d" * 32, token="t", last_seen=NOW)
+                session = Session(digest=b"d" * 32, token="t", began=NOW, last_seen=NOW)
                 sessions.add(session)
                 sessions.heard(session.digest, consult.id)
                 found = sessions.find(session.digest)

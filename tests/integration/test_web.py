@@ -246,6 +246,10 @@ OPEN = {
     "/metrics",
     "/start",
     "/login",
+    "/login/code",
+    "/welkom/begin",
+    "/welkom/code",
+    "/uitnodiging",
     "/static/{tag}/{name:path}",
     "/his",
     "/his/{why}",
@@ -253,13 +257,18 @@ OPEN = {
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
-    """Method and pattern of every route, wherever the framework keeps them."""
+    """Method and pattern of every route."""
+    return [(method, route.path) for route in api_routes(app) for method in sorted(route.methods)]
+
+
+def api_routes(app: FastAPI) -> list[APIRoute]:
+    """Wherever the framework keeps them."""
     found = []
 
     def walk(items: Iterable[Any]) -> None:
         for route in items:
             if isinstance(route, APIRoute):
-                found.extend((method, route.path) for method in sorted(route.methods))
+                found.append(route)
             elif (inner := getattr(route, "routes", None)) is not None:
                 walk(inner)
             elif (router := getattr(route, "original_router", None)) is not None:
@@ -276,6 +285,7 @@ def path_of(pattern: str, consult_id: UUID | None = None) -> str:
         .replace("{line_id}", "L1")
         .replace("{report_id}", "R1")
         .replace("{rule_id}", str(uuid4()))
+        .replace("{account_id}", str(uuid4()))
         .replace("{layout}", "gemengd")
         .replace("{part}", "S")
         .replace("{version}", "1")

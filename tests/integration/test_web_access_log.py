@@ -14,6 +14,7 @@ from transcribe import logs
 from transcribe.access_log import event_of
 from transcribe.consult import Action, Actor, Role, Status
 from transcribe.origin import Client
+from transcribe.web.access import OnePerson
 from transcribe.web.access_log import ROWS
 from transcribe.web.guard import Guard
 
@@ -163,5 +164,5 @@ def test_the_address_is_that_of_the_client(
     from starlette.requests import HTTPConnection
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
-    guard = Guard(house.app, access=house.access, idle_minutes=30, hosts=hosts)
+    guard = Guard(house.app, access=house.access, identities=OnePerson(HUISARTS), idle_minutes=30, hosts=hosts)
     assert guard._address(HTTPConnection({"type": "http", "client": (peer, 1), "headers": headers})) == address

@@ -226,10 +226,10 @@ def reading(store: MemoryStore) -> LogReading:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_doctor_may_read_it_and_nobody_else_yet(role: Role) -> None:
+def test_doctors_and_who_looks_after_it_may_read_it(role: Role) -> None:
     store = MemoryStore()
     actor = Actor(name="Iemand", role=role)
-    if role in {Role.HUISARTS, Role.WAARNEMER}:
+    if role in {Role.HUISARTS, Role.WAARNEMER, Role.LOGBEHEERDER}:
         reading(store).page(actor, LogFilter())
         reading(store).of_patient(actor, LogFilter(patient_ref="4711"))
         assert [event.action for event in store.events()] == [Action.LOG_VIEWED, Action.LOG_OVERVIEW]

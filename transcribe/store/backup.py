@@ -64,6 +64,7 @@ LEFT_OUT = frozenset(
         "turn",
         "worker",
         "session",
+        "login_try",
         "handover",
         "measurement",
     }
@@ -509,6 +510,9 @@ def _prepare(tx: Connection, contents: Contents) -> None:
             "Heeft u hier zojuist teruggezet, dan is dat af: start de dienst (transcribe serve). Kies anders een "
             "andere map of database (--data-dir, --database-url)."
         )
+    # who began a set-up here is nobody any more; people come with the back-up
+    for table in {tables.account.name, tables.practice.name} & {saved.name for saved in contents.tables}:
+        tx.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     if found not in (None, contents.revision):
         raise BackupProblem(
             problem="Deze database is al door een andere versie van transcribe gebruikt dan die van de reservekopie. "

@@ -31,6 +31,8 @@ class Use(StrEnum):
     PSEUDONYMS = "pseudonyms"  # of patient references
     WORDS = "words"  # fingerprints of what doctors change in drafts
     ANCHORS = ANCHORS  # seals of anchors of the access log
+    SECOND_STEPS = "second steps"  # seals of what the apps of accounts have
+    LOG_IN = "log-in"  # marks of browsers, and second steps that are being set up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class LastingKeys:
     def fingerprint(self, words: str) -> bytes:
         """32 bytes that recognise exactly these words again without telling them."""
         return hmac.digest(self._keys[Use.WORDS], words.encode(), sha256)
+
+    def mark(self, words: str) -> bytes:
+        """32 bytes that nobody else can make of these words, for who is on the way in (``staff.py``)."""
+        return hmac.digest(self._keys[Use.LOG_IN], words.encode(), sha256)
 
     def pseudonym(self, reference: str) -> bytes:
         """32 bytes that find a patient reference back without telling it; blanks and capitals do not matter.

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Uuid, cast, delete, func, insert, select, update
 
-from transcribe.ports import Session
+from transcribe.ports import Entry, Session
 from transcribe.store import tables
 from transcribe.store.database import translated
 from transcribe.store.impatient import impatient_engine
@@ -43,6 +43,10 @@ class PostgresSessions:
             "token": session.token,
             "last_seen": session.last_seen,
             "heard": sorted(session.heard),
+            "began": session.began,
+            "stage": session.stage.value,
+            "account_id": session.account_id,
+            "epoch": session.epoch,
         }
         with self._begin() as tx:
             tx.execute(insert(tables.session).values(row))
@@ -50,9 +54,7 @@ class PostgresSessions:
     def find(self, digest: bytes) -> Session | None:
         with self._begin() as tx:
             row = tx.execute(select(tables.session).where(tables.session.c.digest == digest)).one_or_none()
-        if row is None:
-            return None
-        return Session(digest=row.digest, token=row.token, last_seen=row.last_seen, heard=frozenset(row.heard))
+        return None if row is None else _session(row)
 
     def seen(self, digest: bytes, at: datetime) -> None:
         session = tables.session
@@ -74,7 +76,26 @@ class PostgresSessions:
         with self._begin() as tx:
             tx.execute(delete(tables.session).where(tables.session.c.last_seen < before))
 
+    def of(self, account_id: UUID) -> list[Session]:
+        session = tables.session
+        wanted = select(session).where(session.c.account_id == account_id).order_by(session.c.began.desc())
+        with self._begin() as tx:
+            return [_session(row) for row in tx.execute(wanted)]
+
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         with translated(), self._engine.begin() as tx:
             yield tx
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        digest=row.digest,
+        token=row.token,
+        began=row.began,
+        last_seen=row.last_seen,
+        heard=frozenset(row.heard),
+        stage=Entry(row.stage),
+        account_id=row.account_id,
+        epoch=row.epoch,
+    )

@@ -235,7 +235,55 @@ session = Table(
     Column("token", Text, nullable=False),  # against forged requests
     Column("last_seen", DateTime(timezone=True), nullable=False),
     Column("heard", ARRAY(Uuid), nullable=False, server_default="{}"),  # whose listening is in the access log already
+    Column("began", DateTime(timezone=True), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("account_id", Uuid),
+    Column("epoch", Integer, nullable=False),
     Index("session_last_seen", "last_seen"),
+    Index("session_account", "account_id"),
+)
+
+# A practice as people call it.
+practice = Table(
+    "practice",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+)
+
+# Who may log in. The secret of the second step is sealed with a lasting key; of what is as long and as random as a
+# key a SHA-256 is kept, of a password an argon2id hash.
+account = Table(
+    "account",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("practice", Text, nullable=False),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),  # drafts wait for a person by name
+    Column("role", Text, nullable=False),
+    Column("manages", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("since", DateTime(timezone=True)),
+    Column("password", Text, nullable=False),
+    Column("secret", LargeBinary),
+    Column("last_step", BigInteger, nullable=False),
+    Column("recovery", ARRAY(LargeBinary), nullable=False),
+    Column("invitation", LargeBinary, unique=True),
+    Column("invited_until", DateTime(timezone=True)),
+    UniqueConstraint("practice", "name_key"),
+)
+
+# Tries to log in, by a hash of whose or from where.
+login_try = Table(
+    "login_try",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("last", DateTime(timezone=True), nullable=False),
+    Column("closed_until", DateTime(timezone=True)),
 )
 
 # Patient references that a HIS handed over, for some minutes; sealed with a secret that only the browser has.

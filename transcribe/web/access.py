@@ -1,12 +1,12 @@
-"""Who may look at this machine's screens: an access key or a one-time ticket opens a session, idleness closes it.
+"""Who may look at the screens: sessions, what opens one, and what ends it.
 
-One machine, one person, until there is a real log-in. Sessions are kept where the service wants them kept, so that a
-restart asks nobody for the key again; tickets and failed tries are in memory.
+In a demonstration an access key or a one-time ticket opens one; in a practice the same key opens the set-up, once, and
+after that people log in (``staff.py``). Sessions are kept where the service wants them kept, so that a restart asks
+nobody to log in again; tickets and wrong keys are in memory: a key of 192 bits is not guessed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -14,10 +14,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
-from transcribe.errors import N_, TranscribeError
-from transcribe.ports import Session, Sessions
+from transcribe.accounts import Account, Person
+from transcribe.accounts import digest as _digest
+from transcribe.consult import Actor
+from transcribe.errors import N_, NotLoggedIn, TooManyTries, TranscribeError
+from transcribe.ports import Entry, Session, Sessions
 
 #: Wrong keys that are taken without waiting; after that each costs twice the wait of the one before.
 FREE_TRIES = 5
@@ -27,27 +31,27 @@ TICKET_LIFE = timedelta(hours=1)
 SEEN_EVERY = timedelta(seconds=10)
 #: Sessions that nobody closed are cleared away after this; none is let in for so long.
 KEPT = timedelta(days=7)
+#: A session ends after so long, however busy it is: a working day.
+LONGEST_SESSION = timedelta(hours=12)
+#: For a second step, or for choosing a password.
+ON_THE_WAY = timedelta(minutes=30)
 #: Where a person may be sent after logging in: our own pages, ids only, never a foreign address.
 LOCAL_PAGE = re.compile(
-    r"/(?:stijl|toegangslog|vernietigd|toestemming/teksten|"
+    r"/(?:stijl|toegangslog|vernietigd|toestemming/teksten|account|medewerkers|"
     r"consult/(?:nieuw|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/wijzigen)?)?"
 )
-
-
-class NotLoggedIn(TranscribeError):
-    text = N_("Uw sessie is afgelopen. Log opnieuw in.")
 
 
 class WrongKey(TranscribeError):
     text = N_("Deze toegangssleutel klopt niet.")
 
 
-class TooManyTries(TranscribeError):
-    text = N_("Te veel mislukte pogingen. Wacht {seconds} seconden en probeer het opnieuw.")
-
-
 class UsedTicket(TranscribeError):
     text = N_("Deze startlink is al gebruikt of verlopen. Log in met de toegangssleutel.")
+
+
+class KeyClosed(TranscribeError):
+    text = N_("Transcribe is hier ingericht. Log in met uw gebruikersnaam en wachtwoord.")
 
 
 class ForgedRequest(TranscribeError):
@@ -61,6 +65,31 @@ class UnknownHost(TranscribeError):
 def local_page(path: str) -> str:
     """``path`` when it is one of our own pages, else the worklist."""
     return path if LOCAL_PAGE.fullmatch(path) else "/"
+
+
+class Identities(Protocol):
+    """Whose sessions they are. The one place that tells a demonstration from a practice."""
+
+    def key_opens(self) -> Entry | None:
+        """What the access key and a ticket open; None: nothing any more."""
+        ...
+
+    def person(self, session: Session) -> Person:
+        """Raises ``NotLoggedIn``."""
+        ...
+
+
+class OnePerson:
+    """A demonstration, or a test: whoever has the key is this person."""
+
+    def __init__(self, actor: Actor, practice: str = "") -> None:
+        self._person = Person(actor=actor, practice=practice)
+
+    def key_opens(self) -> Entry:
+        return Entry.OPEN
+
+    def person(self, _session: Session) -> Person:
+        return self._person
 
 
 class MemorySessions:
@@ -96,6 +125,11 @@ class MemorySessions:
         with self._lock:
             self._sessions = {key: kept for key, kept in self._sessions.items() if kept.last_seen >= before}
 
+    def of(self, account_id: UUID) -> list[Session]:
+        with self._lock:
+            found = [kept for kept in self._sessions.values() if kept.account_id == account_id]
+        return sorted(found, key=lambda kept: kept.began, reverse=True)
+
 
 class Access:
     """Thread-safe: tickets are asked for outside the web server's thread."""
@@ -127,8 +161,12 @@ class Access:
             self._tickets[_digest(ticket)] = now + TICKET_LIFE
         return ticket
 
-    def use_ticket(self, ticket: str) -> str:
-        """A session id for a ticket. Raises ``UsedTicket``, or ``TooManyTries`` for one more bad ticket."""
+    def use_ticket(self, ticket: str, opens: Entry | None = Entry.OPEN) -> str:
+        """A session id for a ticket. Raises ``KeyClosed`` when it ``opens`` nothing, ``UsedTicket``, or
+        ``TooManyTries`` for one more bad ticket.
+        """
+        if opens is None:
+            raise KeyClosed
         now = self._clock()
         with self._lock:
             end = self._tickets.get(_digest(ticket))
@@ -136,12 +174,16 @@ class Access:
                 self._check_open(now)
                 self._failed(now)
                 raise UsedTicket
-            session_id = self._open()
+            session_id = self.open(opens)
             del self._tickets[_digest(ticket)]  # used now, and not when there was no database to open a session in
             return session_id
 
-    def use_key(self, key: str) -> str:
-        """A session id for the access key. Raises ``WrongKey``, or ``TooManyTries`` without looking at the key."""
+    def use_key(self, key: str, opens: Entry | None = Entry.OPEN) -> str:
+        """A session id for the access key. Raises ``KeyClosed`` or ``WrongKey``, or ``TooManyTries`` without looking at
+        the key.
+        """
+        if opens is None:
+            raise KeyClosed
         now = self._clock()
         with self._lock:
             self._check_open(now)
@@ -150,7 +192,7 @@ class Access:
                 raise WrongKey
             self._failures = 0
             self._closed_until = None
-            return self._open()
+            return self.open(opens)
 
     def session(self, session_id: str, *, idle: timedelta, passive: bool) -> Session:
         """The session of a cookie. ``passive`` requests (a page that refreshes itself) don't keep it awake.
@@ -159,21 +201,57 @@ class Access:
         """
         now = self._clock()
         found = self._sessions.find(_digest(session_id))
-        if found is None:
+        if found is None or found.stage is not Entry.OPEN:
             raise NotLoggedIn
-        if now - found.last_seen > idle:
+        if now - found.last_seen > idle or now - found.began > LONGEST_SESSION:
             self._sessions.remove(found.digest)
             raise NotLoggedIn
         if not passive and now - found.last_seen >= SEEN_EVERY:
             self._sessions.seen(found.digest, now)
         return found
 
+    def under_way(self, session_id: str, *stages: Entry) -> Session:
+        """Of somebody who is on the way in, at one of these stages. Raises ``NotLoggedIn``."""
+        found = self._sessions.find(_digest(session_id))
+        if found is None or found.stage not in stages or self._clock() - found.began > ON_THE_WAY:
+            raise NotLoggedIn
+        return found
+
     def heard(self, session: Session, consult_id: UUID) -> None:
         """Its listening to this consult is in the access log; not once for each piece of sound that is fetched."""
         self._sessions.heard(session.digest, consult_id)
 
+    def of(self, account: Account) -> list[Session]:
+        """Where somebody is logged in now, newest first."""
+        now = self._clock()
+        return [
+            one
+            for one in self._sessions.of(account.id)
+            if one.stage is Entry.OPEN and one.epoch == account.epoch and now - one.began <= LONGEST_SESSION
+        ]
+
     def close(self, session_id: str) -> None:
         self._sessions.remove(_digest(session_id))
+
+    def open(self, stage: Entry, account: Account | None = None, *, instead_of: str = "") -> str:
+        """A new session id. ``instead_of``: the browser's session before; an id never goes along to another stage."""
+        session_id = secrets.token_urlsafe(32)
+        now = self._clock()
+        self._sessions.forget(now - KEPT)
+        if instead_of:
+            self.close(instead_of)
+        self._sessions.add(
+            Session(
+                digest=_digest(session_id),
+                token=secrets.token_urlsafe(32),
+                began=now,
+                last_seen=now,
+                stage=stage,
+                account_id=account.id if account else None,
+                epoch=account.epoch if account else 0,
+            )
+        )
+        return session_id
 
     def _check_open(self, now: datetime) -> None:
         if self._closed_until is not None and now < self._closed_until:
@@ -184,15 +262,3 @@ class Access:
         late = self._failures - FREE_TRIES
         if late >= 0:
             self._closed_until = now + min(timedelta(seconds=2 ** min(late, 20)), LONGEST_WAIT)
-
-    def _open(self) -> str:
-        session_id = secrets.token_urlsafe(32)
-        now = self._clock()
-        self._sessions.forget(now - KEPT)
-        self._sessions.add(Session(digest=_digest(session_id), token=secrets.token_urlsafe(32), last_seen=now))
-        return session_id
-
-
-def _digest(secret: str) -> bytes:
-    """Secrets are compared and kept by digest: equal length, and a memory dump holds no key."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -9,12 +9,13 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from consent import Texts
-from transcribe import policy
 from transcribe.consult import Actor, Space
 from transcribe.ports import Handovers
 from transcribe.practice import Practice
+from transcribe.staff import STRANGER, Staff
 from transcribe.web import (
     access_log,
+    account,
     consenting,
     contact,
     entry,
@@ -30,21 +31,30 @@ from transcribe.web import (
     style,
     video,
     watch,
+    welcome,
 )
-from transcribe.web.access import Access
+from transcribe.web.access import Access, Identities, OnePerson
 from transcribe.web.guard import Guard
 from transcribe.web.pages import DemoInfo, Pages
 from transcribe.web.requests import Web
 from transcribe.web.watch import Watch
 
-__all__ = ["DemoInfo", "create_app"]
+__all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
+
+#: For who is logged in, each route as ``rights.RULES`` says.
+WITH_SESSION = (
+    entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
+    passing.router, exercise.router, style.router, access_log.router, erased.router, media.router, ingest.router,
+    ingest.live,
+)  # fmt: skip
 
 
 def create_app(
     *,
     practices: Callable[[str], Practice],
-    actor: Actor,
     access: Access,
+    actor: Actor = STRANGER,
+    accounts: Staff | None = None,
     demo: DemoInfo | None,
     ui_language: str,
     max_upload_mb: int,
@@ -61,7 +71,8 @@ def create_app(
     recordings: Sequence[Path] = (),
     texts: Texts | None = None,
 ) -> FastAPI:
-    """``practice``: whose screens these are.
+    """``accounts``: who may log in; without them everybody is ``actor``, who has the access key (a demonstration).
+    ``practice``: whose screens these are when nobody, or one without an account, looks at them.
 
     ``hosts``: names besides loopback under which this service is reached (a reverse proxy's). ``space``: of the disk
     that recordings go to, for the warning on every page when less than ``min_free_percent`` of it is free. ``watched``:
@@ -71,11 +82,15 @@ def create_app(
     ``texts``: for the patient; those of this program when there are none.
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
+    identities: Identities = accounts or OnePerson(actor, practice)
     app = FastAPI(title="transcribe", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.web = Web(
         practices=practices,
         practice=practice,
         actor=actor,
+        person=None,
+        identities=identities,
+        accounts=accounts,
         access=access,
         pages=Pages(
             ui_language=ui_language,
@@ -85,7 +100,7 @@ def create_app(
             space=space,
             min_free_percent=min_free_percent,
             styled=practices(practice).preferences is not None,
-            logs=policy.RIGHTS[actor.role].logs,
+            accounts=accounts is not None,
         ),
         max_upload_mb=max_upload_mb,
         unverified_days=unverified_days,
@@ -96,14 +111,8 @@ def create_app(
         now=lambda: datetime.now(UTC),
     )
     app.state.watch = watched
-    app.include_router(entry.public)
-    app.include_router(his.router)
-    app.include_router(watch.router)
-    for router in (
-        entry.router, routes.router, consenting.router, review.router, contact.router, video.router, passing.router,
-        exercise.router, style.router, access_log.router, erased.router, media.router, ingest.router, ingest.live,
-    ):  # fmt: skip
+    for router in (entry.public, welcome.router, his.router, watch.router, *WITH_SESSION):
         app.include_router(router)
     errors.register(app)
-    app.add_middleware(Guard, access=access, idle_minutes=idle_minutes, hosts=hosts)
+    app.add_middleware(Guard, access=access, identities=identities, idle_minutes=idle_minutes, hosts=hosts)
     return app

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from transcribe.accounts import Account, WrongCode, WrongLogin
 from transcribe.consult import Action
+from transcribe.errors import NotLoggedIn, TooManyTries, TranscribeError
 from transcribe.i18n import LANGUAGES
+from transcribe.ports import Entry, Session
 from transcribe.web import his
-from transcribe.web.access import TooManyTries, UsedTicket, WrongKey, local_page
-from transcribe.web.errors import status_of
+from transcribe.web.access import KeyClosed, UsedTicket, WrongKey, local_page
 from transcribe.web.guard import cookie_name
 from transcribe.web.pages import LANGUAGE_COOKIE
-from transcribe.web.requests import FieldsDep, FormDep, Web, WebDep, checked, go, session_of
+from transcribe.web.requests import (
+    FieldsDep,
+    FormDep,
+    Web,
+    WebDep,
+    check_token,
+    checked,
+    form_page,
+    go,
+    session_cookie,
+    session_of,
+    set_session,
+)
 
 #: Without a session.
 public = APIRouter()
@@ -44,10 +60,10 @@ def static(request: Request, web: WebDep, tag: str, name: str) -> Response:
 def start(request: Request, web: WebDep, ticket: str = "", naar: str = "/") -> Response:
     """Open the browser from the command line: a ticket that works once."""
     try:
-        session_id = web.access.use_ticket(ticket)
-    except (UsedTicket, TooManyTries) as failed:
+        session_id = web.access.use_ticket(ticket, opens := web.identities.key_opens())
+    except (UsedTicket, KeyClosed, TooManyTries) as failed:
         return _refused(request, web, naar, failed)
-    return _opened(request, web, session_id, naar)
+    return _opened(request, web, session_id, opens, naar)
 
 
 @public.get("/login")
@@ -57,21 +73,63 @@ def login_page(request: Request, web: WebDep, naar: str = "/") -> Response:
 
 @public.post("/login")
 def login(request: Request, web: WebDep, fields: FormDep) -> Response:
+    """The first step, or the access key as long as it opens something."""
     page = fields.get("naar", "/")
     try:
-        session_id = web.access.use_key(fields.get("sleutel", ""))
-    except (WrongKey, TooManyTries) as failed:
+        if (opens := web.identities.key_opens()) is not None:
+            session_id = web.access.use_key(fields.get("sleutel", ""), opens)
+            return _opened(request, web, session_id, opens, page)
+        browser = request.cookies.get(_browser_cookie(request), "")
+        account = web.staff.check_password(fields.get("naam", ""), fields.get("wachtwoord", ""), browser=browser)
+    except (WrongKey, WrongLogin, TooManyTries) as failed:
         return _refused(request, web, page, failed)
-    return _opened(request, web, session_id, page)
+    response = RedirectResponse(f"/login/code?{urlencode({'naar': local_page(page)})}", status_code=303)
+    set_session(request, response, web.access.open(Entry.CODE, account, instead_of=session_cookie(request)))
+    return response
+
+
+@public.get("/login/code")
+def code_page(request: Request, web: WebDep, naar: str = "/") -> Response:
+    try:
+        session = web.access.under_way(session_cookie(request), Entry.CODE)
+    except NotLoggedIn:
+        return _login_page(request, web, naar)
+    return _code_page(request, web, session, naar)
+
+
+@public.post("/login/code")
+def second_step(request: Request, web: WebDep, fields: FormDep) -> Response:
+    page = fields.get("naar", "/")
+    try:
+        session = web.access.under_way(session_cookie(request), Entry.CODE)
+        check_token(session, fields.get("token", ""))
+        web.staff.person(session)
+        account = web.staff.check_code(web.staff.account(session), fields.get("code", ""))
+    except NotLoggedIn as late:
+        return _login_page(request, web, page, late)
+    except (WrongCode, TooManyTries) as failed:
+        return _code_page(request, web, session, page, failed)
+    return enter(request, web, account, RedirectResponse(local_page(page), status_code=303))
+
+
+def enter(request: Request, web: Web, account: Account, response: Response) -> Response:
+    """A session of somebody who proved who it is, in whatever way."""
+    web.practices(account.practice).workflow.log(account.actor, Action.LOGGED_IN)
+    set_session(request, response, web.access.open(Entry.OPEN, account, instead_of=session_cookie(request)))
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        _browser_cookie(request), web.staff.remembered(account), max_age=YEAR_S, path="/login", httponly=True,
+        samesite="strict", secure=secure,
+    )  # fmt: skip
+    return response
 
 
 @router.post("/logout")
 def logout(request: Request, web: WebDep) -> Response:
-    name = cookie_name(request)
-    web.access.close(request.cookies.get(name, ""))
+    web.access.close(session_cookie(request))
     web.workflow.log(web.actor, Action.LOGGED_OUT)
     response = go(request, "/login")
-    response.delete_cookie(name)
+    response.delete_cookie(cookie_name(request))
     his.forget(request, response)
     # whatever a browser kept of the pages goes too
     response.headers["Clear-Site-Data"] = '"cache"'
@@ -98,26 +156,33 @@ def choose_language(fields: FieldsDep) -> Response:
     return response
 
 
-def _refused(request: Request, web: Web, page: str, problem: Exception) -> Response:
-    if not isinstance(problem, TooManyTries):  # those are not looked at, and would fill the access log
+def _refused(request: Request, web: Web, page: str, problem: TranscribeError) -> Response:
+    if isinstance(problem, WrongKey | UsedTicket):  # passwords are logged by name where they are looked at
         web.workflow.log(web.actor, Action.LOGIN_FAILED)
     return _login_page(request, web, page, problem)
 
 
-def _login_page(request: Request, web: Web, page: str, problem: Exception | None = None) -> Response:
-    text = web.pages.explain(request, problem) if isinstance(problem, WrongKey | TooManyTries | UsedTicket) else ""
-    status_code = (status_of(problem) or 200) if problem else 200
-    headers = {"Retry-After": str(problem.params["seconds"])} if isinstance(problem, TooManyTries) else {}
-    return web.pages.render(
-        request, "login.html", status_code=status_code, headers=headers, problem=text, page=local_page(page)
+def _login_page(request: Request, web: Web, page: str, problem: TranscribeError | None = None) -> Response:
+    return form_page(
+        request, web, "login.html", problem, page=local_page(page), by_key=web.identities.key_opens() is not None
     )
 
 
-def _opened(request: Request, web: Web, session_id: str, page: str) -> Response:
-    web.workflow.log(web.actor, Action.LOGGED_IN)
-    response = RedirectResponse(local_page(page), status_code=303)
+def _code_page(
+    request: Request, web: Web, session: Session, page: str, problem: TranscribeError | None = None
+) -> Response:
+    return form_page(request, web, "login_code.html", problem, page=local_page(page), token=session.token)
+
+
+def _opened(request: Request, web: Web, session_id: str, stage: Entry | None, page: str) -> Response:
+    """By the key or a ticket: to the pages of a demonstration, or to the set-up."""
+    if stage is Entry.OPEN:
+        web.workflow.log(web.actor, Action.LOGGED_IN)
+    response = RedirectResponse(local_page(page) if stage is Entry.OPEN else "/welkom/begin", status_code=303)
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.set_cookie(
-        cookie_name(request), session_id, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
+    set_session(request, response, session_id)
     return response
+
+
+def _browser_cookie(request: Request) -> str:
+    return f"{cookie_name(request)}-bekend"

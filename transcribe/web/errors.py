@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from consent import ConsentMissing, ConsentProblem
 from transcribe import errors
+from transcribe.accounts import NotManager, UsedInvitation, WrongCode, WrongLogin, WrongPassword
 from transcribe.errors import N_
 from transcribe.logs import place
 from transcribe.web import access
@@ -54,10 +55,16 @@ STATUS: dict[type[Exception], int] = {
     errors.TooLong: 413,
     TooLarge: 413,
     errors.SetupProblem: 503,
-    access.NotLoggedIn: 401,
+    errors.NotLoggedIn: 401,
+    errors.TooManyTries: 429,
+    NotManager: 403,
+    WrongLogin: 403,
+    WrongCode: 403,
+    WrongPassword: 403,
+    UsedInvitation: 403,
     access.WrongKey: 403,
-    access.TooManyTries: 429,
     access.UsedTicket: 403,
+    access.KeyClosed: 403,
     access.ForgedRequest: 403,
     access.UnknownHost: 400,
     ConsentMissing: 403,
@@ -100,7 +107,7 @@ def answer(request: Request, error: Exception) -> Response:
     pages: Pages = request.app.state.web.pages
     number = ""
     headers: dict[str, str] = {}
-    if isinstance(error, access.NotLoggedIn) and (away := _to_login(request)):
+    if isinstance(error, errors.NotLoggedIn) and (away := _to_login(request)):
         return away
     status = status_of(error)
     if status is not None:
@@ -109,7 +116,7 @@ def answer(request: Request, error: Exception) -> Response:
             if isinstance(error, errors.TranscribeError)
             else pages.sentence(request, str(error))
         )
-        if isinstance(error, access.TooManyTries):
+        if isinstance(error, errors.TooManyTries):
             headers["Retry-After"] = str(error.params["seconds"])
     elif isinstance(error, HTTPException):
         status = error.status_code

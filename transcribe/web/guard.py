@@ -16,18 +16,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transcribe.errors import StoreUnavailable
+from transcribe.accounts import Person
+from transcribe.errors import NotLoggedIn, StoreUnavailable
 from transcribe.logs import first, place
 from transcribe.origin import Client, Origin, coming_from
 from transcribe.ports import Session
-from transcribe.web.access import Access, ForgedRequest, NotLoggedIn, UnknownHost
+from transcribe.web.access import Access, ForgedRequest, Identities, UnknownHost
 from transcribe.web.errors import answer
 
 log = logging.getLogger(__name__)
 
 #: Open to everybody on this machine; everything else needs a session.
-OPEN = frozenset({"/start", "/login", "/health/live", "/health/ready", "/metrics", "/his"})
-OPEN_BELOW = ("/static/", "/his/")
+OPEN = frozenset({"/start", "/login", "/uitnodiging", "/health/live", "/health/ready", "/metrics", "/his"})
+#: Below ``/login`` and ``/welkom``: for who is on the way in, which those pages see to themselves.
+OPEN_BELOW = ("/static/", "/his/", "/login/", "/welkom/")
 #: The only address that another site may post to: what it says is signed (``his.py``).
 SIGNED = "/his"
 #: Pages that refresh themselves: they must not keep an unattended screen awake.
@@ -76,9 +78,12 @@ def host_name(request: HTTPConnection) -> str:
 class Guard:
     """Host, origin, session, headers, and the last word on exceptions."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, idle_minutes: int, hosts: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: Access, identities: Identities, idle_minutes: int, hosts: frozenset[str]
+    ) -> None:
         self._app = app
         self._access = access
+        self._identities = identities
         self._idle = timedelta(minutes=idle_minutes)
         self._hosts = LOOPBACK | {name.lower() for name in hosts}
 
@@ -143,7 +148,7 @@ class Guard:
             heard = heard or message["type"] == "websocket.receive"
             return message
 
-        def session(*, passive: bool = False) -> Session:
+        def session(*, passive: bool = False) -> tuple[Session, Person]:
             return self._session(connection, passive=passive)
 
         async def watch() -> None:
@@ -167,7 +172,7 @@ class Guard:
             if "origin" not in connection.headers or LIVE.fullmatch(connection.url.path) is None:
                 raise ForgedRequest
             check_origin(connection)
-            connection.state.session = await run_in_threadpool(session)
+            connection.state.session, connection.state.person = await run_in_threadpool(session)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(watch)
                 await self._app(scope, hearing, noting)
@@ -198,8 +203,11 @@ class Guard:
             peer = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
         return _far(peer)
 
-    def _session(self, request: HTTPConnection, *, passive: bool) -> Session:
-        return self._access.session(request.cookies.get(cookie_name(request), ""), idle=self._idle, passive=passive)
+    def _session(self, request: HTTPConnection, *, passive: bool) -> tuple[Session, Person]:
+        """Asked for anew with every request: who was disabled or got another role is out at once."""
+        cookie = request.cookies.get(cookie_name(request), "")
+        session = self._access.session(cookie, idle=self._idle, passive=passive)
+        return session, self._identities.person(session)
 
     def _check(self, request: Request) -> None:
         """Raises unless the request may go on to the routes."""
@@ -208,10 +216,10 @@ class Guard:
         path = request.url.path
         if request.method not in SAFE and path != SIGNED:
             check_origin(request)
-        session: Session | None = None
+        request.state.session = request.state.person = None
         if path not in OPEN and not path.startswith(OPEN_BELOW):
-            session = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
-        request.state.session = session
+            found = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
+            request.state.session, request.state.person = found
 
 
 def _far(peer: str) -> str:

@@ -40,7 +40,8 @@ from transcribe.errors import (
 from transcribe.policy import RIGHTS
 from transcribe.recorder import FINISHED, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
 from transcribe.web.errors import BAD_FORM
-from transcribe.web.requests import Fields, FieldsDep, SessionDep, Web, WebDep, checked, go
+from transcribe.web.requests import Fields, FieldsDep, SessionDep, WebDep, checked, go, web_of
+from transcribe.web.rights import check_right
 from transcribe.web.views import LAYOUT_SPEAKERS, SECTION_TEXT, SPEAKER_TEXT, SUSPICION_TEXT, Layout, consult_view
 
 log = logging.getLogger(__name__)
@@ -180,6 +181,7 @@ def _layout(fields: Fields) -> Layout:
 
 @live.websocket("/consult/{consult_id}/opname")
 async def stream(socket: WebSocket, consult_id: UUID) -> None:
+    check_right(socket)
     await socket.accept()
     with suppress(WebSocketDisconnect):
         await Stream(socket, consult_id).run()
@@ -191,7 +193,7 @@ class Stream:
     def __init__(self, socket: WebSocket, consult_id: UUID) -> None:
         self._socket = socket
         self._recording: Live | None = None
-        self._web: Web = socket.app.state.web
+        self._web = web_of(socket)
         self._consult_id = consult_id
         self._waiting: list[bytes] = []  # frames in order, not yet safe
         self._orders: list[str] = []  # "pause", "aside", "resume"

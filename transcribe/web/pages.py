@@ -91,7 +91,7 @@ class Pages:
         space: Callable[[], Space],
         min_free_percent: float,
         styled: bool,
-        logs: bool,
+        accounts: bool = False,
     ) -> None:
         self._ui_language = ui_language
         self._space = space
@@ -106,7 +106,7 @@ class Pages:
                 idle_seconds=idle_minutes * 60,
                 version=version,
                 styled=styled,
-                logs=logs,
+                accounts=accounts,
             )
 
     def _environment(self, language: str) -> Environment:
@@ -151,6 +151,9 @@ class Pages:
         session = request.scope.get("state", {}).get("session")
         context.setdefault("token", session.token if session else "")
         context["logged_in"] = session is not None
+        context["person"] = person = request.scope.get("state", {}).get("person")
+        context["logs"] = person is not None and policy.RIGHTS[person.actor.role].logs
+        context["clinical"] = person is not None and policy.RIGHTS[person.actor.role].record
         context["path"] = local_page(request.url.path)
         space = self._space()
         low = session is not None and policy.low(space, self._min_free_percent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -13,19 +13,23 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from consent import Texts
 from transcribe import policy
+from transcribe.accounts import Person
 from transcribe.consult import Actor, Consult
-from transcribe.errors import InvalidInput
+from transcribe.errors import InvalidInput, NotFound, TooManyTries, TranscribeError
 from transcribe.log_reading import LogReading
 from transcribe.ports import Handovers, Preferences, Session
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
-from transcribe.web.access import Access, ForgedRequest
-from transcribe.web.errors import BAD_FORM, is_htmx
-from transcribe.web.guard import SAFE
+from transcribe.staff import Staff
+from transcribe.web.access import Access, ForgedRequest, Identities
+from transcribe.web.errors import BAD_FORM, is_htmx, status_of
+from transcribe.web.guard import SAFE, cookie_name
 from transcribe.web.pages import PRACTICE_ZONE, Pages
+from transcribe.web.rights import check_right
 from transcribe.workflow import Workflow
 
 #: A form holds a line of a note, never more.
@@ -38,12 +42,15 @@ class Web:
     """Everything the routes work with.
 
     What they do goes through ``workflow``, ``recorder``, ``log_reading`` and ``preferences``, which are those of one
-    practice: that of ``actor``.
+    practice: that of whoever the request is from.
     """
 
     practices: Callable[[str], Practice]
     practice: str
-    actor: Actor
+    actor: Actor  # whoever the request is from
+    person: Person | None  # the same, with what goes beyond a role; None: nobody is logged in
+    identities: Identities
+    accounts: Staff | None  # None: a demonstration has no accounts
     access: Access
     pages: Pages
     max_upload_mb: int
@@ -69,6 +76,17 @@ class Web:
     @property
     def preferences(self) -> Preferences | None:
         return self.practices(self.practice).preferences
+
+    def of(self, person: Person) -> Web:
+        """What a request of that person works with, in the practice of that person and no other."""
+        return replace(self, actor=person.actor, person=person, practice=person.practice)
+
+    @property
+    def staff(self) -> Staff:
+        """Raises ``NotFound`` where there are no accounts."""
+        if self.accounts is None:
+            raise NotFound
+        return self.accounts
 
     def erased_soon(self, consult: Consult) -> datetime | None:
         """When this consult is erased unverified, if that is near enough to warn for."""
@@ -106,9 +124,15 @@ class Fields(dict[str, str]):
         return datetime.combine(date.fromisoformat(given) + timedelta(days=days), time(), PRACTICE_ZONE)
 
 
-def web_of(request: Request) -> Web:
-    web: Web = request.app.state.web
-    return web
+def web_of(connection: HTTPConnection) -> Web:
+    web: Web = connection.app.state.web
+    person: Person | None = connection.state.person
+    return web if person is None else web.of(person)
+
+
+def person_of(request: Request) -> Person:
+    person: Person = request.state.person
+    return person
 
 
 def session_of(request: Request) -> Session:
@@ -135,7 +159,10 @@ async def read_form(request: Request) -> Fields:
 
 
 async def checked(request: Request) -> Fields:
-    """On every route with a session: an unsafe request must carry the session's token. Gives the form's fields."""
+    """On every route with a session: whoever it is must have the right (``rights.py``), and an unsafe request must
+    carry the session's token. Gives the form's fields.
+    """
+    check_right(request)
     if request.method in SAFE:
         return Fields()
     given = request.headers.get("x-csrf-token")
@@ -143,9 +170,33 @@ async def checked(request: Request) -> Fields:
     if request.headers.get("content-type", "").startswith(FORM_TYPE) or given is None:
         fields = await read_form(request)
         given = fields.pop("token", "") if given is None else given
-    if not hmac.compare_digest(given.encode(), session_of(request).token.encode()):
-        raise ForgedRequest
+    check_token(session_of(request), given)
     return fields
+
+
+def check_token(session: Session, given: str) -> None:
+    if not hmac.compare_digest(given.encode(), session.token.encode()):
+        raise ForgedRequest
+
+
+def form_page(
+    request: Request, web: Web, template: str, problem: TranscribeError | None = None, **context: object
+) -> Response:
+    """The page of a form, with what is wrong with what was filled in above it."""
+    text = web.pages.explain(request, problem) if problem else ""
+    status_code = (status_of(problem) or 200) if problem else 200
+    headers = {"Retry-After": str(problem.params["seconds"])} if isinstance(problem, TooManyTries) else {}
+    return web.pages.render(request, template, status_code=status_code, headers=headers, problem=text, **context)
+
+
+def session_cookie(request: Request) -> str:
+    return request.cookies.get(cookie_name(request), "")
+
+
+def set_session(request: Request, response: Response, session_id: str) -> None:
+    response.set_cookie(
+        cookie_name(request), session_id, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
 
 
 def go(request: Request, page: str) -> Response:
@@ -157,5 +208,6 @@ def go(request: Request, page: str) -> Response:
 
 WebDep = Annotated[Web, Depends(web_of)]
 FieldsDep = Annotated[Fields, Depends(checked)]
+PersonDep = Annotated[Person, Depends(person_of)]
 SessionDep = Annotated[Session, Depends(session_of)]
 FormDep = Annotated[Fields, Depends(read_form)]

@@ -47,7 +47,9 @@ router = APIRouter(dependencies=[Depends(checked)])
 
 @router.get("/")
 def home(request: Request, web: WebDep, deel: Part | None = None, na: UUID | None = None) -> Response:
-    """The worklist; or more of one part of it, ``na`` a consult."""
+    """The worklist; or more of one part of it, ``na`` a consult. It names patients: others go to their own page."""
+    if not RIGHTS[web.actor.role].record:
+        return go(request, "/account")
     parts = _parts(web) if deel is None else [_part(web, deel, most=LONG_ROWS, after=na)]
     return _list_page(request, web, parts, whole=deel is None)
 

@@ -92,7 +92,10 @@ STATUS_WORDS = [
     N_("nieuw"), N_("toestemming"), N_("opname loopt"), N_("pauze"), N_("opgenomen"), N_("uitgeschreven"),
     N_("concept"), N_("akkoord"), N_("gekopieerd"), N_("geweigerd"), N_("ingetrokken"), N_("verwijderd"), N_("gewist"),
 ]  # fmt: skip
-ROLE_WORDS = [N_("huisarts"), N_("waarnemer"), N_("poh"), N_("assistente"), N_("systeem")]
+ROLE_WORDS = [
+    N_("huisarts"), N_("waarnemer"), N_("poh"), N_("assistente"), N_("praktijkmanager"), N_("beheerder"),
+    N_("logbeheerder"), N_("systeem"),
+]  # fmt: skip
 
 SPEAKER_TEXT: dict[Speaker, str] = {
     Speaker.HUISARTS: N_("Huisarts"),

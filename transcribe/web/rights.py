@@ -1,0 +1,142 @@
+"""Who may use which route: one table, for all of them (docs/rights.md). A route that is not in it is refused.
+
+The use cases have their own rules (``policy.py``), which look at the consult as well; this is the fence around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from transcribe.accounts import NotManager, Person
+from transcribe.consult import Role
+from transcribe.errors import NotAllowed
+from transcribe.policy import CAREGIVERS, DOCTORS, EVERYBODY, RIGHTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    roles: frozenset[Role] = field(default_factory=frozenset)
+    managers: bool = False  # whoever manages the accounts, whatever the role
+
+
+ANYONE = Rule(roles=frozenset(Role) - {Role.SYSTEEM})
+CARE = Rule(roles=EVERYBODY)
+EDIT = Rule(roles=CAREGIVERS)
+SIGN = Rule(roles=DOCTORS)
+MANAGE = Rule(managers=True)
+LOGS = Rule(roles=frozenset(role for role in Role if RIGHTS[role].logs))
+
+#: By module and function of the route.
+RULES: dict[str, Rule] = {
+    "entry.logout": ANYONE,
+    "entry.active": ANYONE,
+    "entry.session": ANYONE,
+    "entry.choose_language": ANYONE,
+    # one's own account
+    "account.own_page": ANYONE,
+    "account.change_password": ANYONE,
+    "account.second_step_page": ANYONE,
+    "account.change_second_step": ANYONE,
+    "account.end_sessions": ANYONE,
+    # others'
+    "account.staff_page": MANAGE,
+    "account.invite": MANAGE,
+    "account.change": MANAGE,
+    "account.invite_again": MANAGE,
+    "account.disable": MANAGE,
+    # the worklist; without care for patients it leads to one's own page
+    "routes.home": ANYONE,
+    "routes.refreshed_list": CARE,
+    "routes.search": CARE,
+    "routes.found": CARE,
+    # who saw what
+    "access_log.page": LOGS,
+    "access_log.filtered": LOGS,
+    "access_log.of_patient": LOGS,
+    # what was destroyed: numbers and reasons, nothing of a patient
+    "erased.destroyed": ANYONE,
+    # consent
+    "consenting.download": CARE,
+    "consenting.texts_page": CARE,
+    "consenting.text_page": CARE,
+    # a consult until there is a draft
+    "routes.new": CARE,
+    "routes.create": CARE,
+    "routes.record_consent": CARE,
+    "routes.withdraw": CARE,
+    "routes.consult_page": CARE,
+    "routes.progress": CARE,
+    "routes.standing": CARE,
+    "routes.retry": CARE,
+    "routes.discard": CARE,
+    "routes.erase": SIGN,
+    "video.record": CARE,
+    "exercise.begin": CARE,
+    "media.receive": CARE,
+    "ingest.begin": CARE,
+    "ingest.pause": CARE,
+    "ingest.resume": CARE,
+    "ingest.finish": CARE,
+    "ingest.go_on": CARE,
+    "ingest.client_key": CARE,
+    "ingest.standing": CARE,
+    "ingest.stream": CARE,
+    # what was said, and the note
+    "media.audio": EDIT,
+    "media.outline": EDIT,
+    "ingest.growing": EDIT,
+    "review.change_page": EDIT,
+    "review.edit": EDIT,
+    "review.typed": EDIT,
+    "review.confirm": EDIT,
+    "review.see": EDIT,
+    "review.dismiss": EDIT,
+    "review.remove": EDIT,
+    "review.restore": EDIT,
+    "review.add": EDIT,
+    "review.take": EDIT,
+    "review.move": EDIT,
+    "review.undo": EDIT,
+    "review.redo": EDIT,
+    "review.merge": EDIT,
+    "review.codes": EDIT,
+    "review.code": EDIT,
+    "review.approve": SIGN,
+    "review.deliver": EDIT,
+    "review.copy_text": EDIT,
+    "contact.declare": SIGN,
+    "video.change": EDIT,
+    "passing.pass_on": EDIT,
+    "passing.send_back": EDIT,
+    "passing.take_over": EDIT,
+    # how drafts are written
+    "style.page": CARE,
+    "style.save": SIGN,
+    "style.save_video": SIGN,
+    "style.add": EDIT,
+    "style.accept": EDIT,
+    "style.remove": EDIT,
+    "style.add_word": EDIT,
+    "style.remove_word": EDIT,
+}
+
+
+def name_of(endpoint: Callable[..., Any]) -> str:
+    return f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__name__}"
+
+
+def permitted(rule: Rule, person: Person) -> bool:
+    return person.actor.role in rule.roles or (rule.managers and person.manages)
+
+
+def check_right(connection: HTTPConnection) -> None:
+    """Raises ``NotAllowed`` or ``NotManager`` unless whoever is logged in may use this route."""
+    rule = RULES.get(name_of(connection.scope["endpoint"]), Rule())
+    person: Person = connection.state.person
+    if permitted(rule, person):
+        return
+    raise NotManager if rule.managers else NotAllowed(role=person.actor.role.value)
