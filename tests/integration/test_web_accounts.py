@@ -136,6 +136,34 @@ def test_a_password_and_a_code_open_a_session(clinic: Clinic, jansen: Desk) -> N
     assert jansen.status() == 200
 
 
+@pytest.mark.parametrize(
+    ("asked", "opened"),
+    [
+        ("/consult/nieuw", "/consult/nieuw"),
+        ("/toegangslog", "/toegangslog"),
+        ("https://kwaad.example/", "/"),
+        ("//kwaad.example", "/"),
+        ("/consult/nieuw?x=1", "/"),
+    ],
+)
+def test_a_deep_link_outlives_both_steps_and_leads_nowhere_else(
+    clinic: Clinic, jansen: Desk, asked: str, opened: str
+) -> None:
+    desk = Desk(clinic=clinic, login="a.jansen", client=clinic.browser(), secret=jansen.secret)
+    page = desk.client.get("/login", params={"naar": asked}).text
+    kept = html.unescape(re.findall(r'name="naar" value="([^"]*)"', page)[0])
+    first = desk.client.post("/login", data={"naam": desk.login, "wachtwoord": PASSWORD, "naar": kept})
+    page = desk.client.get(first.headers["location"]).text
+    kept = html.unescape(re.findall(r'name="naar" value="([^"]*)"', page)[0])
+    fields = {"token": token_in(page), "code": desk.code(), "naar": kept}
+    assert desk.client.post("/login/code", data=fields).headers["location"] == opened
+    # nor when the form itself was tampered with
+    again = Desk(clinic=clinic, login="a.jansen", client=clinic.browser(), secret=jansen.secret)
+    again.first_step()
+    fields = {"token": token_in(again.client.get("/login/code").text), "code": again.code(), "naar": asked}
+    assert again.client.post("/login/code", data=fields).headers["location"] == opened
+
+
 def test_a_recovery_code_opens_one_once(clinic: Clinic, jansen: Desk) -> None:
     first, second = clinic.desk("a.jansen"), clinic.desk("a.jansen")
     for desk in (first, second):
