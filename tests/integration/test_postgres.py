@@ -144,9 +144,10 @@ def half_done(store: PostgresStore, url: str) -> None:
 # -- what lies in the tables ---------------------------------------------------------------------------------------
 
 
-#: Machines, browsers, folders, what a practice sets, where the log begins: nothing of a consult comes near them.
+#: Machines, browsers, who logs in, folders, what a practice sets, where the log begins: nothing of a consult is there.
 NOT_OF_CONSULTS = {
     "worker", "session", "key_copy", "style", "icpc_code", "style_rule", "own_word", "video_preset", "access_log_start",
+    "account", "practice", "login_try",
 }  # fmt: skip
 QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 
