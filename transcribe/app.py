@@ -36,7 +36,7 @@ from transcribe.recorder import Recorder
 from transcribe.rights import PatientRights
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
-from transcribe.staff import STRANGER, Staff
+from transcribe.staff import STRANGER, Staff, readers
 from transcribe.steps import Steps
 from transcribe.workflow import Workflow
 from transcribe.writer import Writer
@@ -302,8 +302,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
             def colleagues(of: str) -> list[str]:
                 """Who reads drafts; as long as nobody has an account, who signed or passed one on."""
-                people = [one.name for one in accounts.of(of) if policy.receiver(one.actor)]
-                return people or own.colleagues(of)
+                return readers(accounts, of) or own.colleagues(of)
 
             return Practice(
                 name=name,

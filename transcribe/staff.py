@@ -32,6 +32,7 @@ from transcribe.accounts import (
 )
 from transcribe.consult import Action, Actor, Role
 from transcribe.errors import N_, Conflict, InvalidInput, NotFound, NotLoggedIn, TooManyTries
+from transcribe.policy import receiver
 from transcribe.ports import Accounts, Entry, Passwords, Session
 
 #: Who tried to log in with a name that nobody here has.
@@ -375,6 +376,11 @@ class Staff:
         saved: Account = replace(account, **changes, version=account.version + 1)  # type: ignore[arg-type]
         self._accounts.save(saved)
         return saved
+
+
+def readers(accounts: Accounts, practice: str) -> list[str]:
+    """Names by which drafts can wait: of who may read them, and is not gone."""
+    return [one.name for one in accounts.of(practice) if one.state is not State.DISABLED and receiver(one.actor)]
 
 
 def _person(account: Account) -> Person:

@@ -21,10 +21,9 @@ from transcribe.accounts import STEP_S, code_at
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Space, Status
 from transcribe.log_reading import LogReading
-from transcribe.policy import receiver
 from transcribe.practice import Practice as TenantParts
 from transcribe.recorder import Recorder
-from transcribe.staff import Staff
+from transcribe.staff import Staff, readers
 from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.keys import MasterKey
 from transcribe.store.passwords import Argon2Passwords
@@ -110,7 +109,7 @@ def practice(postgres_url: str, chromium: Browser) -> Iterator[Practice]:
             **parts,  # type: ignore[arg-type]
             decoder=ScriptedDecoder(),
             space=lambda: space,
-            colleagues=lambda of: [one.name for one in accounts.of(of) if receiver(one.actor)],
+            colleagues=lambda of: readers(accounts, of),
         )
         recorder = Recorder(**parts, space=lambda: space)  # type: ignore[arg-type]
         made = TenantParts(

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 from tests.clinic import BASE, KEY, PASSWORD, Clinic, Desk, secret_in, token_in
 from transcribe.accounts import ACCOUNT, INVITATION_LIFE, RECOVERY_CODES, TOTAL, State, code_at
 from transcribe.consult import Action, Actor, Role
+from transcribe.staff import readers
 from transcribe.web.access import LONGEST_SESSION
 from transcribe.web.guard import LOG_IN
 
@@ -352,6 +353,15 @@ def test_who_is_disabled_is_out_at_once(clinic: Clinic, jansen: Desk, neem: Desk
     assert neem.client.get("/").headers["location"] == "/login"
     assert clinic.account("w.neem").state is State.DISABLED
     assert clinic.account("w.neem").password == ""
+
+
+def test_drafts_wait_for_who_reads_them_and_is_not_gone(clinic: Clinic, jansen: Desk, neem: Desk) -> None:
+    clinic.invite(jansen, "P. Zorg", "p.zorg", Role.POH)
+    clinic.seat("", Role.ASSISTENTE, name="B. Balie")
+    clinic.seat("Zuid", Role.HUISARTS, name="Z. Zuid")
+    assert readers(clinic.accounts, "") == ["Dr. A. Jansen", "P. Zorg", "W. Neem"]
+    jansen.post(f"/medewerkers/{clinic.account('w.neem').id}/uitschakelen")
+    assert readers(clinic.accounts, "") == ["Dr. A. Jansen", "P. Zorg"]
 
 
 def test_an_open_recording_of_who_is_disabled_is_closed(clinic: Clinic, jansen: Desk, neem: Desk) -> None:
