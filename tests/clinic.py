@@ -6,6 +6,7 @@ import base64
 import hmac
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from consent import How
 from transcribe.accounts import Account, State, code_at
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, Role, Space
+from transcribe.oidc import Provider
 from transcribe.ports import Entry
 from transcribe.run import consent_given
 from transcribe.staff import Staff
@@ -100,11 +102,22 @@ class Desk:
         return answer
 
 
+def keyed(text: str) -> bytes:
+    return hmac.digest(b"proef", text.encode(), "sha256")
+
+
 class Clinic:
     """``restarted`` is a new web process on the same database."""
 
-    def __init__(self, service: Scripted | None = None) -> None:
+    def __init__(
+        self,
+        service: Scripted | None = None,
+        *,
+        provider: Callable[[Callable[[str], bytes]], Provider | None] = lambda keyed: None,
+    ) -> None:
+        """``provider``: where people may log in as well, made with the key of the service."""
         self.now = NOW
+        self.provider = provider
         self.service = service or scripted_service(clock=lambda: self.now)
         self.accounts = MemoryAccounts()
         self.sessions = MemorySessions()
@@ -116,7 +129,7 @@ class Clinic:
             self.accounts,
             self.passwords,
             practice="",
-            keyed=lambda text: hmac.digest(b"proef", text.encode(), "sha256"),
+            keyed=keyed,
             log=lambda practice, *event: self.service.practice(practice).workflow.log(*event),
             clock=lambda: self.now,
         )
@@ -124,6 +137,7 @@ class Clinic:
         self.app: FastAPI = create_app(
             practices=self.service.practice,
             accounts=self.staff,
+            provider=self.provider(keyed),
             access=self.access,
             demo=None,
             ui_language="nl",

@@ -21,10 +21,11 @@ from uuid import UUID
 
 from transcribe.consult import Actor, Role, name_key, plain_name
 from transcribe.errors import N_, InvalidInput, Refused
-from transcribe.policy import responsible
+from transcribe.policy import DOCTORS, responsible
 
 LEAST_PASSWORD, MOST_PASSWORD = 12, 200
 MOST_NAME = 100
+MOST_ELSEWHERE = 255  # of "sub" (OpenID Connect Core 2)
 #: Bytes of a TOTP secret: what RFC 4226 recommends for SHA-1, the only hash that every app knows.
 SECRET_BYTES = 20
 STEP_S = 30
@@ -60,6 +61,7 @@ class Account:
     recovery: tuple[bytes, ...] = field(default=(), repr=False)  # SHA-256 of the codes that are left
     invitation: bytes = field(default=b"", repr=False)  # SHA-256 of the secret in the link
     invited_until: datetime | None = None
+    elsewhere: str = ""  # by which a provider knows this person (``oidc.py``); of all practices together
 
     @property
     def actor(self) -> Actor:
@@ -97,6 +99,17 @@ class UsedInvitation(Refused):
     text = N_("Deze uitnodiging is al gebruikt of verlopen. Vraag de beheerder van uw praktijk om een nieuwe.")
 
 
+class UnknownHere(Refused):
+    text = N_(
+        "{name} weet wie u bent, maar u staat hier niet bij de medewerkers. Vraag de beheerder van uw praktijk om uw "
+        "nummer bij {name} in te vullen."
+    )
+
+
+class OtherRole(Refused):
+    text = N_("U bent bij {name} niet als arts ingelogd. Kies daar de rol die bij uw werk hier hoort.")
+
+
 class LastManager(Refused):
     text = N_("Er moet iemand blijven die de medewerkers beheert. Geef eerst een collega het beheer.")
 
@@ -123,6 +136,22 @@ def checked_name(typed: str) -> str:
             problem=N_("Vul een naam in, zoals die bij een akkoord komt te staan (hoogstens 100 tekens).")
         )
     return name
+
+
+def checked_elsewhere(typed: str) -> str:
+    """By which a provider knows somebody; "" by nothing. Raises ``InvalidInput``."""
+    number = typed.strip()
+    if len(number) > MOST_ELSEWHERE or not number.isprintable():
+        raise InvalidInput(problem=N_("Dit nummer kan niet. Neem het over zoals de aanbieder het noemt."))
+    return number
+
+
+def check_role_elsewhere(role: Role, code: str, *, name: str) -> None:
+    """``code``: of the UZI register (01 and 01.xxx are doctors), "" when the provider does not say. Raises
+    ``OtherRole``.
+    """
+    if code and role in DOCTORS and code != "01" and not code.startswith("01."):
+        raise OtherRole(name=name)
 
 
 def normalised(password: str) -> str:

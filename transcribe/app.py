@@ -30,6 +30,7 @@ from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
 from transcribe.log_reading import LogReading
+from transcribe.oidc import Provider, provider_of
 from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
@@ -106,6 +107,7 @@ class Service:
     preferences: Preferences  # of the practice of the settings, as are ``workflow`` and ``recorder``
     handovers: Handovers
     accounts: Staff | None  # None: a demonstration
+    provider: Provider | None  # None: nobody logs in elsewhere
     model: Installed | None
     space: Callable[[], Space]
     ask_sound: Callable[[], object]  # raises when the store of the sound does not answer
@@ -372,6 +374,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 keyed=store.lasting.mark,
                 log=log_act,
             ),
+            provider=None if settings.demo else provider_of(settings, store.lasting.mark),
             model=model,
             space=space,
             # a store may answer and take nothing; a folder is tried by the web, see make_web
@@ -526,6 +529,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
         his_secret=his_secret(settings),
         actor=actor_of(settings) if settings.demo else STRANGER,
         accounts=service.accounts,
+        provider=service.provider,
         access=access,
         demo=demo_info(service.model) if settings.demo else None,
         ui_language=settings.ui_language,

@@ -49,6 +49,7 @@ class Purpose(StrEnum):
 
     LANGUAGE_MODEL = "taalmodel"
     MODELS = "modellen"
+    LOGIN = "inloggen"
     DATABASE = "database"
     SOUND = "geluid"
     SCREENS = "schermen"

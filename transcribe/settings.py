@@ -100,6 +100,28 @@ class Settings(BaseModel):
     #: What a monitoring system on another machine shows to read ``/metrics`` (Bearer); empty: this machine only.
     metrics_token: str = Field(default="", repr=False, pattern=r"^(\S{20,})?$")
 
+    #: A provider at which people log in (docs/accounts.md): its issuer, https://...; empty: passwords and codes alone.
+    #: Its hosts must be among ``allowed_hosts``.
+    oidc_issuer: str = ""
+    #: As people call it, on the button: Dezi, ZORG-ID.
+    oidc_name: str = Field(default="", max_length=40)
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field(default="", repr=False)
+    oidc_scope: str = "openid"
+    #: Which claims say what: "standaard" (sub, acr) or "dezi" (dezi_nummer, loa_dezi, rol_code, abonnee_nummer).
+    oidc_claims: Literal["standaard", "dezi"] = "standaard"
+    #: Another claim for the number, the level, the role code or the practice than those.
+    oidc_claim_person: str = ""
+    oidc_claim_level: str = ""
+    oidc_claim_role: str = ""
+    oidc_claim_practice: str = ""
+    #: The level that is asked for, as the provider writes it (http://eidas.europa.eu/LoA/high).
+    oidc_level: str = ""
+    #: What the claim of the practice must be: the URA.
+    oidc_practice: str = ""
+    #: A file (PEM) with our private key, for a provider that encrypts what it says.
+    oidc_key_file: Path | None = None
+
     #: What a HIS signs with when it opens a consult (docs/his-link.md); empty: what ``transcribe his-secret`` made.
     his_secret: str = Field(default="", repr=False, pattern=r"^(\S{32,})?$")
 

@@ -25,13 +25,14 @@ from transcribe.accounts import (
     Limit,
     Person,
     State,
+    UnknownHere,
     UsedInvitation,
     WrongCode,
     WrongLogin,
     WrongPassword,
 )
 from transcribe.consult import Action, Actor, Role
-from transcribe.errors import N_, Conflict, InvalidInput, NotFound, NotLoggedIn, TooManyTries
+from transcribe.errors import N_, Conflict, InvalidInput, NotFound, NotLoggedIn, Refused, TooManyTries
 from transcribe.policy import receiver
 from transcribe.ports import Accounts, Entry, Passwords, Session
 
@@ -109,7 +110,9 @@ class Staff:
                 self._accounts.take_back(key, whole=False)
                 raise
         active = account if account is not None and account.state is State.ACTIVE else None
-        right = self._passwords.right(active.password if active else self._nobody, rules.normalised(password))
+        # nor does one who has no password, and always comes in by a provider
+        kept = (active.password if active else "") or self._nobody
+        right = self._passwords.right(kept, rules.normalised(password))
         if active is None or not right:
             if account is None:
                 self._log(self._practice, STRANGER, Action.LOGIN_FAILED, "", "")
@@ -146,6 +149,32 @@ class Staff:
             self._log(account.practice, account.actor, Action.LOGIN_FAILED, "tweede stap", "")
             raise WrongCode from None
         self._accounts.take_back(key, whole=True)
+        return account
+
+    def check_elsewhere(self, number: str, role_code: str, *, provider: str) -> Account:
+        """Somebody of whom a provider proved who it is. Whoever manages wrote the number down, so who was only invited
+        is let in by it. ``role_code``: see ``accounts.check_role_elsewhere``. Raises ``UnknownHere``, ``OtherRole``.
+        """
+        account = self._accounts.by_elsewhere(number) if number else None
+        if account is None or account.state is State.DISABLED:
+            actor, practice = (STRANGER, self._practice) if account is None else (account.actor, account.practice)
+            self._log(practice, actor, Action.LOGIN_FAILED, "", "")
+            raise UnknownHere(name=provider)
+        try:
+            rules.check_role_elsewhere(account.role, role_code, name=provider)
+        except Refused:
+            self._log(account.practice, account.actor, Action.LOGIN_FAILED, "", "")
+            raise
+        if account.state is State.INVITED:
+            account = self._save(
+                account,
+                state=State.ACTIVE,
+                invitation=b"",
+                invited_until=None,
+                since=account.since or self._clock(),
+                epoch=account.epoch + 1,
+            )
+            self._log(account.practice, account.actor, Action.ACCOUNT_OPENED, account.role.value, account.name)
         return account
 
     def remembered(self, account: Account) -> str:
@@ -298,7 +327,9 @@ class Staff:
         rules.check_manages(person)
         return self._accounts.of(person.practice)
 
-    def invite(self, person: Person, *, name: str, login: str, role: str, manages: bool) -> tuple[Account, str]:
+    def invite(
+        self, person: Person, *, name: str, login: str, role: str, manages: bool, elsewhere: str = ""
+    ) -> tuple[Account, str]:
         """A new account, and the secret of its link, which is shown once. Raises ``InvalidInput``."""
         name = rules.checked_name(name)
         rules.check_name_free(self.all(person), name)
@@ -314,7 +345,9 @@ class Staff:
             version=1,
             invitation=rules.digest(code),
             invited_until=self._clock() + INVITATION_LIFE,
+            elsewhere=rules.checked_elsewhere(elsewhere),
         )
+        self._check_free_elsewhere(account)
         try:
             self._accounts.add(account)
         except Conflict:
@@ -339,13 +372,16 @@ class Staff:
         self._log(person.practice, person.actor, Action.ACCOUNT_INVITED, account.role.value, account.name)
         return account, code
 
-    def change(self, person: Person, account_id: UUID, *, role: str, manages: bool) -> None:
+    def change(self, person: Person, account_id: UUID, *, role: str, manages: bool, elsewhere: str = "") -> None:
         """Sessions end: a page of another role must not stay open."""
         account = self._of(person, account_id)
         manages = manages or _role(role) is Role.BEHEERDER
-        if (account.role, account.manages) == (_role(role), manages):
+        changes = {"role": _role(role), "manages": manages, "elsewhere": rules.checked_elsewhere(elsewhere)}
+        changed = replace(account, **changes)  # type: ignore[arg-type]
+        if changed == account:
             return
-        account = self._change(person, account, role=_role(role), manages=manages)
+        self._check_free_elsewhere(changed)
+        account = self._change(person, account, **changes)
         also = " met beheer" if manages else ""
         self._log(person.practice, person.actor, Action.ACCOUNT_CHANGED, f"{account.role.value}{also}", account.name)
 
@@ -355,9 +391,21 @@ class Staff:
         if account.state is State.DISABLED:
             return
         account = self._change(
-            person, account, state=State.DISABLED, password="", secret=b"", recovery=(), invitation=b""
+            person,
+            account,
+            state=State.DISABLED,
+            password="",
+            secret=b"",
+            recovery=(),
+            invitation=b"",
+            elsewhere="",
         )
         self._log(person.practice, person.actor, Action.ACCOUNT_DISABLED, account.role.value, account.name)
+
+    def _check_free_elsewhere(self, account: Account) -> None:
+        found = self._accounts.by_elsewhere(account.elsewhere) if account.elsewhere else None
+        if found is not None and found.id != account.id:
+            raise InvalidInput(problem=N_("Dit nummer staat al bij een andere medewerker."))
 
     def _of(self, person: Person, account_id: UUID) -> Account:
         rules.check_manages(person)

@@ -63,6 +63,10 @@ class MemoryAccounts:
         with self._lock:
             return next((one for one in self._accounts.values() if one.invitation == digest), None)
 
+    def by_elsewhere(self, number: str) -> Account | None:
+        with self._lock:
+            return next((one for one in self._accounts.values() if one.elsewhere == number), None)
+
     def of(self, practice: str) -> list[Account]:
         with self._lock:
             found = [one for one in self._accounts.values() if one.practice == practice]
@@ -106,4 +110,6 @@ class QuickPasswords:
 
 
 def _clash(one: Account, other: Account) -> bool:
+    if one.elsewhere and one.elsewhere == other.elsewhere:
+        return True
     return one.login == other.login or (one.practice, name_key(one.name)) == (other.practice, name_key(other.name))

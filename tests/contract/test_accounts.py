@@ -66,6 +66,7 @@ def whole(login: str) -> Account:
         secret=b"12345678901234567890",
         last_step=59_000_000,
         recovery=(b"een", b"twee"),
+        elsewhere="900012345",
     )
 
 
@@ -75,6 +76,8 @@ def test_what_was_added_is_found(accounts: Accounts) -> None:
     assert accounts.find(account.id) == account
     assert accounts.by_login("jansen") == account
     assert accounts.by_invitation(account.invitation) == account
+    assert accounts.by_elsewhere("900012345") == account
+    assert accounts.by_elsewhere("900054321") is None
     assert accounts.by_login("neem") is None
     assert accounts.by_invitation(b"geraden") is None
     with pytest.raises(NotFound):
@@ -97,6 +100,9 @@ def test_a_login_is_of_one_person_and_a_name_of_one_in_a_practice(accounts: Acco
     with pytest.raises(Conflict):
         accounts.add(made("jansen2", name="DR. Jansen"))
     accounts.add(made("jansen3", name=first.name, practice="Beuk"))
+    accounts.add(made("klein", elsewhere="1"))
+    with pytest.raises(Conflict):
+        accounts.add(made("groot", elsewhere="1"))
     other = made("neem")
     accounts.add(other)
     with pytest.raises(Conflict):

@@ -38,6 +38,7 @@ LAYERS = {
     "transcribe.ports": 3,
     "transcribe.workflow": 3,
     "transcribe.staff": 3,
+    "transcribe.oidc": 3,
     "transcribe.writer": 3,
     "transcribe.log_reading": 3,
     "transcribe.steps": 3,
@@ -151,6 +152,7 @@ LIBRARIES = {
     "transcribe.accounts_cli": {"typer", "rich"},
     "transcribe.store.migrations": {"sqlalchemy", "alembic"},
     "transcribe.store.migrate": {"sqlalchemy", "alembic"},
+    "transcribe.oidc": {"httpx", "joserfc"},
     "transcribe.web.welcome": {"fastapi", "starlette", "markupsafe", "segno"},
     "transcribe.web.watch": {"fastapi", "starlette", "prometheus_client"},
     "transcribe.web": {"fastapi", "starlette", "jinja2", "markupsafe", "babel", "anyio"},
@@ -283,6 +285,7 @@ OPENS = {
         "transcribe.soep.server_model": set(),  # errors and the timeout
         "transcribe.asr.pull": set(),
         "transcribe.store.vault": set(),
+        "transcribe.oidc": set(),
     },
     "socket": {
         "transcribe.outbound": set(),  # looks up what a named host turns out to be

@@ -23,6 +23,7 @@ RELEASED = {
     "0009_exercise.py": "c99b55b6d7483d6a94051fba240c0ba79220158c509152b16430fcc543da9c3c",
     "0012_access_log.py": "cf6d337138ee831e520cd3b24bba3b011c326728e441119eae5a5c65209566b8",
     "0015_accounts.py": "d29ddd12545d516383ffa285c37acd78cbaa229a834c793d2913d48d96afa455",
+    "0016_elsewhere.py": "91ecd4d625a106cbc81dc0f78464818fc6ec81cf9e2c1a9d812ed86e6fab8e07",
 }
 
 

@@ -87,6 +87,9 @@ class PostgresAccounts:
     def by_invitation(self, digest: bytes) -> Account | None:
         return self._one(tables.account.c.invitation == digest)
 
+    def by_elsewhere(self, number: str) -> Account | None:
+        return self._one(tables.account.c.elsewhere == number)
+
     def of(self, practice: str) -> list[Account]:
         table = tables.account
         wanted = select(table).where(table.c.practice == practice).order_by(table.c.name_key)
@@ -146,6 +149,7 @@ class PostgresAccounts:
             "recovery": list(account.recovery),
             "invitation": account.invitation or None,
             "invited_until": account.invited_until,
+            "elsewhere": account.elsewhere or None,
         }
 
     def _account(self, row: Row[Any]) -> Account:
@@ -166,6 +170,7 @@ class PostgresAccounts:
             recovery=tuple(row.recovery),
             invitation=row.invitation or b"",
             invited_until=row.invited_until,
+            elsewhere=row.elsewhere or "",
         )
 
     def _secret(self, account_id: UUID, sealed: bytes) -> bytes:

@@ -273,6 +273,7 @@ account = Table(
     Column("recovery", ARRAY(LargeBinary), nullable=False),
     Column("invitation", LargeBinary, unique=True),
     Column("invited_until", DateTime(timezone=True)),
+    Column("elsewhere", Text, unique=True),
     UniqueConstraint("practice", "name_key"),
 )
 

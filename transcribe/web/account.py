@@ -106,6 +106,7 @@ def invite(request: Request, web: WebDep, person: PersonDep, fields: FieldsDep) 
             login=fields.text("gebruikersnaam"),
             role=fields.text("rol"),
             manages=fields.ticked("beheer"),
+            elsewhere=fields.get("elders", ""),
         )
     except Refused as wrong:
         return _staff(request, web, problem=wrong, typed=fields)
@@ -115,7 +116,13 @@ def invite(request: Request, web: WebDep, person: PersonDep, fields: FieldsDep) 
 @router.post("/medewerkers/{account_id}/rol")
 def change(request: Request, web: WebDep, person: PersonDep, fields: FieldsDep, account_id: UUID) -> Response:
     try:
-        web.staff.change(person, account_id, role=fields.text("rol"), manages=fields.ticked("beheer"))
+        web.staff.change(
+            person,
+            account_id,
+            role=fields.text("rol"),
+            manages=fields.ticked("beheer"),
+            elsewhere=fields.get("elders", ""),
+        )
     except Refused as wrong:
         return _staff(request, web, problem=wrong)
     return go(request, "/medewerkers")
@@ -167,4 +174,5 @@ def _staff(
         typed=typed or {},
         invited=invited,
         link=link,
+        provider=web.provider.name if web.provider else "",
     )

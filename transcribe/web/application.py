@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from consent import Texts
 from transcribe.consult import Actor, Space
+from transcribe.oidc import Provider
 from transcribe.ports import Handovers
 from transcribe.practice import Practice
 from transcribe.staff import STRANGER, Staff
@@ -18,6 +19,7 @@ from transcribe.web import (
     account,
     consenting,
     contact,
+    elsewhere,
     entry,
     erased,
     errors,
@@ -55,6 +57,7 @@ def create_app(
     access: Access,
     actor: Actor = STRANGER,
     accounts: Staff | None = None,
+    provider: Provider | None = None,
     demo: DemoInfo | None,
     ui_language: str,
     max_upload_mb: int,
@@ -72,7 +75,8 @@ def create_app(
     texts: Texts | None = None,
 ) -> FastAPI:
     """``accounts``: who may log in; without them everybody is ``actor``, who has the access key (a demonstration).
-    ``practice``: whose screens these are when nobody, or one without an account, looks at them.
+    ``provider``: where people with an account may log in as well. ``practice``: whose screens these are when nobody, or
+    one without an account, looks at them.
 
     ``hosts``: names besides loopback under which this service is reached (a reverse proxy's). ``space``: of the disk
     that recordings go to, for the warning on every page when less than ``min_free_percent`` of it is free. ``watched``:
@@ -91,6 +95,7 @@ def create_app(
         person=None,
         identities=identities,
         accounts=accounts,
+        provider=provider,
         access=access,
         pages=Pages(
             ui_language=ui_language,
@@ -111,7 +116,7 @@ def create_app(
         now=lambda: datetime.now(UTC),
     )
     app.state.watch = watched
-    for router in (entry.public, welcome.router, his.router, watch.router, *WITH_SESSION):
+    for router in (entry.public, welcome.router, elsewhere.router, his.router, watch.router, *WITH_SESSION):
         app.include_router(router)
     errors.register(app)
     app.add_middleware(Guard, access=access, identities=identities, idle_minutes=idle_minutes, hosts=hosts)

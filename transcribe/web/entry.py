@@ -68,7 +68,7 @@ def start(request: Request, web: WebDep, ticket: str = "", naar: str = "/") -> R
 
 @public.get("/login")
 def login_page(request: Request, web: WebDep, naar: str = "/") -> Response:
-    return _login_page(request, web, naar)
+    return login_page_of(request, web, naar)
 
 
 @public.post("/login")
@@ -93,7 +93,7 @@ def code_page(request: Request, web: WebDep, naar: str = "/") -> Response:
     try:
         session = web.access.under_way(session_cookie(request), Entry.CODE)
     except NotLoggedIn:
-        return _login_page(request, web, naar)
+        return login_page_of(request, web, naar)
     return _code_page(request, web, session, naar)
 
 
@@ -106,7 +106,7 @@ def second_step(request: Request, web: WebDep, fields: FormDep) -> Response:
         web.staff.person(session)
         account = web.staff.check_code(web.staff.account(session), fields.get("code", ""))
     except NotLoggedIn as late:
-        return _login_page(request, web, page, late)
+        return login_page_of(request, web, page, late)
     except (WrongCode, TooManyTries) as failed:
         return _code_page(request, web, session, page, failed)
     return enter(request, web, account, RedirectResponse(local_page(page), status_code=303))
@@ -159,12 +159,18 @@ def choose_language(fields: FieldsDep) -> Response:
 def _refused(request: Request, web: Web, page: str, problem: TranscribeError) -> Response:
     if isinstance(problem, WrongKey | UsedTicket):  # passwords are logged by name where they are looked at
         web.workflow.log(web.actor, Action.LOGIN_FAILED)
-    return _login_page(request, web, page, problem)
+    return login_page_of(request, web, page, problem)
 
 
-def _login_page(request: Request, web: Web, page: str, problem: TranscribeError | None = None) -> Response:
+def login_page_of(request: Request, web: Web, page: str, problem: TranscribeError | None = None) -> Response:
     return form_page(
-        request, web, "login.html", problem, page=local_page(page), by_key=web.identities.key_opens() is not None
+        request,
+        web,
+        "login.html",
+        problem,
+        page=local_page(page),
+        by_key=web.identities.key_opens() is not None,
+        provider=web.provider.name if web.provider else "",
     )
 
 

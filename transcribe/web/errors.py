@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 
 from consent import ConsentMissing, ConsentProblem
 from transcribe import errors
-from transcribe.accounts import NotManager, UsedInvitation, WrongCode, WrongLogin, WrongPassword
+from transcribe.accounts import NotManager, OtherRole, UnknownHere, UsedInvitation, WrongCode, WrongLogin, WrongPassword
 from transcribe.errors import N_
 from transcribe.logs import place
+from transcribe.oidc import NotProven, OtherPractice, ProviderAway, TooLow
 from transcribe.web import access
 from transcribe.web.pages import Pages
 
@@ -62,6 +63,12 @@ STATUS: dict[type[Exception], int] = {
     WrongCode: 403,
     WrongPassword: 403,
     UsedInvitation: 403,
+    UnknownHere: 403,
+    OtherRole: 403,
+    NotProven: 403,
+    TooLow: 403,
+    OtherPractice: 403,
+    ProviderAway: 503,
     access.WrongKey: 403,
     access.UsedTicket: 403,
     access.KeyClosed: 403,

@@ -21,6 +21,7 @@ from transcribe.accounts import Person
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput, NotFound, TooManyTries, TranscribeError
 from transcribe.log_reading import LogReading
+from transcribe.oidc import Provider
 from transcribe.ports import Handovers, Preferences, Session
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
@@ -51,6 +52,7 @@ class Web:
     person: Person | None  # the same, with what goes beyond a role; None: nobody is logged in
     identities: Identities
     accounts: Staff | None  # None: a demonstration has no accounts
+    provider: Provider | None  # where people may log in as well
     access: Access
     pages: Pages
     max_upload_mb: int
