@@ -104,6 +104,7 @@ def checked(page: Page) -> tuple[int, int, float]:
         page.wait_for_function("left => document.querySelectorAll('#aandacht li').length < left", arg=left)
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Kopieer alles").wait_for()
+    page.wait_for_load_state()  # what a person sees is there when its scripts are
     page.keyboard.press("a")
     page.locator("[data-copied].fresh").first.wait_for()
     return there, keys + 2, time.monotonic() - begun
