@@ -247,6 +247,8 @@ OPEN = {
     "/start",
     "/login",
     "/login/code",
+    "/login/elders",
+    "/login/terug",
     "/welkom/begin",
     "/welkom/code",
     "/uitnodiging",
@@ -1244,6 +1246,18 @@ def fetched(house: House, page: str) -> int:
         wanted |= set(found) - seen
     assert "keys.js" in seen
     return sum(len(static.get(name).packed) for name in seen)
+
+
+def test_a_page_names_all_that_its_scripts_import(house: House) -> None:
+    """A browser that finds out one by one waits once for each, over a slow line."""
+    page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
+    named = set(re.findall(r'(?:src|href)="/static/[^"/]+/([^"/]+\.js)"', page))
+    static = house.client.app.state.web.pages.static  # type: ignore[attr-defined]
+    imported = {
+        one for name in named for one in re.findall(r'^import [^"]*"\./([^"]+)"', static.get(name).body.decode(), re.M)
+    }
+    assert {"review.js", "typing.js"} <= named
+    assert imported <= named
 
 
 def test_a_review_page_is_light(house: House) -> None:

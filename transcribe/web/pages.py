@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ import babel.dates
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import HTTPConnection
 
 from consent import Withdrawer
@@ -28,6 +30,8 @@ from transcribe.web.access import local_page
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "taal"
 JUST_NOW = N_("zojuist")
+#: A module of ours that one of ours imports.
+IMPORT = re.compile(r'^import [^"]*"\./([^"]+)"', re.MULTILINE)
 #: Level of gzip: 160 kB becomes a seventh of it in some milliseconds.
 PACKING = 5
 
@@ -73,6 +77,25 @@ class StaticFiles:
     def names(self) -> list[str]:
         return sorted(self._files)
 
+    def module(self, name: str, *, at_once: bool = True) -> Markup:
+        """The tags of a script of ours. All that it imports is named before it: over a slow line a browser that finds
+        out module by module waits once for each. ``at_once``: nothing is shown before it is there.
+        """
+        named = "".join(f'<link rel="modulepreload" href="{self.url(one)}">' for one in self._imports(name))
+        blocking = ' blocking="render"' if at_once else ""
+        return Markup(f'{named}<script src="{self.url(name)}" type="module"{blocking}></script>')  # noqa: S704  (ours)
+
+    def _imports(self, name: str) -> list[str]:
+        """Of that module and of those, the nearest first."""
+        found: list[str] = []
+        wanted = [name]
+        while wanted:
+            body = self._files[wanted.pop(0)].body.decode()
+            new = [one for one in IMPORT.findall(body) if one not in {name, *found}]
+            found += dict.fromkeys(new)
+            wanted += new
+        return found
+
     def url(self, name: str) -> str:
         assert name in self._files, f"no static file {name}"
         return f"/static/{self.tag}/{name}"
@@ -101,6 +124,7 @@ class Pages:
         for environment in self._environments.values():
             environment.globals.update(
                 static=self.static.url,
+                module=self.static.module,
                 withdrawers=tuple(Withdrawer),
                 demo=demo,
                 idle_seconds=idle_minutes * 60,
