@@ -66,7 +66,7 @@ UNREADABLE = N_("Deze lijst is niet te lezen. Bewaar hem als CSV (UTF-8) en prob
 TOO_LONG = N_("De lijst is te lang (hoogstens 10.000 regels).")
 
 
-class BadRow(TranscribeError):
+class BadRow(InvalidInput):
     """One row can't be used; the sentence says why."""
 
 
