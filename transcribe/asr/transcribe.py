@@ -7,7 +7,7 @@ goes on from there.
 
 With two channels a stretch can be the other speaker's voice in this microphone (or a call's echo). It is left out when
 the other channel is ``ECHO_DB`` louder in nearly all of it: the same words are recognised there. Two channels with the
-same sound are one mixed recording, and nobody knows who speaks.
+same sound are one mixed recording. Of one of those the voices are told apart when all of it was heard (``speakers``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
 from transcribe.ports import Ear, Recogniser, SpeechDetector
+from transcribe.speakers.telling import told_apart
 
 BLOCK_S = 60.0  # read at once while looking for speech
 WARM_S = 2.0  # of sound before the place where listening goes on
@@ -93,12 +94,15 @@ class SpeechTranscriber:
         progress: Callable[[float], None],
     ) -> Transcript:
         """See the port. Raises ``NoSpeech`` also when nothing that was heard is credible."""
-        listening = self._listening(_speakers(pcm, speakers), heard, hints, live=False)
+        speakers = _speakers(pcm, speakers)
+        listening = self._listening(speakers, heard, hints, live=False)
         while listening.advance(pcm, keep=keep):
             progress(listening.done_s)
         transcript = listening.so_far()
         if all(utterance.suspicion is not None for utterance in transcript.utterances):
             raise NoSpeech()
+        if list(speakers) == [Speaker.ONBEKEND]:
+            transcript = told_apart(transcript, _reader(pcm, 0))
         progress(pcm.duration_s)
         return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing))
 

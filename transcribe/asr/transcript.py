@@ -79,6 +79,18 @@ class Word:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Voice:
+    """One of the voices on a channel that holds several."""
+
+    guessed: Speaker  # by what it says
+    said: Speaker | None = None  # who it is, by a person who knows better
+
+    @property
+    def speaker(self) -> Speaker:
+        return self.said or self.guessed
+
+
+@dataclass(frozen=True, kw_only=True)
 class Utterance:
     """One turn, or a part of one, by one speaker. Its index in the transcript is its name in evidence."""
 
@@ -88,6 +100,7 @@ class Utterance:
     text: str
     words: tuple[Word, ...] = ()
     suspicion: Suspicion | None = None
+    voice: int | None = None  # of the transcript's; None where the channel tells, or nothing does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +112,7 @@ class Transcript:
     missing: tuple[Span, ...] = ()  # seconds that could not be decoded
     unrecorded: tuple[Unrecorded, ...] = ()  # what was never in the recording
     dictation: bool = False  # the huisarts said that this is one
+    voices: tuple[Voice, ...] = ()  # that were told apart on one channel
 
     @property
     def missing_s(self) -> float:

@@ -1,0 +1,283 @@
+"""Who said what when all voices are on one channel: the consults spoken by espeak-ng, mixed, told apart, scored.
+
+    python -m benchmarks.speakers [--develop] [--only KIND ...] [--model]
+
+Development (``--develop``): consults 001 to 012 and one half of the voices. Figures to report: consults 013 to 020,
+those of ``unseen/development`` and the other half of the voices, on which no constant was chosen. ``--model``: words
+and times by the demo model, which knows the demo voices only, in place of the true ones. Needs espeak-ng and the extra
+``train``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from benchmarks import score
+from benchmarks.render import with_noise
+from transcribe.asr.transcribe import SpeechTranscriber
+from transcribe.asr.transcript import Heard, HeardSegment, HeardWindow, Speaker, Transcript, Utterance
+from transcribe.audio.pcm import RATE_HZ, Pcm
+from transcribe.audio.vad import SileroDetector
+from transcribe.soep.bench import as_draft
+from transcribe.soep.extractive import ExtractiveDrafter
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "models" / "demo-nl" / "train"))
+
+from speech import CAST, Voice, speak  # noqa: E402  (a script beside its model, not a package)
+
+ROLES = ("huisarts", "patient", "begeleider")
+#: espeak-ng voices by sex, one half to develop on, the other to report on; the demo voices are in the second.
+DEVELOP = {"m": ("nl+m1", "nl+m3", "nl+m5", "nl+m7"), "f": ("nl+f1", "nl+f3", "nl+f5")}
+REPORT = {"m": ("nl", "nl+m2", "nl+m4", "nl+m6", "nl+m8"), "f": ("nl+f2", "nl+f4", "nl+linda", "nl+belinda")}
+#: Those of ``--vary``: other voices and speeds for each role.
+VARY = {
+    "huisarts": ("nl", "nl+m3", "nl+m7"),
+    "patient": ("nl+f2", "nl+f4", "nl+linda"),
+    "begeleider": ("nl+f4", "nl+f2"),
+}
+PAUSE_S = (0.15, 0.9)
+JITTER_S = 0.06  # standard deviation of a word's edge, as attention gives it
+WINDOW_S = 24.0
+
+Sound = np.ndarray
+
+
+def telephone(sound: Sound, chance: np.random.Generator) -> Sound:
+    """300 to 3400 Hz, and the hiss of a line."""
+    band = sosfilt(butter(6, (300, 3400), "bandpass", fs=RATE_HZ, output="sos"), sound)
+    return band + chance.normal(0, 1e-3, sound.shape)
+
+
+def echoing(sound: Sound, chance: np.random.Generator) -> Sound:
+    """A bare room: 0.5 s until the sound is 60 dB softer; as loud as the voice itself."""
+    at_s = np.arange(round(0.5 * RATE_HZ)) / RATE_HZ
+    tail = chance.normal(0, 1, at_s.size) * 10 ** (-3 * at_s / 0.5)
+    tail *= 1 / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    return 0.7 * fftconvolve(sound, tail)[: sound.size]
+
+
+def noisy(ratio_db: float) -> Callable[[Sound, np.random.Generator], Sound]:
+    return lambda sound, chance: with_noise(sound, ratio_db, int(chance.integers(1 << 30)))
+
+
+#: What is done to the sound, and who speaks: the demo voices, those of ``VARY``, or voices of these sexes.
+KINDS: dict[str, tuple[str, Callable[[Sound, np.random.Generator], Sound] | None]] = {
+    "demo voices": ("demo", None),
+    "noise, 20 dB": ("demo", noisy(20)),
+    "noise, 10 dB": ("demo", noisy(10)),
+    "telephone band": ("demo", telephone),
+    "echo": ("demo", echoing),
+    "varied voices": ("vary", None),
+    "man and woman": ("mfm", None),
+    "woman and man": ("fmf", None),
+    "two men": ("mmm", None),
+    "two men, noise 10 dB": ("mmm", noisy(10)),
+    "two men, telephone band": ("mmm", telephone),
+    "two men, echo": ("mmm", echoing),
+    "two women": ("fff", None),
+    "two women, noise 10 dB": ("fff", noisy(10)),
+    "two women, telephone band": ("fff", telephone),
+    "two women, echo": ("fff", echoing),
+    "one voice for all": ("same", None),
+}
+
+
+def voices_for(cast: str, pool: dict[str, tuple[str, ...]], chance: random.Random) -> dict[str, Voice]:
+    def drawn(name: str) -> Voice:
+        return Voice(name, chance.randint(135, 170), chance.randint(35, 60))
+
+    if cast == "demo":
+        return CAST
+    if cast == "vary":
+        return {role: drawn(chance.choice(VARY[role])) for role in ROLES}
+    if cast == "same":
+        return dict.fromkeys(ROLES, drawn(chance.choice(pool["m"] + pool["f"])))
+    found: dict[str, Voice] = {}
+    for role, sex in zip(ROLES, cast, strict=True):
+        used = {voice.name for voice in found.values()}
+        found[role] = drawn(chance.choice([name for name in pool[sex] if name not in used]))
+    return found
+
+
+def spoken(consult: dict[str, Any], cast: dict[str, Voice], chance: random.Random) -> Sound:
+    """The consult on one channel; ``start`` and ``end`` (seconds) are written into its utterances."""
+    position, parts = round(0.3 * RATE_HZ), []
+    for utterance in consult["utterances"]:
+        samples = speak(utterance["text"], cast[utterance["speaker"]])
+        parts.append((position, samples))
+        utterance["start"], utterance["end"] = position / RATE_HZ, (position + samples.size) / RATE_HZ
+        position += samples.size + round(chance.uniform(*PAUSE_S) * RATE_HZ)
+    sound = np.zeros(position + RATE_HZ // 2, np.float32)
+    for start, samples in parts:
+        sound[start : start + samples.size] += samples
+    return sound
+
+
+def as_pcm(sound: Sound) -> Pcm:
+    return Pcm(io.BytesIO((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()), channels=1)
+
+
+# --- the words, in the order and at the times that a recogniser would give them ------------------------------------
+
+
+def _words(utterance: dict[str, Any], chance: random.Random, *, stops: bool) -> Iterator[Heard]:
+    """In proportion to their letters, not quite at their place. ``stops``: full stops and question marks are heard."""
+    texts = utterance["text"].split()
+    letters = [len(text) + 1 for text in texts]
+    step = (utterance["end"] - utterance["start"]) / sum(letters)
+    at = utterance["start"]
+    for text, length in zip(texts, letters, strict=True):
+        edges = [chance.gauss(at, JITTER_S), chance.gauss(at + length * step, JITTER_S)]
+        start, end = max(0.0, min(edges)), max(0.0, *edges)
+        yield Heard(text=text if stops else text.rstrip(".?!…"), start_s=start, end_s=end, probability=0.9)
+        at += length * step
+
+
+class NothingToHear:
+    name = "true words"
+
+    def recognise(self, *_: Any, **__: Any) -> list[HeardSegment]:
+        return []
+
+
+TRUE_WORDS = SpeechTranscriber(SileroDetector(), NothingToHear())
+
+
+def with_true_words(consult: dict[str, Any], pcm: Pcm, chance: random.Random, *, stops: bool) -> Transcript:
+    """Through the service's own way of cutting words into utterances, which knows nothing of who speaks."""
+    windows: list[list[Heard]] = [[]]
+    for utterance in consult["utterances"]:
+        if windows[-1] and utterance["end"] - windows[-1][0].start_s > WINDOW_S:
+            windows.append([])
+        windows[-1] += _words(utterance, chance, stops=stops)
+    return TRUE_WORDS.transcribe(
+        pcm, [Speaker.ONBEKEND], heard=[_window(words) for words in windows], progress=lambda _: None
+    )
+
+
+def _window(words: Sequence[Heard]) -> HeardWindow:
+    start, end = words[0].start_s, max(word.end_s for word in words)
+    inside = tuple(replace(word, start_s=word.start_s - start, end_s=word.end_s - start) for word in words)
+    text = " ".join(word.text for word in words)
+    segment = HeardSegment(
+        text=text, start_s=0, end_s=end - start, words=inside, no_speech=0, log_probability=-0.1, compression=1.5
+    )
+    return HeardWindow(model=NothingToHear.name, channel=0, start_s=start, end_s=end, segments=(segment,))
+
+
+# --- scoring -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    utterances: Counter[str] = field(default_factory=Counter)  # right, wrong, unknown
+    seconds: Counter[str] = field(default_factory=Counter)
+    drafts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by whose roles
+
+    def add(self, consult: dict[str, Any], told: Transcript) -> None:
+        for utterance in consult["utterances"]:
+            heard = Counter[str]()
+            for one in told.utterances:
+                heard[one.speaker] += max(0.0, min(one.end_s, utterance["end"]) - max(one.start_s, utterance["start"]))
+            outcome = {role: self._outcome(role, utterance["speaker"]) for role in heard}
+            for role, seconds in heard.items():
+                self.seconds[outcome[role]] += seconds
+            if heard.total():
+                self.utterances[outcome[max(heard, key=heard.__getitem__)]] += 1
+            else:
+                self.utterances["unknown"] += 1
+
+    @staticmethod
+    def _outcome(role: str, true: str) -> str:
+        return "unknown" if role == Speaker.ONBEKEND else "right" if role == true else "wrong"
+
+    def draft(self, whose: str, consult: dict[str, Any], transcript: Transcript) -> None:
+        note = ExtractiveDrafter().draft(transcript)
+        self.drafts.setdefault(whose, []).append(score.score_one(consult, score.norm_draft(as_draft(note)), 2))
+
+    def row(self) -> list[str]:
+        shares = [
+            100 * counter[outcome] / max(1e-9, counter.total())
+            for counter in (self.utterances, self.seconds)
+            for outcome in ("right", "wrong", "unknown")
+        ]
+        found = [score.summarise(rows)["recall_must"] for rows in self.drafts.values()]
+        return [f"{value:.1f}" for value in (*shares, *found)]
+
+
+def measured(kind: str, consults: Sequence[dict[str, Any]], pool: dict[str, tuple[str, ...]], args: Any) -> Tally:
+    cast, change = KINDS[kind]
+    tally = Tally()
+    for consult in consults:
+        chance = random.Random(f"{consult['id']}-{kind}")
+        sound = spoken(consult, voices_for(cast, pool, chance), chance)
+        if change is not None:
+            sound = change(sound, np.random.default_rng(int(consult["id"])))
+        pcm = as_pcm(sound)
+        if args.model:
+            told = args.model.transcribe(pcm, [Speaker.ONBEKEND], progress=lambda _: None)
+        else:
+            told = with_true_words(consult, pcm, chance, stops=not args.no_stops)
+        tally.add(consult, told)
+        tally.draft("unknown", consult, _nobody(told))
+        tally.draft("guessed", consult, told)
+        tally.draft("true", consult, _true(consult, told))
+    return tally
+
+
+def _nobody(told: Transcript) -> Transcript:
+    return replace(told, utterances=tuple(replace(u, speaker=Speaker.ONBEKEND) for u in told.utterances))
+
+
+def _true(consult: dict[str, Any], told: Transcript) -> Transcript:
+    """The same words with the true roles."""
+
+    def role(one: Utterance) -> Speaker:
+        return max(
+            (min(one.end_s, u["end"]) - max(one.start_s, u["start"]), Speaker(u["speaker"]))
+            for u in consult["utterances"]
+        )[1]
+
+    return replace(told, utterances=tuple(replace(u, speaker=role(u)) for u in told.utterances))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--develop", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--model", action="store_true")
+    parser.add_argument("--no-stops", action="store_true", help="a recogniser that hears no full stops")
+    args = parser.parse_args()
+    if args.model:
+        from models.catalog import installed
+        from transcribe.app import make_transcriber
+
+        args.model = make_transcriber(next(m for m in installed(HERE) if m.demo_only), device="cpu")
+    folders = [HERE / "consults"] if args.develop else [HERE / "consults", HERE / "unseen" / "development"]
+    consults = [json.loads(path.read_text(encoding="utf-8")) for f in folders for path in sorted(f.glob("*.json"))]
+    consults = [c for c in consults if c["language"] == "nl" and c["kind"] != "dictaat"]
+    consults = [c for c in consults if (c["id"] <= "012") is args.develop]
+    columns = ("utterances right", "wrong", "unknown", "seconds right", "wrong", "unknown")
+    drafts = ("facts found, all unknown", "facts found, guessed", "facts found, true roles")
+    print(f"| {len(consults)} consults | " + " | ".join((*columns, *drafts)) + " |\n|---" + "|---" * 9 + "|")
+    for kind in args.only or (("demo voices",) if args.model else KINDS):
+        row = measured(kind, consults, DEVELOP if args.develop else REPORT, args).row()
+        print(f"| {kind} | " + " | ".join(row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
