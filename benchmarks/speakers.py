@@ -1,11 +1,12 @@
 """Who said what when all voices are on one channel: the consults spoken by espeak-ng, mixed, told apart, scored.
 
-    python -m benchmarks.speakers [--develop] [--only KIND ...] [--model]
+    python -m benchmarks.speakers [--set develop|second|held] [--only KIND ...] [--model] [--no-stops]
 
-Development (``--develop``): consults 001 to 012 and one half of the voices. Figures to report: consults 013 to 020,
-those of ``unseen/development`` and the other half of the voices, on which no constant was chosen. ``--model``: words
-and times by the demo model, which knows the demo voices only, in place of the true ones. Needs espeak-ng and the extra
-``train``.
+``develop``: consults 001 to 012 and one half of the voices; all constants were chosen there. ``second``: consults 013
+to 020 and ``unseen/development`` with the other half of the voices; one rule (the share of turns) came after a look at
+it. ``held``: ``unseen/held`` with the other half of the voices; totals only, nothing was chosen after it. Words are the
+true ones, at about their true times, cut into utterances as the service does; ``--model``: those of the demo model,
+which knows the demo voices only. Needs espeak-ng and the extra ``train``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ sys.path.insert(0, str(HERE.parent / "models" / "demo-nl" / "train"))
 
 from speech import CAST, Voice, speak  # noqa: E402  (a script beside its model, not a package)
 
+SETS = ("develop", "second", "held")
 ROLES = ("huisarts", "patient", "begeleider")
 #: espeak-ng voices by sex, one half to develop on, the other to report on; the demo voices are in the second.
 DEVELOP = {"m": ("nl+m1", "nl+m3", "nl+m5", "nl+m7"), "f": ("nl+f1", "nl+f3", "nl+f5")}
@@ -82,7 +84,6 @@ KINDS: dict[str, tuple[str, Callable[[Sound, np.random.Generator], Sound] | None
     "telephone band": ("demo", telephone),
     "echo": ("demo", echoing),
     "varied voices": ("vary", None),
-    "man and woman": ("mfm", None),
     "woman and man": ("fmf", None),
     "two men": ("mmm", None),
     "two men, noise 10 dB": ("mmm", noisy(10)),
@@ -185,10 +186,12 @@ def _window(words: Sequence[Heard]) -> HeardWindow:
 @dataclass
 class Tally:
     utterances: Counter[str] = field(default_factory=Counter)  # right, wrong, unknown
+    of_two: Counter[str] = field(default_factory=Counter)  # the same where two people speak
     seconds: Counter[str] = field(default_factory=Counter)
     drafts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by whose roles
 
     def add(self, consult: dict[str, Any], told: Transcript) -> None:
+        of_two = len({utterance["speaker"] for utterance in consult["utterances"]}) == 2
         for utterance in consult["utterances"]:
             heard = Counter[str]()
             for one in told.utterances:
@@ -196,10 +199,9 @@ class Tally:
             outcome = {role: self._outcome(role, utterance["speaker"]) for role in heard}
             for role, seconds in heard.items():
                 self.seconds[outcome[role]] += seconds
-            if heard.total():
-                self.utterances[outcome[max(heard, key=heard.__getitem__)]] += 1
-            else:
-                self.utterances["unknown"] += 1
+            found = outcome[max(heard, key=heard.__getitem__)] if heard.total() else "unknown"
+            self.utterances[found] += 1
+            self.of_two[found] += of_two
 
     @staticmethod
     def _outcome(role: str, true: str) -> str:
@@ -212,31 +214,34 @@ class Tally:
     def row(self) -> list[str]:
         shares = [
             100 * counter[outcome] / max(1e-9, counter.total())
-            for counter in (self.utterances, self.seconds)
+            for counter in (self.of_two, self.utterances, self.seconds)
             for outcome in ("right", "wrong", "unknown")
         ]
         found = [score.summarise(rows)["recall_must"] for rows in self.drafts.values()]
         return [f"{value:.1f}" for value in (*shares, *found)]
 
 
-def measured(kind: str, consults: Sequence[dict[str, Any]], pool: dict[str, tuple[str, ...]], args: Any) -> Tally:
-    cast, change = KINDS[kind]
-    tally = Tally()
+def measured(
+    kinds: Sequence[str], consults: Sequence[dict[str, Any]], pool: dict[str, tuple[str, ...]], args: Any
+) -> dict[str, Tally]:
+    """Kinds of one cast: each consult is spoken once."""
+    tallies = {kind: Tally() for kind in kinds}
+    cast = KINDS[kinds[0]][0]
     for consult in consults:
-        chance = random.Random(f"{consult['id']}-{kind}")
-        sound = spoken(consult, voices_for(cast, pool, chance), chance)
-        if change is not None:
-            sound = change(sound, np.random.default_rng(int(consult["id"])))
-        pcm = as_pcm(sound)
-        if args.model:
-            told = args.model.transcribe(pcm, [Speaker.ONBEKEND], progress=lambda _: None)
-        else:
-            told = with_true_words(consult, pcm, chance, stops=not args.no_stops)
-        tally.add(consult, told)
-        tally.draft("unknown", consult, _nobody(told))
-        tally.draft("guessed", consult, told)
-        tally.draft("true", consult, _true(consult, told))
-    return tally
+        chance = random.Random(f"{consult['id']}-{cast}")
+        dry = spoken(consult, voices_for(cast, pool, chance), chance)
+        for kind in kinds:
+            change = KINDS[kind][1]
+            pcm = as_pcm(dry if change is None else change(dry, np.random.default_rng(int(consult["id"]))))
+            if args.model:
+                told = args.model.transcribe(pcm, [Speaker.ONBEKEND], progress=lambda _: None)
+            else:
+                told = with_true_words(consult, pcm, chance, stops=not args.no_stops)
+            tallies[kind].add(consult, told)
+            tallies[kind].draft("unknown", consult, _nobody(told))
+            tallies[kind].draft("guessed", consult, told)
+            tallies[kind].draft("true", consult, _true(consult, told))
+    return tallies
 
 
 def _nobody(told: Transcript) -> Transcript:
@@ -255,9 +260,15 @@ def _true(consult: dict[str, Any], told: Transcript) -> Transcript:
     return replace(told, utterances=tuple(replace(u, speaker=role(u)) for u in told.utterances))
 
 
+def _set(consult: Path) -> str:
+    if consult.parent.name == "held":
+        return "held"
+    return "develop" if consult.stem <= "012" else "second"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--develop", action="store_true")
+    parser.add_argument("--set", choices=SETS, default="held")
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--no-stops", action="store_true", help="a recogniser that hears no full stops")
@@ -267,16 +278,18 @@ def main() -> None:
         from transcribe.app import make_transcriber
 
         args.model = make_transcriber(next(m for m in installed(HERE) if m.demo_only), device="cpu")
-    folders = [HERE / "consults"] if args.develop else [HERE / "consults", HERE / "unseen" / "development"]
-    consults = [json.loads(path.read_text(encoding="utf-8")) for f in folders for path in sorted(f.glob("*.json"))]
+    paths = sorted(HERE.glob("consults/*.json")) + sorted(HERE.glob("unseen/*/*.json"))
+    consults = [json.loads(path.read_text(encoding="utf-8")) for path in paths if _set(path) == args.set]
     consults = [c for c in consults if c["language"] == "nl" and c["kind"] != "dictaat"]
-    consults = [c for c in consults if (c["id"] <= "012") is args.develop]
-    columns = ("utterances right", "wrong", "unknown", "seconds right", "wrong", "unknown")
+    shares = ("right", "wrong", "unknown")
+    columns = [f"{of} {share}" for of in ("two voices:", "utterances", "seconds") for share in shares]
     drafts = ("facts found, all unknown", "facts found, guessed", "facts found, true roles")
-    print(f"| {len(consults)} consults | " + " | ".join((*columns, *drafts)) + " |\n|---" + "|---" * 9 + "|")
-    for kind in args.only or (("demo voices",) if args.model else KINDS):
-        row = measured(kind, consults, DEVELOP if args.develop else REPORT, args).row()
-        print(f"| {kind} | " + " | ".join(row) + " |", flush=True)
+    print(f"| {len(consults)} consults | " + " | ".join((*columns, *drafts)) + " |\n|---" + "|---" * 12 + "|")
+    wanted = args.only or (("demo voices",) if args.model else KINDS)
+    for cast in dict.fromkeys(KINDS[kind][0] for kind in wanted):
+        kinds = [kind for kind in wanted if KINDS[kind][0] == cast]
+        for kind, tally in measured(kinds, consults, DEVELOP if args.set == "develop" else REPORT, args).items():
+            print(f"| {kind} | " + " | ".join(tally.row()) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from consent import How, current_text, grant
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status, live_on
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.ports import Spool
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
@@ -79,6 +80,7 @@ class LiveHouse:
                 workflow=self.workflow,
                 recorder=self.recorder,
                 log_reading=LogReading(self.store, writer),
+                naming=Naming(store=self.store, writer=writer),
             ),
             actor=GP,
             access=self.access,

@@ -194,6 +194,9 @@ KINDS: dict[Action, Kind] = {
     Action.TAKEN_OVER: _record(
         _U, Thing.NOTE, _CHANGED, "authorisation", "edit", N_("nam het verslag over van een collega")
     ),
+    Action.SPEAKERS_NAMED: _record(
+        _U, Thing.SOUND, _CHANGED, "enter, add", "edit", N_("legde vast wie wat zei in het gesprek")
+    ),
     Action.CONTACT_CHANGED: _record(
         _U, Thing.CONSULT, _CHANGED, "enter, add", "approve", N_("wijzigde soort of tijd van het consult")
     ),

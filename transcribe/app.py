@@ -30,6 +30,7 @@ from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.oidc import Provider, provider_of
 from transcribe.ports import Drafter, Handovers, Listening, Preferences, Transcriber
 from transcribe.practice import Practice, Practices
@@ -334,6 +335,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     max_minutes=settings.max_minutes,
                 ),
                 log_reading=LogReading(own, own_writer),
+                naming=Naming(store=own, writer=own_writer),
                 preferences=preferences.of(name),
             )
 

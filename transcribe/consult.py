@@ -95,7 +95,8 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
         {Status.TRANSCRIBED, Status.CONSENTED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}
     ),
     Status.TRANSCRIBED: frozenset({Status.DRAFTED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}),
-    Status.DRAFTED: frozenset({Status.APPROVED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}),
+    # back to TRANSCRIBED: a person said who speaks, and it is drafted anew
+    Status.DRAFTED: frozenset({Status.APPROVED, Status.TRANSCRIBED, Status.PAUSED, Status.WITHDRAWN, Status.DISCARDED}),
     # back to DRAFTED: an edit after approval closes the gate
     Status.APPROVED: frozenset({Status.DELIVERED, Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),
     Status.DELIVERED: frozenset({Status.DRAFTED, Status.WITHDRAWN, Status.ERASED}),
@@ -321,6 +322,7 @@ class Action(StrEnum):
     PASSED_ON = N_("verslag overgedragen")
     SENT_BACK = N_("verslag teruggestuurd")
     TAKEN_OVER = N_("verslag overgenomen")
+    SPEAKERS_NAMED = N_("sprekers benoemd")
     CONTACT_CHANGED = N_("contact gewijzigd")
     VIDEO_RECORDED = N_("videogegevens vastgelegd")
     APPROVED = N_("verslag geaccordeerd")

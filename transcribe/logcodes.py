@@ -11,8 +11,8 @@ _WORDS = """
     afronden alles begin bij buiten code concepten consult consulten csv de deelcontact einde fhir gedaan geen
     geluid gemaakt gesplitst gesprek gevonden gewijzigd gewist gezien hoeft icpc-tabel in kanalen met na naar niet
     niets nieuw ongedaan onleesbaar opname opnieuw overgenomen regel regels reservekopie s samengevoegd sleutelkopie
-    soort stijl tarief teruggezet sprekers toegevoegd uiting uitingen verloren verschoven versie verslag verwijderd
-    verzoek video-apps volgens woorden zonder
+    soort stijl tarief teruggezet sprekers stemmen toegevoegd uiting uitingen verloren verschoven versie verslag
+    verwijderd verzoek video-apps volgens woorden zonder
     assistente beheer beheerder herstelcodes huisarts logbeheerder nog poh praktijkmanager stap tweede waarnemer
     spreekuur videoconsult telefonisch visite
     consult-kort consult-midden consult-lang visite-kort visite-lang

@@ -296,6 +296,21 @@ def check_edit(actor: Actor, consult: Consult) -> None:
     check_status(consult, frozenset({Status.DRAFTED}) if consult.exercise else WITH_NOTE)
 
 
+def check_name_speakers(actor: Actor, consult: Consult) -> None:
+    """As to change the note, while it is a draft. In an exercise it is known who speaks."""
+    check_may_edit(actor)
+    check_status(consult, frozenset({Status.DRAFTED}))
+    check_turn(actor, consult)
+    if consult.exercise:
+        raise InvalidInput(problem=N_("Bij een oefening staat vast wie wat zei."))
+
+
+def may_name_speakers(actor: Actor, consult: Consult) -> bool:
+    """Would ``check_name_speakers`` let this person?"""
+    drafted = consult.status is Status.DRAFTED and not consult.exercise
+    return drafted and RIGHTS[actor.role].edit and not waits_elsewhere(actor, consult)
+
+
 def check_confirm(line: Line, flags: Iterable[str], shown: str) -> None:
     """A line is confirmed as it was on the screen, with the questions that stood there. ``shown``: the ``line_hash`` of
     that. Raises ``LineChanged``.

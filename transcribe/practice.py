@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.ports import Preferences
 from transcribe.recorder import Recorder
 from transcribe.workflow import Workflow
@@ -18,6 +19,7 @@ class Practice:
     workflow: Workflow
     recorder: Recorder
     log_reading: LogReading
+    naming: Naming
     preferences: Preferences | None = None  # None: it can't set anything
 
 

@@ -39,6 +39,7 @@ from transcribe.errors import (
     Unreadable,
     WrongStatus,
 )
+from transcribe.naming import AGAIN
 from transcribe.ports import AudioStore, Growing, Recording, Spool, Store
 from transcribe.reading import RandomReader
 from transcribe.workflow import WITH_TRANSCRIPT, Pcm16File
@@ -581,8 +582,13 @@ class Recorder:
         transcript = self._store.transcript(consult_id)
         if transcript is None or transcript.duration_s != duration_s:
             return None
-        made = [e.action for e in self._store.events(consult_id) if e.action in (Action.TRANSCRIBED, Action.DRAFTED)]
-        return Status.DRAFTED if made[-1:] == [Action.DRAFTED] else Status.TRANSCRIBED
+        made = Status.TRANSCRIBED
+        for event in self._store.events(consult_id):
+            if event.action is Action.DRAFTED:
+                made = Status.DRAFTED
+            elif event.action is Action.TRANSCRIBED or event.detail.endswith(AGAIN):
+                made = Status.TRANSCRIBED
+        return made
 
     def _over(self, actor: Actor, consult: Consult, at: datetime, sound_s: float) -> Contact:
         """The contact, with its end. Nobody knows that of a recording that was left alone; of one that was paused when

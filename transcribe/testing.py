@@ -23,7 +23,7 @@ from uuid import UUID, uuid4, uuid5
 
 from consent import Consent
 from transcribe import policy
-from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utterance
+from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utterance, Voice
 from transcribe.audio.microphone import Device, MicrophoneBusy, MicrophoneLost, Sound, chosen
 from transcribe.audio.pcm import RATE_HZ, Decoded, Pcm, Span
 from transcribe.consult import (
@@ -53,6 +53,7 @@ from transcribe.consult import (
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.policy import WITH_SOURCE
 from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Growing, Kept, Spool, Transcriber
 from transcribe.practice import Practice, Practices
@@ -780,10 +781,12 @@ class ScriptedTranscriber:
         self,
         utterances: Sequence[Utterance],
         *,
+        voices: Sequence[Voice] = (),
         problem: Exception | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self.utterances = tuple(utterances)
+        self.voices = tuple(voices)
         self.problem = problem
         self.hints: tuple[str, ...] = ()  # as given last
         self.recognised = 0  # windows that were not kept from an earlier attempt
@@ -811,7 +814,11 @@ class ScriptedTranscriber:
         self.meanwhile()
         progress(pcm.duration_s)
         return Transcript(
-            utterances=self.utterances, model="scripted", duration_s=pcm.duration_s, missing=tuple(missing)
+            utterances=self.utterances,
+            model="scripted",
+            duration_s=pcm.duration_s,
+            missing=tuple(missing),
+            voices=self.voices,
         )
 
     def listen(
@@ -981,6 +988,7 @@ def scripted_service(
             recorder=Recorder(store=own, audio=audio, spool=spool, writer=own_writer, space=space),
             preferences=preferences.of(name),
             log_reading=LogReading(own, own_writer),
+            naming=Naming(store=own, writer=own_writer),
         )
 
     practices = Practices(practice)

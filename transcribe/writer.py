@@ -74,9 +74,10 @@ class Writer:
         if to is not consult.status:
             assert isinstance(to, Status)
             policy.check_transition(consult, to)
-            if consult.status is Status.DRAFTED:
+            drafted_anew = {consult.status, to} == {Status.DRAFTED, Status.TRANSCRIBED}
+            if consult.status is Status.DRAFTED and not drafted_anew:
                 fields["waits_for"], message = "", ""  # only a draft waits for somebody
-            if to not in {Status.APPROVED, Status.DELIVERED}:
+            if to not in {Status.APPROVED, Status.DELIVERED} and not drafted_anew:
                 fields["passed_by"] = ""  # it stands with that signature, and with no other draft
         fields = {"expires_at": None, "stumbles": 0, **fields}  # somebody is at it
         new = replace(consult, version=consult.version + 1, changed_at=self.clock(), **fields)  # type: ignore[arg-type]

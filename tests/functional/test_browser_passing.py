@@ -20,6 +20,7 @@ from tests.functional.test_browser_story import WORKSTATION, confirm_all
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, Role, Space, Status
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.store.keys import MasterKey
@@ -70,7 +71,11 @@ def desk(postgres_url: str, chromium: Browser) -> Iterator[Callable[[Actor], Des
             access = Access("sleutel-voor-de-browserproef")
             app = create_app(
                 practices=lambda _: Practice(
-                    name="", workflow=workflow, recorder=recorder, log_reading=LogReading(store, Writer(store))
+                    name="",
+                    workflow=workflow,
+                    recorder=recorder,
+                    log_reading=LogReading(store, Writer(store)),
+                    naming=Naming(store=store, writer=Writer(store)),
                 ),
                 actor=actor,
                 access=access,

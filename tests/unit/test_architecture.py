@@ -42,6 +42,7 @@ LAYERS = {
     "transcribe.oidc": 3,
     "transcribe.writer": 3,
     "transcribe.log_reading": 3,
+    "transcribe.naming": 3,
     "transcribe.steps": 3,
     "transcribe.follower": 3,
     "transcribe.keeper": 3,

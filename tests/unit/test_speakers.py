@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +255,12 @@ def test_no_word_is_lost_or_moved(transcript: Transcript) -> None:
 # --- roles ---------------------------------------------------------------------------------------------------------
 
 
+def in_turns(voices: list[list[str]]) -> list[tuple[int, str]]:
+    """One after the other, as long as each has something to say."""
+    rounds = zip_longest(*voices)
+    return [(n, text) for texts in rounds for n, text in enumerate(texts) if text is not None]
+
+
 @pytest.mark.parametrize(
     ("voices", "expected"),
     [
@@ -272,13 +279,21 @@ def test_no_word_is_lost_or_moved(transcript: Transcript) -> None:
     ],
 )
 def test_roles(voices: list[list[str]], expected: list[Speaker]) -> None:
-    assert roles(voices) == expected
+    assert roles(in_turns(voices), len(voices)) == expected
 
 
 def test_roles_in_english() -> None:
     asked = ["How long have you had this?", "Are you short of breath?", "I'll listen to your chest.", "Do you smoke?"]
     told = ["I have a headache.", "No, I don't smoke.", "My knee hurts.", "I'm tired."]
-    assert roles([told, asked], "en") == [PATIENT, GP]
+    assert roles(in_turns([told, asked]), 2, "en") == [PATIENT, GP]
+
+
+def test_of_two_that_ask_the_one_with_every_second_turn_is_the_huisarts() -> None:
+    """The companion asks in every sentence; the huisarts speaks with each of the others."""
+    of_her = ["Wat kunt u voor haar doen?", "Moet ze naar het ziekenhuis?", "Mag ze dan eten?"]
+    others = [(1, text) for text in TOLD] + [(2, text) for text in of_her]
+    talk = [turn for n, other in enumerate(others) for turn in ((0, ASKED[n % len(ASKED)]), other)]
+    assert roles(talk, 3) == [GP, PATIENT, COMPANION]
 
 
 # --- in its place --------------------------------------------------------------------------------------------------

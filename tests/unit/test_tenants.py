@@ -14,6 +14,7 @@ from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, Role, Search, Status
 from transcribe.contact import Contact
 from transcribe.errors import NotFound
+from transcribe.naming import Naming
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
 from transcribe.soep.note import Concern, Section
@@ -58,6 +59,7 @@ ARGUMENTS: dict[str, object] = {
     "shown": "ab" * 32,
     "utterance": 0,
     "concern": Concern.DAMAGED,
+    "said": None,
 }
 
 
@@ -68,11 +70,12 @@ def methods(kind: type) -> list[str]:
     return [name for name, one in asked.items() if not name.startswith("_") and one and one.default is one.empty]
 
 
-CASES = [(kind, name) for kind in (Workflow, Recorder) for name in methods(kind)]
+PARTS = {Workflow: "workflow", Recorder: "recorder", Naming: "naming"}
+CASES = [(kind, name) for kind in PARTS for name in methods(kind)]
 
 
 def call(practice: Practice, kind: type, name: str, consult_id: UUID) -> object:
-    method: Callable[..., object] = getattr(practice.workflow if kind is Workflow else practice.recorder, name)
+    method: Callable[..., object] = getattr(getattr(practice, PARTS[kind]), name)
     needed = {
         parameter.name: ARGUMENTS[parameter.name]
         for parameter in inspect.signature(method).parameters.values()

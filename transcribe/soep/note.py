@@ -89,6 +89,7 @@ class Concern(StrEnum):
 
     DAMAGED = "beschadigd"  # seconds of the recording could not be read
     SPEAKERS = "sprekers"  # nobody knows who said what
+    GUESSED = "stemmen"  # by their voices and words, and no person said that it is right
 
 
 @dataclass(frozen=True, kw_only=True)

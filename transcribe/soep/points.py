@@ -24,4 +24,6 @@ def concerns(note: Note, transcript: Transcript | None) -> tuple[Concern, ...]:
         found.append(Concern.DAMAGED)
     if transcript.utterances and all(one.speaker is Speaker.ONBEKEND for one in transcript.utterances):
         found.append(Concern.SPEAKERS)
+    if any(voice.said is None and voice.guessed is not Speaker.ONBEKEND for voice in transcript.voices):
+        found.append(Concern.GUESSED)
     return tuple(one for one in found if one not in note.seen)

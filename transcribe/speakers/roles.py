@@ -1,14 +1,15 @@
 """Which voice is the huisarts, the patient, a companion: by what each says over the whole talk. Pure.
 
-The huisarts asks, speaks to somebody ("u", "uw"), examines and decides; the patient tells of himself ("ik heb",
-"mijn"); a companion of somebody else ("hij", "zij"). Each sentence has one vote; what counts is how much more one voice
-asks than the next.
+The huisarts asks, speaks to somebody ("u", "uw"), examines and decides, and has every second turn; the patient tells of
+himself ("ik heb", "mijn"); a companion of somebody else ("hij", "zij"). Each sentence has one vote; what counts is how
+much more one voice asks than the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from transcribe.asr.transcript import Speaker
 from transcribe.soep.language import speaking
@@ -17,7 +18,8 @@ from transcribe.soep.memory import forget
 from transcribe.soep.numbers import numbers_in
 from transcribe.soep.sentences import clean, split
 
-MARGIN = 0.35  # by which the huisarts asks more than any other, on a scale of -1 (only tells) to 1 (only asks)
+#: By which the huisarts is ahead of any other, in asking (-1: only tells, to 1: only asks) and share of turns.
+MARGIN = 0.35
 FEW_VOTES = 6  # with no more than these the scale shrinks to half of it
 LEAST_WORDS = 3  # for oneself or for others, to tell a patient from a companion
 #: Cues of the huisarts: speaking to somebody, what is done and found, what will be done and when to come back.
@@ -42,24 +44,30 @@ class _Said:
         return (self.asks - self.tells) / (self.asks + self.tells + FEW_VOTES)
 
 
-def roles(voices: Sequence[Sequence[str]], language: str = "nl") -> list[Speaker]:
-    """The role of each voice, by its utterances: the huisarts first; nobody's where that is not sure."""
+def roles(talk: Sequence[tuple[int, str]], number: int, language: str = "nl") -> list[Speaker]:
+    """The role of each of ``number`` voices, by a talk of utterances in order, each with its voice: the huisarts first;
+    nobody's where that is not sure.
+    """
+    said = [[text for voice, text in talk if voice == one] for one in range(number)]
+    turns = [voice for voice, _ in groupby(talk, key=lambda one: one[0])]
     try:
         with speaking(language):
-            said = [_count([s for text in texts for s in split(clean(text, language))]) for texts in voices]
+            counted = [_count([s for text in texts for s in split(clean(text, language))]) for texts in said]
     finally:
         forget()
-    found = [Speaker.ONBEKEND] * len(said)
-    order = sorted(range(len(said)), key=lambda n: -said[n].asking)
-    if len(order) < 2 or said[order[0]].asking - said[order[1]].asking < MARGIN:
+    ahead = [one.asking + turns.count(n) / max(1, len(turns)) for n, one in enumerate(counted)]
+    order = sorted(range(number), key=lambda n: -ahead[n])
+    found = [Speaker.ONBEKEND] * number
+    if number < 2 or ahead[order[0]] - ahead[order[1]] < MARGIN:
         return found
     found[order[0]] = Speaker.HUISARTS
-    for n in sorted(order[1:], key=lambda n: -said[n].own):
-        if said[n].own + said[n].others < LEAST_WORDS:
+    for n in sorted(order[1:], key=lambda n: -counted[n].own):
+        one = counted[n]
+        if one.own + one.others < LEAST_WORDS:
             continue
-        if said[n].others > said[n].own:
+        if one.others > one.own:
             found[n] = Speaker.BEGELEIDER
-        elif Speaker.PATIENT not in found and said[n].own > said[n].others:
+        elif Speaker.PATIENT not in found and one.own > one.others:
             found[n] = Speaker.PATIENT
     return found
 

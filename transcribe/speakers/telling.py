@@ -34,8 +34,8 @@ def told_apart(transcript: Transcript, read: Reader, *, embed: Embed = voiced) -
     words = iter(of_words)
     for utterance in utterances:
         told += _cut(utterance, [next(words) for _ in utterance.words or (None,)])
-    said = [[u.text for u in told if u.voice == voice and u.suspicion is None] for voice in range(number)]
-    known = tuple(Voice(guessed=role) for role in roles(said, transcript.language))
+    said = [(u.voice, u.text) for u in told if u.voice is not None and u.suspicion is None]
+    known = tuple(Voice(guessed=role) for role in roles(said, number, transcript.language))
     return replace(
         transcript,
         utterances=tuple(u if u.voice is None else replace(u, speaker=known[u.voice].speaker) for u in told),

@@ -30,6 +30,7 @@ from transcribe.web import (
     passing,
     review,
     routes,
+    speakers,
     style,
     video,
     watch,
@@ -46,8 +47,8 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 #: For who is logged in, each route as ``rights.RULES`` says.
 WITH_SESSION = (
     entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
-    passing.router, exercise.router, style.router, access_log.router, erased.router, media.router, ingest.router,
-    ingest.live,
+    passing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router, media.router,
+    ingest.router, ingest.live,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from transcribe.accounts import Person
 from transcribe.consult import Actor, Consult
 from transcribe.errors import InvalidInput, NotFound, TooManyTries, TranscribeError
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.oidc import Provider
 from transcribe.ports import Handovers, Preferences, Session
 from transcribe.practice import Practice
@@ -42,8 +43,8 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 class Web:
     """Everything the routes work with.
 
-    What they do goes through ``workflow``, ``recorder``, ``log_reading`` and ``preferences``, which are those of one
-    practice: that of whoever the request is from.
+    What they do goes through ``workflow``, ``recorder``, ``naming``, ``log_reading`` and ``preferences``, which are
+    those of one practice: that of whoever the request is from.
     """
 
     practices: Callable[[str], Practice]
@@ -70,6 +71,10 @@ class Web:
     @property
     def recorder(self) -> Recorder:
         return self.practices(self.practice).recorder
+
+    @property
+    def naming(self) -> Naming:
+        return self.practices(self.practice).naming
 
     @property
     def log_reading(self) -> LogReading:

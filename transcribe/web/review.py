@@ -15,7 +15,7 @@ from transcribe.web.consenting import consent_view
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
 from transcribe.web.pages import hour
 from transcribe.web.requests import FieldsDep, Web, WebDep, checked, go
-from transcribe.web.views import CONTACT_TEXT, TARIFF_TEXT, certificate_views, review_view
+from transcribe.web.views import CONTACT_TEXT, NAMED_TEXT, TARIFF_TEXT, certificate_views, review_view
 
 router = APIRouter(dependencies=[Depends(checked)])
 
@@ -59,6 +59,7 @@ def review_page(
         coding=review.codes is not None and open_note,
         kinds=CONTACT_TEXT,
         tariffs=TARIFF_TEXT,
+        speakers=NAMED_TEXT,
         colleagues=web.workflow.colleagues(web.actor) if template == "review.html" else (),
         now=web.now(),
     )

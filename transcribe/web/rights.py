@@ -110,6 +110,7 @@ RULES: dict[str, Rule] = {
     "review.copy_text": EDIT,
     "contact.declare": SIGN,
     "video.change": EDIT,
+    "speakers.name": EDIT,
     "passing.pass_on": EDIT,
     "passing.send_back": EDIT,
     "passing.take_over": EDIT,

@@ -26,6 +26,7 @@ from transcribe.consult import (
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.erasure import WHAT, ground
 from transcribe.errors import N_
+from transcribe.naming import was_edited
 from transcribe.policy import (
     LIKE_BSN,
     OVER,
@@ -34,6 +35,7 @@ from transcribe.policy import (
     Rights,
     can_go_on,
     like_bsn,
+    may_name_speakers,
     may_take_over,
     waits_elsewhere,
 )
@@ -57,6 +59,7 @@ from transcribe.soep.note import (
     text_hash,
 )
 from transcribe.soep.prescribing import unidentified
+from transcribe.speakers.naming import with_voices
 from transcribe.video import APPS, Connection, Device, Identity, Video, VideoPresets, in_order, video_line
 from transcribe.workflow import WHOLE, Earlier, Review
 
@@ -103,6 +106,8 @@ SPEAKER_TEXT: dict[Speaker, str] = {
     Speaker.BEGELEIDER: N_("Begeleider"),
     Speaker.ONBEKEND: N_("Spreker"),
 }
+#: To choose from.
+NAMED_TEXT = SPEAKER_TEXT | {Speaker.ONBEKEND: N_("Weet ik niet")}
 SUSPICION_TEXT: dict[Suspicion, str] = {
     Suspicion.REPEAT_LOOP: N_("niet gebruikt: de spraakherkenning herhaalt zichzelf"),
     Suspicion.PHANTOM: N_("niet gebruikt: waarschijnlijk niet gezegd"),
@@ -166,6 +171,7 @@ MISTAKE_TEXT: dict[Mistake, str] = {
 CONCERN_TEXT: dict[Concern, str] = {
     Concern.DAMAGED: N_("Een deel van de opname was niet te lezen. Wat daar is gezegd staat niet in het verslag."),
     Concern.SPEAKERS: N_("Niet te horen was wie wat zei. Let op wat van u komt en wat van de patiënt."),
+    Concern.GUESSED: N_("Wie wat zei is afgeleid uit stem en woorden. Kijk of niemand verwisseld is."),
 }
 #: Fixed words of the drafter, so that the catalogue has them.
 SOEP_WORDS = [
@@ -549,6 +555,15 @@ def practice_view(scores: Sequence[Score]) -> PracticeView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VoiceView:
+    """One voice of a talk, to say whose it is."""
+
+    number: int
+    speaker: Speaker
+    says: str  # the longest: by it a person knows who it is
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReviewView:
     review: Review
     head: ConsultView
@@ -569,6 +584,8 @@ class ReviewView:
     edits: EditsView | None
     video: VideoView | None  # None: no video consult
     exercise: ExerciseView | None  # of one that was signed
+    voices: list[VoiceView]  # to name; none where that can't be done
+    edited: bool
 
     @property
     def consult(self) -> Consult:
@@ -577,7 +594,11 @@ class ReviewView:
     @property
     def talk(self) -> str:
         """Another one when the conversation is another one."""
-        return text_hash("\n".join(utterance.text for utterance in self.utterances))[:12]
+        return text_hash("\n".join(f"{one.side} {one.text}" for one in self.utterances))[:12]
+
+    @property
+    def swappable(self) -> bool:
+        return {Speaker.HUISARTS, Speaker.PATIENT} <= {voice.speaker for voice in self.voices}
 
     @property
     def asked(self) -> int:
@@ -640,7 +661,20 @@ def review_view(
         edits=None if note.checked is None else _edits(note.checked),
         video=None if note.video is None else VideoView(video=note.video, presets=presets),
         exercise=None if note.exercise is None else exercise_view(note.exercise),
+        voices=_voices(review, actor),
+        edited=was_edited(note),
     )
+
+
+def _voices(review: Review, actor: Actor) -> list[VoiceView]:
+    if review.transcript is None or not may_name_speakers(actor, review.consult):
+        return []
+    transcript = with_voices(review.transcript)
+    found = []
+    for number, voice in enumerate(transcript.voices):
+        said = [utterance.text for utterance in transcript.utterances if utterance.voice == number]
+        found.append(VoiceView(number=number, speaker=voice.speaker, says=max(said, key=len)))
+    return found
 
 
 def _edits(checked: Checked) -> EditsView:

@@ -1,0 +1,189 @@
+"""A person says who speaks: the draft follows, and nothing that a person wrote is lost. Use cases on fakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.test_workflow import GP, POH, recorded, spoken_consent
+from transcribe.asr.transcript import Speaker, Transcript, Utterance, Voice
+from transcribe.consult import Action, Actor, Consult, Role, Status
+from transcribe.errors import Conflict, InvalidInput, NotAllowed, NotFound, WaitsFor, WrongStatus
+from transcribe.soep.extractive import ExtractiveDrafter
+from transcribe.soep.note import Concern, Section
+from transcribe.speakers.naming import named, swapped, with_voices
+from transcribe.testing import CONSULT, Scripted, ScriptedTranscriber, confirm_seen, scripted_service, utterances
+
+DOCTOR, PATIENT, COMPANION, NOBODY = Speaker.HUISARTS, Speaker.PATIENT, Speaker.BEGELEIDER, Speaker.ONBEKEND
+ASSISTANT = Actor(name="A. Test", role=Role.ASSISTENTE)
+
+
+def wrong_way_round() -> tuple[Utterance, ...]:
+    """What was guessed: the patient asks and the huisarts has a sore throat."""
+    other = {DOCTOR: PATIENT, PATIENT: DOCTOR}
+    return tuple(replace(one, speaker=other[one.speaker], voice=int(one.speaker is DOCTOR)) for one in CONSULT)
+
+
+VOICES = (Voice(guessed=DOCTOR), Voice(guessed=PATIENT))
+
+
+@pytest.fixture
+def service() -> Scripted:
+    return scripted_service(
+        transcriber=ScriptedTranscriber(wrong_way_round(), voices=VOICES), drafter=ExtractiveDrafter()
+    )
+
+
+@pytest.fixture
+def draft(service: Scripted) -> Consult:
+    consult = recorded(service.workflow, (NOBODY,))
+    service.work()
+    return service.workflow.consult(consult.id)
+
+
+def naming(service: Scripted):
+    return service.practice("").naming
+
+
+def transcript(service: Scripted, consult: Consult) -> Transcript:
+    found = service.store.transcript(consult.id)
+    assert found
+    return found
+
+
+def lines(service: Scripted, consult: Consult) -> list[tuple[Section, str]]:
+    found = service.store.note(consult.id)
+    assert found
+    return [(line.section, line.text) for line in found[1].lines()]
+
+
+# --- pure ----------------------------------------------------------------------------------------------------------
+
+
+def test_channels_are_voices_too() -> None:
+    heard = with_voices(Transcript(utterances=CONSULT))
+    assert [voice.speaker for voice in heard.voices] == [PATIENT, DOCTOR]
+    assert [one.voice for one in heard.utterances] == [0, 1, 0, 1, 1]
+    assert with_voices(heard) is heard
+
+
+def test_the_guess_stays_beside_what_was_said() -> None:
+    heard = Transcript(utterances=wrong_way_round(), voices=VOICES)
+    right = named(heard, swapped(heard))
+    assert right.voices == (Voice(guessed=DOCTOR, said=PATIENT), Voice(guessed=PATIENT, said=DOCTOR))
+    assert [one.speaker for one in right.utterances] == [one.speaker for one in CONSULT]
+    assert [one.speaker for one in named(right, swapped(right)).utterances] == [one.speaker for one in heard.utterances]
+
+
+def test_what_has_no_voice_keeps_its_speaker() -> None:
+    unsure = utterances((NOBODY, "Hm."))[0]
+    heard = Transcript(utterances=(*wrong_way_round(), unsure), voices=VOICES)
+    assert named(heard, [DOCTOR, COMPANION]).utterances[-1] == unsure
+
+
+@pytest.mark.parametrize("said", [[], [DOCTOR], [DOCTOR, PATIENT, NOBODY]])
+def test_every_voice_is_named_and_no_other(said: list[Speaker]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        named(Transcript(utterances=wrong_way_round(), voices=VOICES), said)
+
+
+# --- with a draft --------------------------------------------------------------------------------------------------
+
+
+def test_the_draft_is_made_anew_when_nobody_edited_it(service: Scripted, draft: Consult) -> None:
+    before = lines(service, draft)
+    waits = naming(service).name(GP, draft.id, draft.version, None)
+    assert (waits.status, waits.reason) == (Status.TRANSCRIBED, None)
+    assert [one.speaker for one in transcript(service, draft).utterances] == [one.speaker for one in CONSULT]
+    assert service.work() == 1
+    assert service.workflow.consult(draft.id).status is Status.DRAFTED
+    after = lines(service, draft)
+    assert any(section is Section.S and "keelpijn" in text for section, text in after)
+    assert after != before
+    assert [(e.actor, e.detail) for e in service.store.events() if e.action is Action.SPEAKERS_NAMED] == [
+        (GP.name, "2 sprekers, verslag opnieuw")
+    ]
+
+
+def test_a_guess_is_a_point_of_attention_until_a_person_names_the_voices(service: Scripted, draft: Consult) -> None:
+    assert service.workflow.review(GP, draft.id).concerns == (Concern.GUESSED,)
+    right = naming(service).name(GP, draft.id, draft.version, [DOCTOR, PATIENT])  # it was right
+    assert right.status is Status.DRAFTED
+    assert service.workflow.review(GP, draft.id).concerns == ()
+    assert naming(service).name(GP, draft.id, right.version, [DOCTOR, PATIENT]) == right  # twice is once
+
+
+def test_of_an_edited_draft_is_asked_what_happens_to_it(service: Scripted, draft: Consult) -> None:
+    line = next(iter(service.workflow.review(GP, draft.id).note.lines())).id
+    service.workflow.edit_line(GP, draft.id, draft.version, line, "Zoals de huisarts het schreef.")
+    mine, version = lines(service, draft), service.workflow.consult(draft.id).version
+    with pytest.raises(InvalidInput, match="al gewijzigd"):
+        naming(service).name(GP, draft.id, version, None)
+    assert (lines(service, draft), service.workflow.consult(draft.id).version) == (mine, version)
+    kept = naming(service).name(GP, draft.id, version, None, keep=True)
+    assert (kept.status, service.work(), lines(service, draft)) == (Status.DRAFTED, 0, mine)
+    assert [one.speaker for one in transcript(service, draft).utterances] == [one.speaker for one in CONSULT]
+    anew = naming(service).name(GP, draft.id, kept.version, None, keep=False)
+    assert (anew.status, service.work()) == (Status.TRANSCRIBED, 1)
+    assert "Zoals de huisarts het schreef." not in [text for _, text in lines(service, draft)]
+
+
+def test_a_confirmed_line_is_work_too(service: Scripted, draft: Consult) -> None:
+    line = next(iter(service.workflow.review(GP, draft.id).note.lines())).id
+    confirmed = confirm_seen(service.workflow, GP, draft.id, line)
+    with pytest.raises(InvalidInput, match="al gewijzigd"):
+        naming(service).name(GP, draft.id, confirmed.version, None)
+
+
+def test_what_is_being_typed_is_not_lost(service: Scripted, draft: Consult) -> None:
+    service.workflow.keep_typing(GP, draft.id, "L1", "half een zin")
+    with pytest.raises(InvalidInput, match="nog een regel open"):
+        naming(service).name(GP, draft.id, draft.version, None)
+    assert [one.text for one in service.store.typing(draft.id).texts] == ["half een zin"]
+
+
+def test_a_draft_that_was_passed_on_is_still_the_receivers(service: Scripted, draft: Consult) -> None:
+    locum = Actor(name="W. Neem", role=Role.WAARNEMER)
+    passed = service.workflow.pass_on(GP, draft.id, draft.version, locum.name, "Kijk je mee?")
+    with pytest.raises(WaitsFor):
+        naming(service).name(GP, draft.id, passed.version, None)
+    naming(service).name(locum, draft.id, passed.version, None)
+    service.work()
+    again = service.workflow.consult(draft.id)
+    assert (again.status, again.waits_for, again.passed_by) == (Status.DRAFTED, locum.name, GP.name)
+    assert service.workflow.review(locum, draft.id).message == "Kijk je mee?"
+
+
+def test_who_may(service: Scripted, draft: Consult) -> None:
+    with pytest.raises(NotAllowed):
+        naming(service).name(ASSISTANT, draft.id, draft.version, None)
+    with pytest.raises(Conflict):
+        naming(service).name(GP, draft.id, draft.version - 1, None)
+    with pytest.raises(NotFound):
+        naming(service).name(GP, draft.id, draft.version, [DOCTOR])
+    waits = naming(service).name(POH, draft.id, draft.version, None)
+    with pytest.raises(WrongStatus):
+        naming(service).name(POH, draft.id, waits.version, None)
+
+
+def test_not_after_the_signature(service: Scripted, draft: Consult) -> None:
+    workflow = service.workflow
+    workflow.see(GP, draft.id, draft.version, Concern.GUESSED)
+    for line in workflow.review(GP, draft.id).flags:
+        confirm_seen(workflow, GP, draft.id, line)
+    for item in workflow.review(GP, draft.id).pressing:
+        workflow.dismiss(GP, draft.id, workflow.consult(draft.id).version, item.utterance)
+    workflow.approve(GP, draft.id, workflow.review(GP, draft.id).sha256)
+    with pytest.raises(WrongStatus):
+        naming(service).name(GP, draft.id, workflow.consult(draft.id).version, None)
+
+
+def test_in_an_exercise_it_is_known_who_speaks() -> None:
+    service = scripted_service(demo=True)
+    made = service.workflow.create(GP, "OEFENING", exercise=True)
+    service.workflow.record_consent(GP, made.id, spoken_consent())
+    service.workflow.receive(GP, made.id, [b"sound"], (DOCTOR, PATIENT))
+    service.work()
+    with pytest.raises(InvalidInput, match="oefening"):
+        naming(service).name(GP, made.id, service.workflow.consult(made.id).version, None)

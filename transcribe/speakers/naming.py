@@ -1,0 +1,39 @@
+"""A person says whose voice it is: the guess stays beside it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from transcribe.asr.transcript import Speaker, Transcript, Voice
+
+
+def with_voices(transcript: Transcript) -> Transcript:
+    """Where channels told who speaks, whoever speaks on them is a voice too."""
+    if transcript.voices:
+        return transcript
+    speakers = tuple(dict.fromkeys(u.speaker for u in transcript.utterances))
+    return replace(
+        transcript,
+        utterances=tuple(replace(u, voice=speakers.index(u.speaker)) for u in transcript.utterances),
+        voices=tuple(Voice(guessed=speaker) for speaker in speakers),
+    )
+
+
+def named(transcript: Transcript, said: Sequence[Speaker]) -> Transcript:
+    """With the voices of ``with_voices`` being these. Raises ``ValueError`` when there are more of them, or fewer."""
+    transcript = with_voices(transcript)
+    voices = tuple(replace(voice, said=who) for voice, who in zip(transcript.voices, said, strict=True))
+    return replace(
+        transcript,
+        utterances=tuple(
+            u if u.voice is None else replace(u, speaker=voices[u.voice].speaker) for u in transcript.utterances
+        ),
+        voices=voices,
+    )
+
+
+def swapped(transcript: Transcript) -> list[Speaker]:
+    """Who the voices are when huisarts and patiënt change places."""
+    other = {Speaker.HUISARTS: Speaker.PATIENT, Speaker.PATIENT: Speaker.HUISARTS}
+    return [other.get(voice.speaker, voice.speaker) for voice in with_voices(transcript).voices]
