@@ -51,7 +51,7 @@ VARY = {
     "begeleider": ("nl+f4", "nl+f2"),
 }
 PAUSE_S = (0.15, 0.9)
-JITTER_S = 0.06  # standard deviation of a word's edge, as attention gives it
+JITTER_S = 0.07  # at most, of a word's edge: attention is not exact
 WINDOW_S = 24.0
 
 Sound = np.ndarray
@@ -142,8 +142,7 @@ def _words(utterance: dict[str, Any], chance: random.Random, *, stops: bool) -> 
     step = (utterance["end"] - utterance["start"]) / sum(letters)
     at = utterance["start"]
     for text, length in zip(texts, letters, strict=True):
-        edges = [chance.gauss(at, JITTER_S), chance.gauss(at + length * step, JITTER_S)]
-        start, end = max(0.0, min(edges)), max(0.0, *edges)
+        start, end = sorted(edge + chance.uniform(-JITTER_S, JITTER_S) for edge in (at, at + length * step))
         yield Heard(text=text if stops else text.rstrip(".?!…"), start_s=start, end_s=end, probability=0.9)
         at += length * step
 

@@ -197,7 +197,7 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     page.wait_for_function("() => document.querySelectorAll('#verwijderd li').length === 2")
     page.keyboard.press("Control+z")
     page.locator("[data-action=opnieuw-doen]").wait_for()
-    for opens in ("#verwijderd", "#gemist", "#weggelaten", "#icpc-R1-E", "#icpc-R2-E", "#nieuw-R1-P"):
+    for opens in ("#verwijderd", "#gemist", "#weggelaten", "#icpc-R1-E", "#icpc-R2-E", "#nieuw-R1-P", "#sprekers"):
         page.locator(opens).evaluate_all("all => all.forEach((one) => { one.open = true })")
     page.locator("#regel-L4 [data-edit]").click()
     page.locator("#uiting-1 .play").focus()

@@ -1,10 +1,11 @@
 """How many voices there are, and whose each word is: clusters of what was heard of the words (numpy, pure).
 
-Every utterance is a point: the mean of what was heard of it, in units of how much one voice varies within an utterance.
-Points are put into 2, 3 and 4 clusters by k-means. Whether those are voices, the utterances themselves tell: one half
-of an utterance (its even words) must fall to the same cluster as the other half (its odd words), and clusters must lie
-apart. Of a single voice cut in two, halves agree no better than chance would have it; no threshold on a distance alone,
-as in BIC, does as well over all lengths of talks and all kinds of sound.
+Every stretch (an utterance, or a part of one between pauses: a recogniser may have heard no full stop between two
+speakers) is a point: the mean of what was heard of it, in units of how much one voice varies within a stretch. Points
+are put into 2, 3 and 4 clusters by k-means. Whether those are voices, the stretches themselves tell: one half of a
+stretch (its even words) must fall to the same cluster as the other half (its odd words), and clusters must lie apart.
+Of a single voice cut in two, halves agree little better than by chance; a threshold on a distance alone, as in BIC,
+has to be chosen anew for every length of talk and kind of sound.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from transcribe.speakers.features import Rows
 
 MOST = 4
-AGREE = 0.95  # of what was said is in utterances whose halves agree
+AGREE = 0.95  # of what was said is in stretches whose halves agree
 APART = 1.4  # between two voices, in units of how much one varies
-LEAST_ROWS = 30  # of a half of an utterance that tells something
-LEAST_UTTERANCES = 2  # of a voice
+LEAST_ROWS = 30  # of a half of a stretch that tells something
+LEAST_STRETCHES = 2  # of a voice
 #: Rows of which one says something new: sounds last about 0.1 s, rows 10 ms.
 REPEATED = 10
 #: Other than the word before, in the middle of an utterance, and behind a pause: in nats of evidence.
@@ -51,7 +52,7 @@ def voices(heard: HeardWords) -> tuple[int, list[int | None]]:
     odd_words = np.arange(len(heard.count)) % 2 == 1
     halves = [_summed(heard, heard.usable & half) for half in (~odd_words, odd_words)]
     both = (halves[0][0] >= LEAST_ROWS) & (halves[1][0] >= LEAST_ROWS)
-    if both.sum() < 2 * LEAST_UTTERANCES:
+    if both.sum() < 2 * LEAST_STRETCHES:
         return 1, nobody
     unit = _unit(heard)
     if unit is None:
@@ -67,16 +68,17 @@ def voices(heard: HeardWords) -> tuple[int, list[int | None]]:
 
 
 def _summed(heard: HeardWords, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Rows]:
-    """Of the chosen words of each utterance: rows, and their sum."""
-    size = int(heard.utterance[-1]) + 1
+    """Of the chosen words of each stretch: rows, and their sum."""
+    stretch = np.cumsum(np.diff(heard.utterance, prepend=0).astype(bool) | heard.pause)
+    size = int(stretch[-1]) + 1
     count, total = np.zeros(size), np.zeros((size, heard.total.shape[1]))
-    np.add.at(count, heard.utterance[chosen], heard.count[chosen])
-    np.add.at(total, heard.utterance[chosen], heard.total[chosen])
+    np.add.at(count, stretch[chosen], heard.count[chosen])
+    np.add.at(total, stretch[chosen], heard.total[chosen])
     return count, total
 
 
 def _unit(heard: HeardWords) -> Rows | None:
-    """Turns rows into units of how much one voice varies within an utterance; None when that can't be told."""
+    """Turns rows into units of how much one voice varies within a stretch; None when that can't be told."""
     count, total = _summed(heard, heard.usable)
     some = count > 0
     means = (total[some].T / count[some]) @ total[some]
@@ -119,9 +121,9 @@ def _distances(points: Rows, centres: Rows) -> Rows:
 
 
 def _are_voices(centres: Rows, even: Rows, odd: Rows, weight: NDArray[np.float64]) -> bool:
-    """Do the halves of utterances agree, in each cluster?"""
+    """Do the halves of stretches agree, with some in each cluster?"""
     of_even, of_odd = (_distances(points, centres).argmin(axis=1) for points in (even, odd))
-    if min(np.bincount(of_even, minlength=len(centres))) < LEAST_UTTERANCES:
+    if min(np.bincount(of_even, minlength=len(centres))) < LEAST_STRETCHES:
         return False
     return bool(weight[of_even == of_odd].sum() >= AGREE * weight.sum())
 
