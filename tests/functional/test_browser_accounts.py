@@ -21,6 +21,7 @@ from transcribe.accounts import STEP_S, code_at
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Space, Status
 from transcribe.log_reading import LogReading
+from transcribe.naming import Naming
 from transcribe.practice import Practice as TenantParts
 from transcribe.recorder import Recorder
 from transcribe.staff import Staff, readers
@@ -113,7 +114,11 @@ def practice(postgres_url: str, chromium: Browser) -> Iterator[Practice]:
         )
         recorder = Recorder(**parts, space=lambda: space)  # type: ignore[arg-type]
         made = TenantParts(
-            name="", workflow=workflow, recorder=recorder, log_reading=LogReading(store, parts["writer"])
+            name="",
+            workflow=workflow,
+            recorder=recorder,
+            log_reading=LogReading(store, parts["writer"]),
+            naming=Naming(store=store, writer=parts["writer"]),
         )
         access = Access("sleutel-voor-de-browserproef", sessions)
         app = create_app(
