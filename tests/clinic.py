@@ -54,10 +54,15 @@ def link_in(page: str) -> str:
 
 
 @dataclass
+class Clock:
+    now: datetime
+
+
+@dataclass
 class Desk:
     """One person's browser and telephone."""
 
-    clinic: Clinic
+    clinic: Clock
     login: str
     client: TestClient
     secret: bytes = b""
@@ -84,6 +89,20 @@ class Desk:
         assert self.second_step().headers["location"] == "/"
         return self
 
+    def begin_set_up(self, ticket: str, **changes: str) -> Any:
+        """By the link of the first start."""
+        assert self.client.get(f"/start?ticket={ticket}").headers["location"] == "/welkom/begin"
+        fields = {
+            "praktijk": "De Linde",
+            "naam": "Dr. A. Jansen",
+            "rol": "huisarts",
+            "gebruikersnaam": self.login,
+            "wachtwoord": PASSWORD,
+            "nogmaals": PASSWORD,
+        }
+        token = token_in(self.client.get("/welkom/begin").text)
+        return self.client.post("/welkom/begin", data={"token": token} | fields | changes)
+
     def enrol(self, password: str = PASSWORD) -> Desk:
         """From the page of a password, or from the one after it."""
         page = self.client.get("/welkom/begin").text
@@ -106,7 +125,7 @@ def keyed(text: str) -> bytes:
     return hmac.digest(b"proef", text.encode(), "sha256")
 
 
-class Clinic:
+class Clinic(Clock):
     """``restarted`` is a new web process on the same database."""
 
     def __init__(
@@ -116,7 +135,7 @@ class Clinic:
         provider: Callable[[Callable[[str], bytes]], Provider | None] = lambda keyed: None,
     ) -> None:
         """``provider``: where people may log in as well, made with the key of the service."""
-        self.now = NOW
+        super().__init__(now=NOW)
         self.provider = provider
         self.service = service or scripted_service(clock=lambda: self.now)
         self.accounts = MemoryAccounts()
@@ -157,17 +176,7 @@ class Clinic:
 
     def begin_set_up(self, login: str = "a.jansen", **changes: str) -> tuple[Desk, Any]:
         desk = self.desk(login)
-        assert desk.client.get(f"/start?ticket={self.access.ticket()}").headers["location"] == "/welkom/begin"
-        fields = {
-            "praktijk": "De Linde",
-            "naam": "Dr. A. Jansen",
-            "rol": "huisarts",
-            "gebruikersnaam": login,
-            "wachtwoord": PASSWORD,
-            "nogmaals": PASSWORD,
-        }
-        token = token_in(desk.client.get("/welkom/begin").text)
-        return desk, desk.client.post("/welkom/begin", data={"token": token} | fields | changes)
+        return desk, desk.begin_set_up(self.access.ticket(), **changes)
 
     def set_up(self) -> Desk:
         """The first person, a huisarts who manages the others, logged in."""
