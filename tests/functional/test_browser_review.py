@@ -548,7 +548,7 @@ def test_what_is_typed_while_a_save_is_on_its_way_stays(live_server: LiveServer,
     becomes(page, once.replace("Een.", "Een. Twee."))
 
     page.get_by_label("Regel toevoegen bij Plan").click()
-    page.wait_for_function("document.activeElement.name === 'tekst'")
+    page.wait_for_function("() => document.activeElement.name === 'tekst'")
     page.keyboard.type("Nieuw.")
     page.keyboard.press("Enter")
     page.keyboard.type(" Meer.")
