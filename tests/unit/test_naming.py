@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.test_recorder import House, ended
 from tests.unit.test_workflow import GP, POH, recorded, spoken_consent
 from transcribe.asr.transcript import Speaker, Transcript, Utterance, Voice
 from transcribe.consult import Action, Actor, Consult, Role, Status
 from transcribe.errors import Conflict, InvalidInput, NotAllowed, NotFound, WaitsFor, WrongStatus
+from transcribe.naming import Naming
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Concern, Section
 from transcribe.speakers.naming import named, swapped, with_voices
@@ -187,3 +189,17 @@ def test_in_an_exercise_it_is_known_who_speaks() -> None:
     service.work()
     with pytest.raises(InvalidInput, match="oefening"):
         naming(service).name(GP, made.id, service.workflow.consult(made.id).version, None)
+
+
+@pytest.mark.parametrize(("keep", "status"), [(None, Status.TRANSCRIBED), (True, Status.DRAFTED)])
+def test_a_recording_that_goes_on_for_nothing_brings_no_draft_of_before_back(keep: bool | None, status: Status) -> None:
+    """The voices were named, and before there was a new draft somebody pressed the wrong key."""
+    house = House()
+    consult_id = ended(house)
+    if keep:
+        house.workflow.edit_line(GP, consult_id, house.consult(consult_id).version, "L1", "Zelf geschreven.")
+    naming = Naming(store=house.store, writer=house.writer)
+    everybody = [COMPANION] * len(with_voices(house.store.transcript(consult_id)).voices)
+    assert naming.name(GP, consult_id, house.consult(consult_id).version, everybody, keep=keep).status is status
+    house.gone_on(consult_id)
+    assert house.recorder.finish(GP, consult_id).status is status
