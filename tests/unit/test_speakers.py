@@ -170,6 +170,15 @@ def test_an_utterance_with_two_voices_is_cut_where_the_voice_changes() -> None:
     assert told.utterances[-1].words == answered.words
 
 
+def test_a_recogniser_without_full_stops_mixes_nobody_up() -> None:
+    """All is one utterance, with pauses in it."""
+    transcript, sound = talk(*by_turns("low", "high"))
+    alone = said([word for u in transcript.utterances for word in u.words])
+    told = told_apart(replace(transcript, utterances=(alone,)), reader(sound))
+    assert [u.text for u in told.utterances] == [u.text for u in transcript.utterances]
+    assert [u.speaker for u in told.utterances] == [GP, PATIENT] * 5
+
+
 def test_what_was_made_up_tells_nothing() -> None:
     """It keeps its mark, and its words count for no role."""
     transcript, sound = talk(*by_turns("low", "high"), ("high", "Heeft u koorts? " * 8))
@@ -247,9 +256,8 @@ def test_no_word_is_lost_or_moved(transcript: Transcript) -> None:
         w for u in transcript.utterances for w in u.text.split()
     ]
     assert [w for u in told.utterances for w in u.words] == [w for u in transcript.utterances for w in u.words]
-    for one in told.utterances:
-        assert (one.voice is None) <= (one.speaker is NOBODY)
-        assert one.voice is None or one.voice < len(told.voices)
+    assert all(one.speaker is NOBODY for one in told.utterances if one.voice is None)
+    assert {one.voice for one in told.utterances} - {None} == set(range(len(told.voices)))  # each says something
 
 
 # --- roles ---------------------------------------------------------------------------------------------------------

@@ -27,15 +27,16 @@ def told_apart(transcript: Transcript, read: Reader, *, embed: Embed = voiced) -
     utterances = transcript.utterances
     if not utterances:
         return transcript
-    number, of_words = voices(_heard(utterances, read, embed))
-    if number == 1:
+    of_words = voices(_heard(utterances, read, embed))
+    sure = sorted({voice for voice in of_words if voice is not None})
+    if len(sure) < 2:
         return transcript
     told: list[Utterance] = []
-    words = iter(of_words)
+    words = iter(None if voice is None else sure.index(voice) for voice in of_words)
     for utterance in utterances:
         told += _cut(utterance, [next(words) for _ in utterance.words or (None,)])
     said = [(u.voice, u.text) for u in told if u.voice is not None and u.suspicion is None]
-    known = tuple(Voice(guessed=role) for role in roles(said, number, transcript.language))
+    known = tuple(Voice(guessed=role) for role in roles(said, len(sure), transcript.language))
     return replace(
         transcript,
         utterances=tuple(u if u.voice is None else replace(u, speaker=known[u.voice].speaker) for u in told),

@@ -44,27 +44,27 @@ class HeardWords:
     usable: NDArray[np.bool_]  # said for certain: tells of a voice
 
 
-def voices(heard: HeardWords) -> tuple[int, list[int | None]]:
-    """How many voices there are and, by word, which of them it is (None: not sure, or only one)."""
+def voices(heard: HeardWords) -> list[int | None]:
+    """Which voice each word is of; None: not sure, or there is only one."""
     nobody: list[int | None] = [None] * len(heard.count)
     if not nobody:
-        return 1, nobody
+        return nobody
     odd_words = np.arange(len(heard.count)) % 2 == 1
     halves = [_summed(heard, heard.usable & half) for half in (~odd_words, odd_words)]
     both = (halves[0][0] >= LEAST_ROWS) & (halves[1][0] >= LEAST_ROWS)
     if both.sum() < 2 * LEAST_STRETCHES:
-        return 1, nobody
+        return nobody
     unit = _unit(heard)
     if unit is None:
-        return 1, nobody
+        return nobody
     even, odd = (total[both] / count[both, None] @ unit for count, total in halves)
     weight = halves[0][0][both] + halves[1][0][both]
     whole = (halves[0][1] + halves[1][1])[both] / weight[:, None] @ unit
     for number in range(min(MOST, len(whole)), 1, -1):
         centres = _clusters(whole, weight, number)
         if _are_voices(_clusters(even, weight, number), even, odd, weight) and _apart(centres):
-            return number, _words(heard, unit, centres)
-    return 1, nobody
+            return _words(heard, unit, centres)
+    return nobody
 
 
 def _summed(heard: HeardWords, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Rows]:
