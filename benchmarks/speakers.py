@@ -4,9 +4,9 @@
 
 ``develop``: consults 001 to 012 and one half of the voices; all constants were chosen there. ``second``: consults 013
 to 020 and ``unseen/development`` with the other half of the voices; one rule (the share of turns) came after a look at
-it. ``held``: ``unseen/held`` with the other half of the voices; totals only, nothing was chosen after it. Words are the
-true ones, at about their true times, cut into utterances as the service does; ``--model``: those of the demo model,
-which knows the demo voices only. Needs espeak-ng and the extra ``train``.
+it. ``held``: ``unseen/held`` with the other half of the voices; totals only (docs/speakers.md lists the looks). Words
+are the true ones, at about their true times, cut into utterances as the service does; ``--model``: those of the demo
+model, which knows the demo voices only. Needs espeak-ng and the extra ``train``.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Every stretch (an utterance, or a part of one between pauses: a recogniser may have heard no full stop between two
 speakers) is a point: the mean of what was heard of it, in units of how much one voice varies within a stretch. Points
 are put into 2, 3 and 4 clusters by k-means. Whether those are voices, the stretches themselves tell: one half of a
-stretch (its even words) must fall to the same cluster as the other half (its odd words), and clusters must lie apart.
-Of a single voice cut in two, halves agree little better than by chance; a threshold on a distance alone, as in BIC,
-has to be chosen anew for every length of talk and kind of sound.
+stretch (its even words) must fall to the same cluster as the other half (its odd words), and more than two clusters
+must lie apart as well. Of a single voice cut in two, halves agree little better than by chance; a threshold on a
+distance alone, as in BIC, has to be chosen anew for every length of talk and kind of sound.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transcribe.speakers.features import Rows
 
 MOST = 4
 AGREE = 0.95  # of what was said is in stretches whose halves agree
-APART = 1.4  # between two voices, in units of how much one varies
+APART = 1.4  # between two of more than two voices, in units of how much one varies
 LEAST_ROWS = 30  # of a half of a stretch that tells something
 LEAST_STRETCHES = 2  # of a voice
 #: Rows of which one says something new: sounds last about 0.1 s, rows 10 ms.
@@ -62,7 +62,8 @@ def voices(heard: HeardWords) -> list[int | None]:
     whole = (halves[0][1] + halves[1][1])[both] / weight[:, None] @ unit
     for number in range(min(MOST, len(whole)), 1, -1):
         centres = _clusters(whole, weight, number)
-        if _are_voices(_clusters(even, weight, number), even, odd, weight) and _apart(centres):
+        # two that agree are two; of more than two one may be a way of speaking of another
+        if _are_voices(_clusters(even, weight, number), even, odd, weight) and (number == 2 or _apart(centres)):
             return _words(heard, unit, centres)
     return nobody
 
