@@ -94,6 +94,9 @@ KINDS: dict[str, tuple[str, Callable[[Sound, np.random.Generator], Sound] | None
     "two women, telephone band": ("fff", telephone),
     "two women, echo": ("fff", echoing),
     "one voice for all": ("same", None),
+    "one voice, noise 10 dB": ("same", noisy(10)),
+    "one voice, telephone band": ("same", telephone),
+    "one voice, echo": ("same", echoing),
 }
 
 
