@@ -39,6 +39,8 @@ ON_THE_WAY = timedelta(minutes=10)
 LEEWAY_S = 60
 #: What a provider says of itself is asked for again after so long.
 KEPT = timedelta(hours=1)
+#: One that did not answer is left alone for so long: whoever asks for the page again and again keeps nobody waiting.
+AWAY_FOR = timedelta(seconds=5)
 #: Keys that are not known yet are asked for at most so often.
 KEYS_EVERY = timedelta(minutes=1)
 SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -189,6 +191,7 @@ class Provider:
         self._lock = threading.Lock()
         self._metadata: tuple[datetime, dict[str, Any]] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
+        self._away: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -350,11 +353,19 @@ class Provider:
         now = self._clock()
         with self._lock:
             kept = self._metadata
+            away = self._away
         if kept and now - kept[0] < KEPT:
             return kept[1]
-        found = self._parsed(self._asked(client, "GET", self._known.issuer.rstrip("/") + WELL_KNOWN))
-        if found.get("issuer") != self._known.issuer:
+        if away and now - away < AWAY_FOR:
             raise ProviderAway(name=self.name)
+        try:
+            found = self._parsed(self._asked(client, "GET", self._known.issuer.rstrip("/") + WELL_KNOWN))
+            if found.get("issuer") != self._known.issuer:
+                raise ProviderAway(name=self.name)
+        except ProviderAway:
+            with self._lock:
+                self._away = now
+            raise
         with self._lock:
             self._metadata = now, found
         return found

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import wave
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import cli
-from transcribe.audio.decode import PyAvDecoder
-from transcribe.audio.pcm import RATE_HZ
-from transcribe.demo import CONSULTS
+from tests.excerpts import excerpt
 from transcribe.store.folders import throwaway_data_dir
 
 NAMES = ("keelpijn", "rugpijn", "blaasontsteking")
 #: Of the complaint, behind the greetings.
 EXCERPT_S = (15.0, 35.0)
-STEREO = 2
 
 
 @pytest.fixture
@@ -33,12 +28,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "opnamen"
     made.mkdir()
     for name in NAMES:
-        with PyAvDecoder().decode(io.BytesIO((CONSULTS / f"{name}.ogg").read_bytes()), max_s=900) as decoding:
-            sound = b"".join(decoding)
-        first, last = (round(at * RATE_HZ) * 2 * STEREO for at in EXCERPT_S)
-        with wave.open(str(made / f"{name}.wav"), "wb") as file:
-            file.setparams((STEREO, 2, RATE_HZ, 0, "NONE", "not compressed"))
-            file.writeframes(sound[first:last])
+        (made / f"{name}.wav").write_bytes(excerpt(name, *EXCERPT_S))
     return made
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import cli
+from tests.excerpts import excerpt
 from transcribe.app import open_service
 from transcribe.demo import CONSULTS
 from transcribe.settings import Settings
@@ -63,11 +64,13 @@ def test_without_a_model_a_recording_is_kept_and_waits(data_dir: Path) -> None:
 
 
 @pytest.mark.slow
-def test_run_makes_a_draft_and_does_not_show_it(demo_dir: Path) -> None:
-    done = cli("run", RECORDING, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", demo_dir)
+def test_run_makes_a_draft_and_does_not_show_it(demo_dir: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "keelpijn.wav"
+    recording.write_bytes(excerpt("keelpijn", 15.0, 45.0))
+    done = cli("run", recording, "--ref", "P-1", "--demo", *CONSENT, "--data-dir", demo_dir)
     assert done.returncode == 0, done.stderr
     assert "wacht" in done.stdout or "staat klaar" in done.stdout
-    assert "keelpijn" not in done.stdout.replace(str(RECORDING), "")
+    assert "keelpijn" not in done.stdout.replace(str(recording), "")
 
 
 @pytest.mark.slow
@@ -102,7 +105,7 @@ def test_an_unknown_speaker_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_eval_audio_writes_transcript_and_draft(tmp_path: Path) -> None:
-    shutil.copy(RECORDING, tmp_path / "one.ogg")
+    (tmp_path / "one.wav").write_bytes(excerpt("keelpijn", 15.0, 45.0))
     (tmp_path / "bad.mp3").write_text("geen geluid")
     done = cli("eval", "audio", tmp_path, "--out", tmp_path / "out")
     assert done.returncode == 1, "one file could not be read"

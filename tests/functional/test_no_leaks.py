@@ -25,8 +25,9 @@ import pytest
 from rich.console import Console
 from sqlalchemy import create_engine, inspect, text
 
+from tests.excerpts import excerpt
 from transcribe.app import Service, access_key, actor_of, listen, make_web, open_service
-from transcribe.demo import CONSULTS, play_consult
+from transcribe.demo import play_consult
 from transcribe.demo.demo_gp import verify
 from transcribe.serving import workers
 from transcribe.settings import Settings
@@ -72,19 +73,24 @@ def everything_in(url: str) -> str:
 
 
 def test_no_word_of_the_consult_is_left_in_the_clear(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    spoken = tmp_path / "opname.wav"
+    spoken.write_bytes(excerpt("keelpijn", 0.0, 80.0))
     with throwaway_data_dir() as data_dir:
         temporary = data_dir / "tijdelijk"
         temporary.mkdir(mode=0o700)
         monkeypatch.setenv("TMPDIR", str(temporary))
         monkeypatch.setattr(tempfile, "tempdir", None)
         with Watched(data_dir, temporary) as watched:
-            look_everywhere(data_dir, caplog, capfd, watched)
+            look_everywhere(data_dir, spoken, caplog, capfd, watched)
 
 
 def look_everywhere(
-    data_dir: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], watched: Watched
+    data_dir: Path, spoken: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], watched: Watched
 ) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings.from_env(data_dir=data_dir, demo=True)
@@ -103,7 +109,7 @@ def look_everywhere(
         listener = listen("127.0.0.1", 0)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with running(recording, listener), workers(settings, service.database_url):
-            consult_id = play_consult(service.workflow, actor, CONSULTS / "keelpijn.ogg", Console(file=seen))
+            consult_id = play_consult(service.workflow, actor, spoken, Console(file=seen))
             said = [utterance.text for utterance in service.store.transcript(consult_id).utterances]
             version = service.store.consult(consult_id).version
             passed = service.workflow.pass_on(actor, consult_id, version, "W. Neem", MESSAGE)

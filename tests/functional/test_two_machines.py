@@ -31,6 +31,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
+from tests.excerpts import excerpt
 from tests.object_server import ObjectServer
 from transcribe.app import listen
 from transcribe.consult import Action, Status
@@ -42,7 +43,8 @@ from transcribe.store.postgres import PostgresStore
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 240.0  # far more than it takes: not a measurement
-RECORDING = Path(__file__).parents[2] / "transcribe" / "demo" / "consults" / "keelpijn.ogg"
+#: So much of a consult that there is a middle of its work.
+SPOKEN_S = (0.0, 80.0)
 CONSENT = {"tekst": "mondeling-nl-2026-11", "antwoord": "ja", "leeftijd": ">=16", "gever": "patiënt"}
 HOST = "scribe.example"  # by which the proxy before a web server would make it known
 
@@ -339,7 +341,7 @@ class Browser:
         page = made.headers["location"]
         sent = self.client.put(
             f"{page}/opname/huisarts-links",
-            content=RECORDING.read_bytes(),
+            content=excerpt("keelpijn", *SPOKEN_S),
             headers={"X-CSRF-Token": token[1], "Content-Type": "application/octet-stream"},
         )
         assert sent.is_success, sent.text

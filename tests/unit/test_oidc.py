@@ -344,6 +344,18 @@ def test_a_provider_that_is_away_is_said_to_be(house: House, path: str) -> None:
         house.through()
 
 
+def test_a_provider_that_is_away_is_asked_now_and_then(house: House) -> None:
+    provider = house.provider()
+    house.away = "/.well-known/openid-configuration"
+    for _ in range(9):
+        with pytest.raises(ProviderAway):
+            provider.begin(BACK, "/")
+    assert len(house.asked) == 1
+    house.away = ""
+    house.now += timedelta(seconds=6)
+    house.goes(provider)
+
+
 def test_a_provider_that_says_it_is_another_is_not_used(house: House) -> None:
     house.metadata = {"issuer": "https://elders.example"}
     with pytest.raises(ProviderAway):
