@@ -169,9 +169,17 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def named(settings: Settings) -> list[Place]:
     """Every machine that these settings name, in the order of the report. This machine itself is not among them."""
     found = [*_of_database(settings.database_url), *_of_sound(settings.blob_store)]
-    purpose = Purpose.LANGUAGE_MODEL if settings.drafter == "server" else Purpose.UNKNOWN
-    found += allow_list(settings.allowed_hosts, purpose)
+    found += allow_list(settings.allowed_hosts, _purpose(settings))
     return [place for place in found if not this_machine(place.host)]
+
+
+def _purpose(settings: Settings) -> Purpose:
+    """Of the allowed hosts. With several uses it can't be told which host is for which."""
+    uses = [
+        *([Purpose.LANGUAGE_MODEL] if settings.drafter == "server" else []),
+        *([Purpose.LOGIN] if settings.oidc_issuer else []),
+    ]
+    return uses[0] if len(uses) == 1 else Purpose.UNKNOWN
 
 
 def _of_database(url: str) -> Iterator[Place]:

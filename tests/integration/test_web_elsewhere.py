@@ -108,7 +108,10 @@ def test_who_was_invited_by_number_comes_in_without_a_password(clinic: Clinic, j
     cookie = back.headers["set-cookie"]
     assert "SameSite=strict" in cookie
     assert "HttpOnly" in cookie
-    assert "W. Neem" in shown(browser.get("/account"))
+    own = shown(browser.get("/account"))
+    assert "W. Neem" in own
+    assert "heeft hier geen wachtwoord" in own
+    assert "Huidig wachtwoord" not in own
     account = clinic.account("w.neem")
     assert (account.state, account.password, account.invitation) == (State.ACTIVE, "", b"")
     assert {Action.ACCOUNT_OPENED, Action.LOGGED_IN} <= set(actions(clinic))

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from transcribe.errors import NotFound, Refused, TranscribeError
+from transcribe.errors import NotFound, Refused
 from transcribe.oidc import ON_THE_WAY, NotProven, Provider, ProviderAway
 from transcribe.web.access import local_page
 from transcribe.web.entry import enter, login_page_of
@@ -51,14 +51,10 @@ def back(request: Request, web: WebDep) -> Response:
         )
         account = web.staff.check_elsewhere(proof.person, proof.role, provider=provider.name)
     except (Refused, ProviderAway) as failed:
-        return _forgotten(request, _refused(request, web, page, failed))
+        return _forgotten(request, login_page_of(request, web, page, failed))
     # our own page in between: with what it asks for the browser sends the cookie of the session
     onward = web.pages.render(request, "elsewhere.html", onward=local_page(page), provider=provider.name)
     return _forgotten(request, enter(request, web, account, onward))
-
-
-def _refused(request: Request, web: Web, page: str, problem: TranscribeError) -> Response:
-    return login_page_of(request, web, page, problem)
 
 
 def _forgotten(request: Request, response: Response) -> Response:
