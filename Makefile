@@ -31,10 +31,9 @@ demo: env ## a spoken consult becomes a note that you verify in the browser; CHE
 system-packages:
 	@TEST_PARTIAL=$(TEST_PARTIAL) scripts/system-packages
 
-# What records in a browser comes first, two at a time: sound does not wait, and mostly they wait for it. Of the others a
-# file stays with one process.
+# What records in a browser has the machine for itself: sound does not wait. Of the others a file stays with one process.
 test: .venv/.ready-dev system-packages ## all tests
-	$(BIN)/python -m pytest -m microphone -n 2 --dist load
+	$(BIN)/python -m pytest -m microphone
 	$(BIN)/python -m pytest -m 'not microphone' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.ready-dev ## the tests that need seconds
