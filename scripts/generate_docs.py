@@ -130,11 +130,14 @@ def rights() -> str:
         "[states.md](states.md)). Each row is of one's own practice. An address with the number of a consult, a",
         "colleague or a rule of another practice answers as one with a number that nobody has;",
         "`tests/integration/test_web_rights.py` asks every route as every role, in both.",
+        "",
+        "A consult that is closed to colleagues ([accounts.md](accounts.md)) answers those to whom it is closed with",
+        "a refusal, but for routes marked †; `tests/integration/test_web_closed.py` asks them all.",
     ]
     rows += ["", f"| route | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
     for name, rule in RULES.items():
         may = " | ".join("yes" if permitted(rule, one) else "-" for one in people)
-        rows.append(f"| `{addresses[name]}` | {may} |")
+        rows.append(f"| `{addresses[name]}`{' †' if rule.closed else ''} | {may} |")
     return "\n".join(rows) + "\n"
 
 

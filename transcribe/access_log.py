@@ -194,6 +194,21 @@ KINDS: dict[Action, Kind] = {
     Action.TAKEN_OVER: _record(
         _U, Thing.NOTE, _CHANGED, "authorisation", "edit", N_("nam het verslag over van een collega")
     ),
+    Action.CLOSED: _record(
+        _U, Thing.CONSULT, _CHANGED, "authorisation", "edit", N_("schermde het consult af voor collega's")
+    ),
+    Action.CLOSING_LIFTED: _record(
+        _U, Thing.CONSULT, _CHANGED, "authorisation", "edit", N_("hief de afscherming van het consult op")
+    ),
+    Action.EMERGENCY_ACCESS: _other(
+        EventType.SECURITY,
+        _E,
+        Thing.CONSULT,
+        _READ,
+        "authorisation (emergency)",
+        N_("opende met noodtoegang een consult dat voor collega's was afgeschermd"),
+        right="approve",
+    ),
     Action.SPEAKERS_NAMED: _record(
         _U, Thing.SOUND, _CHANGED, "enter, add", "edit", N_("legde vast wie wat zei in het gesprek")
     ),

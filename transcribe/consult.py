@@ -201,6 +201,8 @@ class Consult:
     waits_for: str = ""  # the name of whom the draft was passed on to, or who took it over; "": nobody in particular
     passed_by: str = ""  # who passed it on last; stays when it was signed
     exercise: bool = False  # a demo consult in whose draft errors are planted, to practise on
+    #: names of the staff who may open it; everybody else needs an emergency. (): whoever has the role for it
+    readers: tuple[str, ...] = ()
 
 
 def plain_name(typed: str) -> str:
@@ -214,6 +216,17 @@ def name_key(name: str) -> str:
 
 
 _SIGNS = str.maketrans("\u2018\u2019\u02bc\u2010\u2013", "'''--")
+
+
+class Emergency(StrEnum):
+    """Why somebody opens a consult that is closed to them. A list and no field: what a person types may be clinical,
+    and this goes into the access log.
+    """
+
+    CARE = "spoed"
+    ABSENT = "waarneming"
+    PATIENT = "verzoek"
+    INCIDENT = "incident"
 
 
 class Part(StrEnum):
@@ -322,6 +335,9 @@ class Action(StrEnum):
     PASSED_ON = N_("verslag overgedragen")
     SENT_BACK = N_("verslag teruggestuurd")
     TAKEN_OVER = N_("verslag overgenomen")
+    CLOSED = N_("consult afgeschermd")
+    CLOSING_LIFTED = N_("afscherming opgeheven")
+    EMERGENCY_ACCESS = N_("noodtoegang genomen")
     SPEAKERS_NAMED = N_("sprekers benoemd")
     CONTACT_CHANGED = N_("contact gewijzigd")
     VIDEO_RECORDED = N_("videogegevens vastgelegd")

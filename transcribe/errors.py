@@ -68,6 +68,10 @@ class NotAllowed(Refused):
     text = N_("Als {role} mag u dit niet doen. Vraag het de huisarts.")
 
 
+class ClosedConsult(Refused):
+    text = N_("Dit consult is afgeschermd. Open het vanaf de werklijst om te zien wat u kunt doen.")
+
+
 class WrongStatus(Refused):
     text = N_("Dit kan niet bij een consult met status “{status}”.")
 

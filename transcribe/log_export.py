@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from transcribe.access_log import KINDS, Kind
-from transcribe.consult import Logged
+from transcribe.consult import Action, Logged
 from transcribe.sheet import MARK, line
 
 COLUMNS = (
@@ -21,6 +21,8 @@ COLUMNS = (
 _TERMS = "http://terminology.hl7.org/CodeSystem/"
 _ENTITY, _ROLE, _LIFE = _TERMS + "audit-entity-type", _TERMS + "object-role", _TERMS + "dicom-audit-lifecycle"
 _REQUEST = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
+_TREATMENT = {"code": "TREAT", "display": "treatment"}
+_BREAK_GLASS = {"code": "BTG", "display": "break the glass"}
 #: Names of the codes in ``access_log.Thing``.
 _NAMES = {
     "1": "Patient",
@@ -108,9 +110,8 @@ def _agent(row: Logged) -> dict[str, Any]:
     if policies:
         agent["policy"] = policies
     if row.event.consult_id:
-        agent["purposeOfUse"] = [
-            {"coding": [{"system": _TERMS + "v3-ActReason", "code": "TREAT", "display": "treatment"}]}
-        ]
+        why = _BREAK_GLASS if event.action is Action.EMERGENCY_ACCESS else _TREATMENT
+        agent["purposeOfUse"] = [{"coding": [{"system": _TERMS + "v3-ActReason", **why}]}]
     return agent
 
 

@@ -15,6 +15,7 @@ _WORDS = """
     verwijderd verzoek video-apps volgens woorden zonder
     assistente beheer beheerder herstelcodes huisarts logbeheerder nog poh praktijkmanager stap tweede waarnemer
     spreekuur videoconsult telefonisch visite
+    spoed waarneming incident
     consult-kort consult-midden consult-lang visite-kort visite-lang
     geen-spraak beschadigd geen-model mislukt geluid-weg gewijzigd-na-akkoord
 """

@@ -296,6 +296,55 @@ def check_edit(actor: Actor, consult: Consult) -> None:
     check_status(consult, frozenset({Status.DRAFTED}) if consult.exercise else WITH_NOTE)
 
 
+#: So long an emergency opens a closed consult.
+EMERGENCY_LASTS = timedelta(minutes=60)
+#: So long those to whom it is not closed are told of an emergency on their worklist.
+EMERGENCY_TOLD = timedelta(days=14)
+
+
+def closed_to(actor: Actor, consult: Consult) -> bool:
+    """Do other people keep it? Then only an emergency opens it, and the patient's withdrawal goes on all the same."""
+    return bool(consult.readers) and name_key(actor.name) not in {name_key(one) for one in consult.readers}
+
+
+def with_reader(consult: Consult, name: str) -> tuple[str, ...]:
+    """Who may open it when this colleague gets it."""
+    known = not consult.readers or name_key(name) in {name_key(one) for one in consult.readers}
+    return consult.readers if known else (*consult.readers, name)
+
+
+def check_close(actor: Actor, consult: Consult) -> None:
+    """The gate before a consult is kept from colleagues. Not while it is recorded: whoever records would lose it."""
+    check_may_edit(actor)
+    if consult.status in OVER | RUNNING:
+        raise WrongStatus(status=consult.status.value)
+    if consult.exercise:
+        raise InvalidInput(problem=N_("Een oefening is voor uzelf: afschermen is niet nodig."))
+    if consult.readers:
+        raise InvalidInput(problem=N_("Dit consult is al afgeschermd."))
+    check_turn(actor, consult)
+
+
+def may_close(actor: Actor, consult: Consult) -> bool:
+    """Would ``check_close`` let this person?"""
+    fit = consult.status not in OVER | RUNNING and not consult.exercise and not consult.readers
+    return fit and RIGHTS[actor.role].edit and not waits_elsewhere(actor, consult)
+
+
+def may_lift(actor: Actor, consult: Consult) -> bool:
+    """May this person give it back to the practice? One to whom it was not closed; an emergency does not give that."""
+    return bool(consult.readers) and RIGHTS[actor.role].edit and not closed_to(actor, consult)
+
+
+def check_emergency(actor: Actor, consult: Consult) -> None:
+    """Only a doctor answers for an emergency."""
+    check_may_approve(actor)
+    if consult.status in OVER:
+        raise WrongStatus(status=consult.status.value)
+    if not closed_to(actor, consult):
+        raise InvalidInput(problem=N_("Dit consult is voor u niet afgeschermd. Open het gewoon."))
+
+
 def check_name_speakers(actor: Actor, consult: Consult) -> None:
     """As to change the note, while it is a draft. In an exercise it is known who speaks."""
     check_may_edit(actor)

@@ -25,12 +25,15 @@ from transcribe.consult import (
     Action,
     Actor,
     Approval,
+    AuditEvent,
     Certificate,
     Consult,
     Delivery,
+    Emergency,
     KeyPurpose,
     Lane,
     LedgerEntry,
+    LogFilter,
     Part,
     PartSize,
     Reason,
@@ -44,6 +47,7 @@ from transcribe.consult import (
 from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import (
     N_,
+    ClosedConsult,
     Conflict,
     Erased,
     InvalidInput,
@@ -789,6 +793,7 @@ class Workflow:
                 Action.TAKEN_OVER,
                 whom=consult.waits_for,
                 waits_for=actor.name,
+                readers=policy.with_reader(consult, actor.name),
                 passed_by="" if own else consult.passed_by,
                 message="" if own else None,
             )
@@ -805,7 +810,10 @@ class Workflow:
             raise InvalidInput(problem=UNSEEN)
         if consult.version != version:
             raise Conflict
-        return self._writer.apply(actor, consult, action, whom=to, waits_for=to, passed_by=actor.name, message=message)
+        readers = policy.with_reader(consult, to)
+        return self._writer.apply(
+            actor, consult, action, whom=to, waits_for=to, passed_by=actor.name, message=message, readers=readers
+        )
 
     def _name(self, typed: str) -> str:
         """As a colleague spells it who worked here before: by that name a draft finds its reader."""
@@ -822,6 +830,67 @@ class Workflow:
     def _known(self) -> dict[str, str]:
         """Who worked here before, by key; of two spellings the one that comes first: that with capitals."""
         return {name_key(one): one for one in reversed(self._colleagues(self._practice))}
+
+    # --- kept from colleagues --------------------------------------------------------------------------------------
+
+    def is_open(self, actor: Actor, consult: Consult) -> bool:
+        """May this person open it now? In an emergency too: that stands in the access log and nowhere else, and
+        what is not on record opens nothing.
+        """
+        return not policy.closed_to(actor, consult) or self.emergency_until(actor, consult.id) is not None
+
+    def check_open(self, actor: Actor, consult_id: UUID) -> None:
+        """Raises ``ClosedConsult``."""
+        if not self.is_open(actor, self._store.consult(consult_id)):
+            raise ClosedConsult
+
+    def emergency_until(self, actor: Actor, consult_id: UUID) -> datetime | None:
+        """When this person's emergency ends; None: there is none."""
+        now = self._writer.clock()
+        wanted = LogFilter(
+            since=now - policy.EMERGENCY_LASTS, action=Action.EMERGENCY_ACCESS, consult_id=consult_id, actor=actor.name
+        )
+        own = [row.event.at for row in self._store.logged(wanted) if row.event.user_id == actor.id]
+        return max((at + policy.EMERGENCY_LASTS for at in own if at <= now), default=None)
+
+    def open_in_emergency(self, actor: Actor, consult_id: UUID, why: Emergency) -> None:
+        """For ``policy.EMERGENCY_LASTS``. Those to whom it is not closed are told."""
+        policy.check_emergency(actor, self._store.consult(consult_id))
+        self._store.log(self._writer.event(actor, Action.EMERGENCY_ACCESS, consult_id, why.value))
+
+    def emergencies(self, consult_id: UUID) -> list[AuditEvent]:
+        """All there were, oldest first."""
+        wanted = LogFilter(action=Action.EMERGENCY_ACCESS, consult_id=consult_id)
+        return [row.event for row in self._store.logged(wanted, oldest_first=True)]
+
+    def emergencies_to_tell(self, actor: Actor) -> list[tuple[Consult, AuditEvent]]:
+        """Of others, lately, in consults that this person keeps; newest first."""
+        since = self._writer.clock() - policy.EMERGENCY_TOLD
+        rows = self._store.logged(LogFilter(since=since, action=Action.EMERGENCY_ACCESS))
+        others = [row.event for row in rows if name_key(row.event.actor) != name_key(actor.name)]
+        told = [(self._store.consult(event.consult_id), event) for event in others if event.consult_id is not None]
+        return [(consult, event) for consult, event in told if consult.readers and not policy.closed_to(actor, consult)]
+
+    def close(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
+        """Only this person opens it from now on, whom it waits for, and whoever it is passed on to."""
+        consult = self._store.consult(consult_id)
+        policy.check_close(actor, consult)
+        if consult.version != version:
+            raise Conflict
+        return self._writer.apply(actor, consult, Action.CLOSED, readers=(actor.name,))
+
+    def lift(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
+        """Back to the practice. Raises ``ClosedConsult`` for who is here in an emergency."""
+        consult = self._store.consult(consult_id)
+        policy.check_may_edit(actor)
+        if policy.closed_to(actor, consult):
+            raise ClosedConsult
+        if consult.version != version:
+            raise Conflict
+        if not consult.readers:
+            return consult
+        waits_for = "" if policy.part_of(consult, actor.name) is Part.MINE else consult.waits_for
+        return self._writer.apply(actor, consult, Action.CLOSING_LIFTED, readers=(), waits_for=waits_for)
 
     # --- sign-off and after ----------------------------------------------------------------------------------------
 

@@ -81,6 +81,8 @@ class Writer:
                 fields["passed_by"] = ""  # it stands with that signature, and with no other draft
         fields = {"expires_at": None, "stumbles": 0, **fields}  # somebody is at it
         new = replace(consult, version=consult.version + 1, changed_at=self.clock(), **fields)  # type: ignore[arg-type]
+        if new.status is Status.DRAFTED and new.readers and not new.waits_for:
+            new = replace(new, waits_for=new.readers[0])  # nobody else could open what waits for everybody
         job = policy.job_for(new, self._need)
         self._store.apply(
             Change(

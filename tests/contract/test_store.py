@@ -140,6 +140,7 @@ def test_a_consult_comes_back_as_it_went_in(store: Store) -> None:
         waits_for="Dr. É. 't Hart",
         passed_by="A. Jansen",
         exercise=True,
+        readers=("Dr. É. 't Hart", "A. Jansen"),
     )
     store.apply(Change(consult=changed, audit=audit(consult.id)))
     assert store.consult(consult.id) == changed

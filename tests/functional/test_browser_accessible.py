@@ -6,6 +6,7 @@ Each state of a page is examined twice: in Dutch, and in English with the other 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from tests.functional.test_browser_story import SETTLED_MS, drafted
 from tests.live_server import GP, LiveHouse, served
 from tests.microphone import PHONE, WORKSTATION, chromium_program, fake_microphone, noise, write_wav
 from transcribe.asr.transcript import Transcript
-from transcribe.consult import Action, Actor, AuditEvent, Change, Reason, Role, Status
+from transcribe.consult import Action, Actor, AuditEvent, Change, Emergency, Reason, Role, Status
 from transcribe.ports import Growing
 from transcribe.soep.note import Line, Report, Section
 from transcribe.testing import ScriptedDrafter, ScriptedTranscriber, confirm_seen
@@ -233,6 +234,14 @@ def test_checking_and_copying(live_server: LiveServer, examined: Callable[[str],
     page.locator("#terugsturen summary").click()
     seen.look("review, sending back", within="#terugsturen")
 
+    workflow.close(actor, consult, workflow.consult(consult).version)
+    workflow.open_in_emergency(replace(LOCUM, name="Z. Ander"), consult, Emergency.ABSENT)
+    seen.go(f"/consult/{consult}")
+    page.wait_for_load_state()
+    seen.look("review, closed to colleagues")
+    seen.go("/")
+    seen.look("worklist, an emergency")
+
     for line in workflow.review(actor, consult, first=False).flags:
         confirm_seen(workflow, actor, consult, line)
     for missed in workflow.review(actor, consult, first=False).pressing:
@@ -310,6 +319,13 @@ def test_recording_and_writing_out(examined: Callable[[str], Examined]) -> None:
         seen.go(f"/consult/{at(house, Status.PAUSED, audio_s=90.0)}")
         page.locator("[data-do=here]:visible").wait_for()
         seen.look("recording, goes on after its end")
+        closed = at(house, Status.RECORDED, audio_s=90.0, readers=(LOCUM.name,))
+        seen.go(f"/consult/{closed}")
+        seen.look("closed to who looks")
+        page.locator("[name=reden]").first.check()
+        page.get_by_role("button", name=re.compile("noodtoegang|emergency")).click()
+        page.locator("#afgeschermd").wait_for()
+        seen.look("opened in an emergency")
         late = at(house, Status.RECORDED, audio_s=90.0)
         seen.go(f"/consult/{late}")
         page.evaluate(LEFT_HERE, str(late))

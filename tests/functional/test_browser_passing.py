@@ -307,3 +307,39 @@ def test_of_two_who_take_it_over_the_second_sees_who_was_first(jansen: Desk, nee
     pages[1].locator("#melding").get_by_text("Dit verslag wacht op W. Neem.").wait_for()
     pages[1].locator("#wacht").get_by_text("Dit verslag wacht op W. Neem.").wait_for()
     assert jansen.store.consult(consult_id).waits_for == "W. Neem"
+
+
+def test_a_consult_that_is_nobody_elses_opens_in_an_emergency_and_that_is_told(jansen: Desk, neem: Desk) -> None:
+    """Dr. Jansen closes the consult of a patient who works in the practice. Locum Neem sees that there is one and not
+    of whom. At night the patient rings: he finds it by the number that she gives, says why he must see it, and reads
+    it. The next morning Dr. Jansen has it on top of her worklist, and gives the consult back to the practice.
+    """
+    consult_id = drafted(jansen, "HIS-2024-0007")
+    page = jansen.go(f"/consult/{consult_id}")
+    page.locator("#afschermen summary").click()
+    page.get_by_role("button", name="Ja, afschermen").click()
+    page.get_by_text("Afgeschermd: alleen voor Dr. A. Jansen.").wait_for()
+
+    page = neem.go("/")
+    assert "HIS-2024-0007" not in page.content()
+    assert "Afgeschermd consult" in page.locator(f"#c-{consult_id}").inner_text()
+    page.get_by_label("Patiëntkenmerk").fill("HIS-2024-0007")
+    page.get_by_role("button", name="Zoek", exact=True).click()
+    page.locator(f"#c-{consult_id} a").click()
+    page.get_by_role("heading", name="Afgeschermd consult").wait_for()
+    assert DRAFT.reports[0].lines[0].text not in page.content()
+    page.get_by_role("button", name="Ja, open met noodtoegang").click()  # a reason must be chosen: the browser says so
+    assert page.get_by_role("heading", name="Afgeschermd consult").is_visible()
+    page.get_by_label("De patiënt heeft nu zorg nodig").check()
+    page.get_by_role("button", name="Ja, open met noodtoegang").click()
+    page.locator("#regel-L1").wait_for()
+    assert "Noodtoegang tot" in page.locator("#afgeschermd").inner_text()
+
+    page = jansen.go("/")
+    told = page.locator("#noodtoegang")
+    assert "W. Neem opende met noodtoegang uw afgeschermde consult van HIS-2024-0007" in told.inner_text()
+    told.get_by_role("link", name="Open het consult").click()
+    page.locator("#openstellen summary").click()
+    page.get_by_role("button", name="Ja, opheffen").click()
+    page.locator("#afgeschermd").wait_for(state="detached")
+    assert neem.go(f"/consult/{consult_id}").locator("#regel-L1").count() == 1

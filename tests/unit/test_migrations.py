@@ -24,6 +24,7 @@ RELEASED = {
     "0012_access_log.py": "cf6d337138ee831e520cd3b24bba3b011c326728e441119eae5a5c65209566b8",
     "0015_accounts.py": "d29ddd12545d516383ffa285c37acd78cbaa229a834c793d2913d48d96afa455",
     "0016_elsewhere.py": "91ecd4d625a106cbc81dc0f78464818fc6ec81cf9e2c1a9d812ed86e6fab8e07",
+    "0017_closed.py": "762a4e2a3dfbb4390d42889b1c0339fa8a4d2cfe2547e61a3dffd1dd4a1de1a6",
 }
 
 

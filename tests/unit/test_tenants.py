@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import pytest
 
 from consent import ConsentMissing, How, Texts, grant
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import Action, Actor, Role, Search, Status
+from transcribe.consult import Action, Actor, Emergency, Role, Search, Status
 from transcribe.contact import Contact
 from transcribe.errors import NotFound
 from transcribe.naming import Naming
@@ -60,6 +61,7 @@ ARGUMENTS: dict[str, object] = {
     "utterance": 0,
     "concern": Concern.DAMAGED,
     "said": None,
+    "why": Emergency.CARE,
 }
 
 
@@ -105,6 +107,8 @@ def consults(service: Scripted) -> list[UUID]:
     confirm_seen(north.workflow, GP, signed, "L3")
     north.workflow.approve(GP, signed, north.workflow.review(GP, signed).sha256)
     north.workflow.deliver(GP, signed)
+    north.workflow.close(replace(GP, name="W. Neem"), new, north.workflow.consult(new).version)
+    north.workflow.open_in_emergency(GP, new, Emergency.CARE)
     return [new, agreed, recording, drafted, signed]
 
 

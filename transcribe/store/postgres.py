@@ -899,6 +899,7 @@ class PostgresStore:
             waits_for=row.waits_for,
             passed_by=row.passed_by,
             exercise=row.exercise,
+            readers=tuple(row.readers),
         )
 
 
@@ -1006,6 +1007,7 @@ def _consult_values(consult: Consult) -> dict[str, object]:
         "waits_for": consult.waits_for,
         "passed_by": consult.passed_by,
         "exercise": consult.exercise,
+        "readers": list(consult.readers),
     }
 
 

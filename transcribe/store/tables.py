@@ -65,6 +65,7 @@ consult = Table(
     Column("waits_for", Text, nullable=False, server_default=""),  # names of staff
     Column("passed_by", Text, nullable=False, server_default=""),
     Column("exercise", Boolean, nullable=False),
+    Column("readers", ARRAY(Text), nullable=False, server_default="{}"),  # names of staff
     # each practice reads its own part of an index
     Index("consult_newest", "practice", "created_at", "id"),
     Index("consult_part", "practice", "part", "created_at", "id"),

@@ -17,6 +17,7 @@ from transcribe.staff import STRANGER, Staff
 from transcribe.web import (
     access_log,
     account,
+    closing,
     consenting,
     contact,
     elsewhere,
@@ -47,8 +48,8 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 #: For who is logged in, each route as ``rights.RULES`` says.
 WITH_SESSION = (
     entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
-    passing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router, media.router,
-    ingest.router, ingest.live,
+    passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router,
+    media.router, ingest.router, ingest.live,
 )  # fmt: skip
 
 

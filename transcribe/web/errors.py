@@ -41,6 +41,7 @@ STATUS: dict[type[Exception], int] = {
     errors.TranscribeError: 500,
     errors.Refused: 409,
     errors.NotAllowed: 403,
+    errors.ClosedConsult: 403,
     errors.InvalidInput: 422,
     errors.Conflict: 409,
     errors.NotFound: 404,

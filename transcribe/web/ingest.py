@@ -40,7 +40,7 @@ from transcribe.errors import (
 from transcribe.policy import RIGHTS
 from transcribe.recorder import FINISHED, AlreadyStopped, Elsewhere, Live, NothingRecorded, TakenOver
 from transcribe.web.errors import BAD_FORM
-from transcribe.web.requests import Fields, FieldsDep, SessionDep, WebDep, checked, go, web_of
+from transcribe.web.requests import Fields, FieldsDep, SessionDep, WebDep, check_open, checked, go, web_of
 from transcribe.web.rights import check_right
 from transcribe.web.views import LAYOUT_SPEAKERS, SECTION_TEXT, SPEAKER_TEXT, SUSPICION_TEXT, Layout, consult_view
 
@@ -231,6 +231,7 @@ class Stream:
 
     async def _open(self) -> bool:
         try:
+            await check_open(self._socket)
             turn = self._socket.query_params.get("beurt", "")[:MAX_TEXT]
             live = await self._do(self._web.recorder.open, self._web.actor, self._consult_id, turn)
             self._recording = live

@@ -29,6 +29,7 @@ from transcribe.web.access import local_page
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "taal"
+TODAY = N_("vandaag")
 JUST_NOW = N_("zojuist")
 #: A module of ours that one of ours imports.
 IMPORT = re.compile(r'^import [^"]*"\./([^"]+)"', re.MULTILINE)
@@ -150,6 +151,7 @@ class Pages:
         environment.filters["t"] = translations(language).gettext
         environment.filters["clock"] = clock_time
         environment.filters["at"] = partial(moment, language=language)
+        environment.filters["lately"] = partial(lately, language=language)
         environment.filters["hour"] = hour
         environment.filters["day"] = partial(day, language=language)
         environment.filters["date"] = partial(whole_date, language=language)
@@ -221,6 +223,12 @@ def clock_time(seconds: float) -> str:
 
 def moment(when: datetime, *, language: str) -> str:
     return babel.dates.format_datetime(when.astimezone(PRACTICE_ZONE), "d MMM yyyy HH:mm", locale=language)
+
+
+def lately(when: datetime, now: datetime, *, language: str) -> str:
+    """Of today the hour alone: most consults are."""
+    today = when.astimezone(PRACTICE_ZONE).date() == now.astimezone(PRACTICE_ZONE).date()
+    return f"{translations(language).gettext(TODAY)} {hour(when)}" if today else moment(when, language=language)
 
 
 def day(when: datetime, *, language: str) -> str:

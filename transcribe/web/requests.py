@@ -9,9 +9,11 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -31,7 +33,7 @@ from transcribe.web.access import Access, ForgedRequest, Identities
 from transcribe.web.errors import BAD_FORM, is_htmx, status_of
 from transcribe.web.guard import SAFE, cookie_name
 from transcribe.web.pages import PRACTICE_ZONE, Pages
-from transcribe.web.rights import check_right
+from transcribe.web.rights import check_right, rule_of
 from transcribe.workflow import Workflow
 
 #: A form holds a line of a note, never more.
@@ -166,10 +168,11 @@ async def read_form(request: Request) -> Fields:
 
 
 async def checked(request: Request) -> Fields:
-    """On every route with a session: whoever it is must have the right (``rights.py``), and an unsafe request must
-    carry the session's token. Gives the form's fields.
+    """On every route with a session: whoever it is must have the right (``rights.py``), a consult must be open to them,
+    and an unsafe request must carry the session's token. Gives the form's fields.
     """
     check_right(request)
+    await check_open(request)
     if request.method in SAFE:
         return Fields()
     given = request.headers.get("x-csrf-token")
@@ -179,6 +182,19 @@ async def checked(request: Request) -> Fields:
         given = fields.pop("token", "") if given is None else given
     check_token(session_of(request), given)
     return fields
+
+
+async def check_open(connection: HTTPConnection) -> None:
+    """Raises ``ClosedConsult`` when the address names a consult that is closed to whoever asks."""
+    given = connection.path_params.get("consult_id")
+    if given is None or rule_of(connection).closed:
+        return
+    try:
+        consult_id = UUID(str(given))
+    except ValueError:
+        return  # the route itself says that there is no such page
+    web = web_of(connection)
+    await run_in_threadpool(web.workflow.check_open, web.actor, consult_id)
 
 
 def check_token(session: Session, given: str) -> None:

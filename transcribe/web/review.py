@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from transcribe.consult import Status
 from transcribe.errors import InvalidInput, NotFound, WrongStatus
 from transcribe.soep.note import Concern, Section
+from transcribe.web.closing import closing_of
 from transcribe.web.consenting import consent_view
 from transcribe.web.errors import BAD_FORM, is_htmx, wants_json
 from transcribe.web.pages import hour
@@ -50,6 +51,7 @@ def review_page(
         view=view,
         head=view.head,
         consult=view.consult,
+        closing=closing_of(web, view.consult),
         rights=view.rights,
         certificates=certificate_views(web.workflow.certificates(consult_id)),
         record=consent_view(web.workflow.consent(consult_id)),

@@ -21,10 +21,12 @@ from transcribe.policy import CAREGIVERS, DOCTORS, EVERYBODY, RIGHTS
 class Rule:
     roles: frozenset[Role] = field(default_factory=frozenset)
     managers: bool = False  # whoever manages the accounts, whatever the role
+    closed: bool = False  # of a consult that is closed to whoever asks, too (policy.closed_to)
 
 
 ANYONE = Rule(roles=frozenset(Role) - {Role.SYSTEEM})
 CARE = Rule(roles=EVERYBODY)
+CARE_ALWAYS = Rule(roles=EVERYBODY, closed=True)
 EDIT = Rule(roles=CAREGIVERS)
 SIGN = Rule(roles=DOCTORS)
 MANAGE = Rule(managers=True)
@@ -67,10 +69,10 @@ RULES: dict[str, Rule] = {
     "routes.new": CARE,
     "routes.create": CARE,
     "routes.record_consent": CARE,
-    "routes.withdraw": CARE,
-    "routes.consult_page": CARE,
+    "routes.withdraw": CARE_ALWAYS,  # the patient's right waits for nobody
+    "routes.consult_page": CARE_ALWAYS,  # it says that it is closed, and what one can do
     "routes.progress": CARE,
-    "routes.standing": CARE,
+    "routes.standing": CARE_ALWAYS,  # a page that shows it goes
     "routes.retry": CARE,
     "routes.discard": CARE,
     "routes.erase": SIGN,
@@ -114,6 +116,10 @@ RULES: dict[str, Rule] = {
     "passing.pass_on": EDIT,
     "passing.send_back": EDIT,
     "passing.take_over": EDIT,
+    # kept from colleagues
+    "closing.close": EDIT,
+    "closing.lift": EDIT,
+    "closing.emergency": Rule(roles=DOCTORS, closed=True),
     # how drafts are written
     "style.page": CARE,
     "style.save": SIGN,
@@ -134,9 +140,14 @@ def permitted(rule: Rule, person: Person) -> bool:
     return person.actor.role in rule.roles or (rule.managers and person.manages)
 
 
+def rule_of(connection: HTTPConnection) -> Rule:
+    """Nobody's, for a route that is not in the table."""
+    return RULES.get(name_of(connection.scope["endpoint"]), Rule())
+
+
 def check_right(connection: HTTPConnection) -> None:
     """Raises ``NotAllowed`` or ``NotManager`` unless whoever is logged in may use this route."""
-    rule = RULES.get(name_of(connection.scope["endpoint"]), Rule())
+    rule = rule_of(connection)
     person: Person = connection.state.person
     if permitted(rule, person):
         return

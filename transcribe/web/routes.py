@@ -17,6 +17,7 @@ from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, li
 from transcribe.ports import Session
 from transcribe.visible import one_row
 from transcribe.web import his
+from transcribe.web.closing import closed_page, closing_of, told
 from transcribe.web.consenting import consent_form, consent_view, read_consent, read_withdrawer
 from transcribe.web.contact import read_kind
 from transcribe.web.requests import Fields, FieldsDep, SessionDep, Web, WebDep, checked, go
@@ -124,7 +125,7 @@ def _list_page(
     practice = practice_view(web.workflow.exercises(web.actor)) if practising else None
     return web.pages.render(
         request, "worklist.html", parts=parts, whole=whole, asked=asked, part_text=PART_TEXT,
-        now=web.now(), actor=web.actor, practice=practice,
+        now=web.now(), actor=web.actor, practice=practice, emergencies=told(web) if whole else (),
     )  # fmt: skip
 
 
@@ -176,6 +177,8 @@ def withdraw(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID)
 @router.get("/consult/{consult_id}")
 def consult_page(request: Request, web: WebDep, consult_id: UUID) -> Response:
     consult = web.workflow.consult(consult_id)
+    if not web.workflow.is_open(web.actor, consult):
+        return closed_page(request, web, consult)
     if consult.status in WITH_NOTE and RIGHTS[web.actor.role].edit:
         return review_page(request, web, consult_id)
     return _consult_page(request, web, consult, "consult.html")
@@ -194,10 +197,12 @@ def progress(request: Request, web: WebDep, consult_id: UUID) -> Response:
 def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> Response:
     """Asked now and then by a page with content: is it still what it was?
 
-    Ended or signed elsewhere: the page goes, and its content with it. Copied elsewhere: it shows that. Changed
+    Ended, signed or closed elsewhere: the page goes, and its content with it. Copied elsewhere: it shows that. Changed
     elsewhere: it says so, and keeps what is typed.
     """
     consult = web.workflow.consult(consult_id)
+    if not web.workflow.is_open(web.actor, consult):
+        return Response(status_code=204, headers={"HX-Refresh": "true"})
     if version == consult.version:
         return Response(status_code=204)
     if consult.status in OVER | {Status.APPROVED, Status.DELIVERED}:
@@ -233,6 +238,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
         template,
         head=consult_view(consult, web.actor, erased_at=web.erased_soon(consult)),
         consult=consult,
+        closing=closing_of(web, consult),
         rights=rights,
         video=recorded(web, consult.id) if recording else None,
         layouts=LAYOUT_TEXT,

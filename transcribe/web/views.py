@@ -34,6 +34,7 @@ from transcribe.policy import (
     WITH_NOTE,
     Rights,
     can_go_on,
+    closed_to,
     like_bsn,
     may_name_speakers,
     may_take_over,
@@ -289,6 +290,11 @@ class ConsultView:
     @property
     def ref_warning(self) -> str:
         return LIKE_BSN if like_bsn(self.consult.patient_ref) else ""
+
+    @property
+    def closed(self) -> bool:
+        """To the reader: then nothing of the patient is shown."""
+        return closed_to(self.reader, self.consult)
 
     @property
     def can_withdraw(self) -> bool:
