@@ -178,6 +178,11 @@ def _record(
             consult, ours = begun(
                 service.workflow, service.recorder, actor, ref=ref, consult_id=consult_id, given=given
             )
+            if ref is not None and not ours:
+                began = consult.created_at.astimezone().strftime("%d-%m-%Y %H:%M")
+                out.print(
+                    _("Van deze patiënt liep nog een opname, begonnen op {when}: die gaat verder.").format(when=began)
+                )
             page = f"{address_of(settings, port=settings.port)}/consult/{consult.id}"
             out.print(_("Consult: {page}").format(page=page), markup=False, soft_wrap=True)
             session = Session(

@@ -117,6 +117,7 @@ def test_a_consult_at_the_machine_itself(settings: Settings, sound: SoundServer)
 
     second = Recording(settings, sound, "P-1", keys=True)
     at = second.says("opname loopt")
+    assert any("Van deze patiënt liep nog een opname, begonnen op" in line for line in second.said)
     play(sound, after)
     second.press(" ")
     second.says("gepauzeerd", at)

@@ -28,7 +28,7 @@ from transcribe.audio.microphone import (
 )
 from transcribe.audio.pcm import RATE_HZ
 from transcribe.consult import Action, Actor, Consult, KeyPurpose, Role, Space, Status
-from transcribe.errors import Conflict, DiskLow, NotFound, StoreUnavailable
+from transcribe.errors import ClosedConsult, Conflict, DiskLow, NotFound, StoreUnavailable
 from transcribe.recorder import NothingRecorded, Recorder, TakenOver
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder, ScriptedMicrophone
 from transcribe.workflow import Workflow
@@ -415,6 +415,15 @@ def test_a_consult_of_the_web_is_recorded_here(house: House) -> None:
     assert (found.status, ours) == (Status.RECORDING, False)
     with pytest.raises(NotFound):
         begun(house.workflow, house.recorder, GP, ref=None, consult_id=UUID(int=9), given=agreed)
+
+
+def test_a_consult_that_is_closed_to_somebody_is_not_recorded_by_them(house: House) -> None:
+    made = house.workflow.create(GP, "P-4")
+    house.workflow.record_consent(GP, made.id, agreed())
+    house.workflow.close(replace(GP, name="W. Neem"), made.id, house.workflow.consult(made.id).version)
+    with pytest.raises(ClosedConsult):
+        begun(house.workflow, house.recorder, GP, ref=None, consult_id=made.id, given=agreed)
+    assert house.store.consult(made.id).status is Status.CONSENTED
 
 
 # --- sound and the clock ---------------------------------------------------------------------------------------------

@@ -39,11 +39,13 @@ def begun(
     ``ConsentProblem`` when there is no consent. Raises what the rules raise.
     """
     if consult_id is not None:
+        workflow.check_open(actor, consult_id)
         consult = workflow.consult(consult_id)
         return (consult if consult.status in policy.RUNNING else recorder.start(actor, consult_id, LAYOUT)), False
     assert ref is not None
     for consult in workflow.search(Search(patient_ref=ref)):
         if consult.status in policy.RUNNING:
+            workflow.check_open(actor, consult.id)
             return consult, False
     consent = given()
     consult = workflow.create(actor, ref)
