@@ -1,6 +1,6 @@
 """The decoder's contract: every container it promises, channels kept apart, damage stated, bad files named in Dutch.
 
-All files are made here with PyAV: a tone a channel (440 Hz left, 880 Hz right).
+All files are made with PyAV (``tests.containers``): a tone a channel, 440 Hz left, 880 Hz right.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import signal
 import subprocess
 import sys
 import time
-from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
+from tests.containers import CONTAINERS, WITH_VIDEO, media
 from transcribe.audio import decode_child
 from transcribe.audio.decode import PyAvDecoder, _Child
 from transcribe.audio.pcm import RATE_HZ, Decoded
@@ -33,70 +31,6 @@ from transcribe.errors import (
     NotAudio,
     TooLong,
 )
-
-CONTAINERS = {
-    "wav": ("wav", "pcm_s16le"),
-    "mp3": ("mp3", "libmp3lame"),
-    "m4a": ("ipod", "aac"),
-    "ogg": ("ogg", "libopus"),
-    "flac": ("flac", "flac"),
-    "webm": ("webm", "libopus"),
-    "mp4": ("mp4", "aac"),
-    "mkv": ("matroska", "aac"),
-}
-WITH_VIDEO = {"webm": "libvpx", "mp4": "mpeg4", "mkv": "mpeg4"}
-
-
-@cache
-def media(
-    name: str,
-    *,
-    seconds: float = 4.0,
-    channels: int = 2,
-    rate: int = 24_000,
-    tracks: int = 1,
-    sound: bool = True,
-    video: bool = False,
-    skip: tuple[float, float] | None = None,
-) -> bytes:
-    """A media file. ``skip`` leaves out the packets between two moments, as a recorder that lost the network does."""
-    container_format, codec = CONTAINERS[name]
-    out = io.BytesIO()
-    layouts = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1"}
-    with av.open(out, "w", format=container_format) as container:
-        streams = [
-            container.add_stream(codec, rate=rate, layout=layouts[channels]) for _ in range(tracks if sound else 0)
-        ]
-        picture = None
-        if video:
-            picture = container.add_stream(WITH_VIDEO[name], rate=5)
-            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        moment = np.arange(round(seconds * rate)) / rate
-        for track, stream in enumerate(streams):
-            tones = [np.sin(2 * np.pi * 440 * (channel + 1 + 4 * track) * moment) * 8000 for channel in range(channels)]
-            frame = av.AudioFrame.from_ndarray(
-                np.stack(tones, 1).astype("<i2").reshape(1, -1), "s16", layouts[channels]
-            )
-            frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
-            sizes = av.AudioResampler(
-                format=stream.codec_context.format,
-                layout=layouts[channels],
-                rate=rate,
-                frame_size=rate // 50 if codec == "libopus" else 1024,
-            )
-            frames = [*sizes.resample(frame), *sizes.resample(None)]
-            packets = [packet for piece in frames for packet in stream.encode(piece)] + list(stream.encode(None))
-            for packet in packets:
-                at = float((packet.pts or 0) * packet.time_base)
-                if skip is None or not skip[0] <= at < skip[1]:
-                    container.mux(packet)
-        if picture is not None:
-            for index in range(round(seconds * 5)):
-                image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index % 255, np.uint8), "rgb24")
-                image.pts = index
-                container.mux(picture.encode(image))
-            container.mux(picture.encode(None))
-    return out.getvalue()
 
 
 def decoded(data: bytes, *, max_s: float = 3600) -> tuple[np.ndarray, Decoded]:
@@ -225,6 +159,12 @@ def half_mp4() -> bytes:
     return data[: len(data) // 2]
 
 
+def with_bytes(data: bytes, name: bytes, offset: int, new: bytes) -> bytes:
+    """Other bytes, so many behind the beginning of the first ``name``."""
+    at = data.index(name) + offset
+    return data[:at] + new + data[at + len(new) :]
+
+
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 BAD: dict[str, tuple[object, type[AudioProblem]]] = {
     "empty": (lambda: b"", EmptyFile),
@@ -243,6 +183,11 @@ BAD: dict[str, tuple[object, type[AudioProblem]]] = {
     "only the beginning of a webm": (lambda: media("webm")[:60], IncompleteFile),
     "only the beginning of a wav": (lambda: media("wav")[:20], IncompleteFile),
     "a wav without sound in it": (lambda: media("wav")[:78], IncompleteFile),
+    "a wav of a rate that can't be": (
+        lambda: with_bytes(media("wav"), b"fmt ", 12, b"\xff\xff\xff\x7f"),
+        IncompleteFile,
+    ),
+    "sound of a kind that nobody knows": (lambda: with_bytes(media("m4a"), b"stsd", 0, b"zzzz"), IncompleteFile),
     "the index without the sound": (lambda: media("mp4")[media("mp4").rfind(b"moov") - 4 :], IncompleteFile),
 }
 

@@ -212,7 +212,8 @@ class Track:
             raise Problem("NoAudioTrack" if video else "IncompleteFile" if looks_like_media(head) else "NotAudio")
         self.stream = self.container.streams.audio[0]
         self.stream.thread_type = "NONE"  # memory stays small; sound decodes hundreds of times faster than real time
-        channels = self.stream.codec_context.channels
+        codec = self.stream.codec_context  # none: of a kind that nobody knows
+        channels = codec.channels if codec is not None else 0
         if channels < 1:
             raise Problem("IncompleteFile")
         self.channels = channels if channels <= 2 else 1
@@ -269,7 +270,9 @@ class Track:
 
 
 class Converter:
-    """Frames of any rate and format to 16 kHz s16le. A change of format half-way (chained ogg, AAC) is followed."""
+    """Frames of any rate and format to 16 kHz s16le. A change of format half-way (chained ogg, AAC) is followed; what
+    no sound can be made of is left out.
+    """
 
     def __init__(self, av: Any, channels: int) -> None:
         self._av, self._channels = av, channels
@@ -286,7 +289,11 @@ class Converter:
             layout = ("mono", "stereo")[self._channels - 1] if few else frame.layout
             self._resampler = self._av.AudioResampler(format="s16", layout=layout, rate=RATE_HZ)
         frame.pts = None  # we keep the time ourselves
-        return before + b"".join(map(self._bytes, self._resampler.resample(frame)))
+        try:
+            return before + b"".join(map(self._bytes, self._resampler.resample(frame)))
+        except self._av.error.FFmpegError:  # of a rate or a layout that can't be: the header is damaged
+            self._resampler, self._setup = None, ()
+            return before
 
     def rest(self) -> bytes:
         """What the resampler still holds."""
@@ -362,6 +369,8 @@ def decode(av: Any, track: Track, sink: Sink) -> list[tuple[float, float]]:
         sink.write(converter.convert(frame))
     sink.write(converter.rest())
     sink.flush()
+    if not sink.seconds:
+        raise Problem("IncompleteFile")
     if track.duration_s is not None:
         short_s = track.duration_s - sink.seconds
         if short_s > max(END_TOLERANCE_S, END_TOLERANCE * track.duration_s):
