@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import random
 import re
 import resource
@@ -17,6 +16,8 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+import psutil
 
 from tests.containers import media
 from transcribe.audio.decode import MEMORY_BYTES, PyAvDecoder
@@ -167,5 +168,4 @@ def _largest() -> int:
 
 def _held() -> tuple[int, int, int]:
     """Open descriptors, threads, children."""
-    children = sum(len((task / "children").read_text().split()) for task in Path(f"/proc/{os.getpid()}/task").iterdir())
-    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), children
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), len(psutil.Process().children())

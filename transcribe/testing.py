@@ -23,7 +23,7 @@ from uuid import UUID, uuid4, uuid5
 
 from consent import Consent
 from transcribe import policy
-from transcribe.asr.transcript import HeardWindow, Speaker, Transcript, Utterance, Voice
+from transcribe.asr.transcript import HeardWindow, Quality, Speaker, Transcript, Utterance, Voice
 from transcribe.audio.microphone import Device, MicrophoneBusy, MicrophoneLost, Sound, chosen
 from transcribe.audio.pcm import RATE_HZ, Decoded, Pcm, Span
 from transcribe.consult import (
@@ -782,11 +782,13 @@ class ScriptedTranscriber:
         utterances: Sequence[Utterance],
         *,
         voices: Sequence[Voice] = (),
+        sound: Quality | None = None,
         problem: Exception | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self.utterances = tuple(utterances)
         self.voices = tuple(voices)
+        self.sound = sound
         self.problem = problem
         self.hints: tuple[str, ...] = ()  # as given last
         self.recognised = 0  # windows that were not kept from an earlier attempt
@@ -819,6 +821,7 @@ class ScriptedTranscriber:
             duration_s=pcm.duration_s,
             missing=tuple(missing),
             voices=self.voices,
+            sound=self.sound,
         )
 
     def listen(

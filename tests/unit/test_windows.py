@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fakes_asr import LevelDetector, ScriptedDetector, ScriptedRecogniser, heard
 from transcribe.asr.transcribe import SpeechTranscriber
-from transcribe.asr.transcript import HeardSegment, Speaker, Suspicion, Transcript
+from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Suspicion, Transcript
 from transcribe.asr.windows import Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Span
 from transcribe.errors import NoSpeech
@@ -265,3 +265,22 @@ def test_the_last_word_lasts_until_the_speech_ends() -> None:
     )
     (utterance,) = found.utterances
     assert (utterance.start_s, utterance.end_s) == (1.0, 4.0)
+
+
+def test_the_sound_is_measured_where_somebody_spoke() -> None:
+    """The same whether the windows were recognised now or while it was recorded."""
+    script = ScriptedRecogniser(lambda seconds: [heard("Waar doet het pijn?", 0, seconds)])
+    recording = pcm(voice(20, (1, 6)), 0.1 * voice(20, (8, 18), seed=1))
+    kept: list[HeardWindow] = []
+    transcriber = SpeechTranscriber(LevelDetector(), script)
+    found = transcriber.transcribe(recording, [GP, PATIENT], keep=kept.append, progress=lambda _: None)
+    assert found.sound is not None
+    gp, patient = found.sound.channels
+    assert (gp.speaker, patient.speaker) == (GP, PATIENT)
+    assert gp.spoken_s == pytest.approx(5, abs=0.5)
+    assert patient.spoken_s == pytest.approx(10, abs=0.5)
+    assert gp.level_db is not None
+    assert patient.level_db == pytest.approx(gp.level_db - 20, abs=1)
+    assert found.sound.overlap == 0.0
+    again = transcriber.transcribe(recording, [GP, PATIENT], heard=kept, progress=lambda _: None)
+    assert again.sound == found.sound

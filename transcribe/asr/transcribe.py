@@ -20,6 +20,7 @@ from threading import Lock
 import numpy as np
 
 from transcribe.asr import guards
+from transcribe.asr.quality import measured
 from transcribe.asr.transcript import Heard, HeardSegment, HeardWindow, Speaker, Suspicion, Transcript, Utterance, Word
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
@@ -103,8 +104,9 @@ class SpeechTranscriber:
             raise NoSpeech()
         if list(speakers) == [Speaker.ONBEKEND]:
             transcript = told_apart(transcript, _reader(pcm, 0))
+        sound = measured(pcm.read, pcm.duration_s, speakers, listening.speech())
         progress(pcm.duration_s)
-        return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing))
+        return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing), sound=sound)
 
     def listen(
         self, speakers: Sequence[Speaker], *, heard: Sequence[HeardWindow] = (), hints: Sequence[str] = ()
@@ -228,6 +230,10 @@ class Listening:
             duration_s=max(channel.fed_s for channel in self._channels),
             dictation=[channel.speaker for channel in self._channels] == [Speaker.HUISARTS],
         )
+
+    def speech(self) -> list[list[Span]]:
+        """Of each channel: where somebody spoke that was recognised."""
+        return [[piece.span for one in channel.windows for piece in one.window.pieces] for channel in self._channels]
 
     def _feed(self, channel: _Channel, pcm: Pcm) -> None:
         self._take(channel, channel.feed(_reader(pcm, channel.index)), pcm)

@@ -104,6 +104,29 @@ class Utterance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChannelQuality:
+    """How one channel sounds: levels in dB under full scale (dBFS), measured by ``asr/quality``."""
+
+    speaker: Speaker  # whose channel it is
+    spoken_s: float  # seconds of speech
+    level_db: float | None  # of speech; None: there is none
+    noise_db: float | None  # where nobody speaks, the median; None: there is no such place
+    snr_db: float | None  # speech over noise; None: one of the two is not known
+    clipped: float  # share of the samples of speech that are at full scale
+    bandwidth_hz: float | None  # up to where speech is heard; None: noise hides it
+    holes_s: float  # inside speech: silence that begins and ends all at once, as a lost packet does
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Of a recording. What is missing from it altogether stands in the transcript."""
+
+    channels: tuple[ChannelQuality, ...]
+    #: of the time in which anybody speaks: how much of it both do; None: on one channel that can't be known
+    overlap: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transcript:
     utterances: tuple[Utterance, ...]
     language: str = "nl"
@@ -113,6 +136,7 @@ class Transcript:
     unrecorded: tuple[Unrecorded, ...] = ()  # what was never in the recording
     dictation: bool = False  # the huisarts said that this is one
     voices: tuple[Voice, ...] = ()  # that were told apart on one channel
+    sound: Quality | None = None  # None: not measured
 
     @property
     def missing_s(self) -> float:

@@ -12,10 +12,13 @@ from transcribe.soep.lexicon import words
 from transcribe.soep.note import Line, Origin
 from transcribe.soep.numbers import plain
 from transcribe.soep.polarity import DENIAL
+from transcribe.soep.sound import poor
 
 #: A word below this probability is in doubt. In the 64 lines of the three demo consults it marks 5, each with a word
 #: that was not said; at 0.35 also two right ones.
 LEAST = 0.3
+#: The same where the sound was poor and the line must not be wrong: docs/sound-quality.md.
+LEAST_POOR = 0.5
 #: They carry nothing by themselves.
 _SMALL = frozenset({"de", "het", "een", "en", "of", "te", "er", "dan", "the", "a", "and", "or", "to"})
 
@@ -24,13 +27,14 @@ def poorly_heard(line: Line, transcript: Transcript) -> tuple[str, ...]:
     """The words of a line that the recogniser doubted, as it heard them; none in what a person wrote."""
     if line.origin is not Origin.CONCEPT:
         return ()
+    least = LEAST_POOR if weighty(line.text) and poor(transcript.sound) else LEAST
     here = set(words(line.text)) | measures.numbers(line.text)
     doubted = (
         word.text.strip(".,;:?!")
         for index in line.evidence
         if 0 <= index < len(transcript.utterances)
         for word in transcript.utterances[index].words
-        if word.probability < LEAST
+        if word.probability < least
     )
     return tuple(
         dict.fromkeys(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from transcribe.asr.transcript import Speaker, Transcript, Voice
+from transcribe.asr.transcript import Quality, Speaker, Transcript, Voice
 
 
 def with_voices(transcript: Transcript) -> Transcript:
@@ -24,13 +24,20 @@ def named(transcript: Transcript, said: Sequence[Speaker]) -> Transcript:
     """With the voices of ``with_voices`` being these. Raises ``ValueError`` when there are more of them, or fewer."""
     transcript = with_voices(transcript)
     voices = tuple(replace(voice, said=who) for voice, who in zip(transcript.voices, said, strict=True))
+    now = {before.speaker: after.speaker for before, after in zip(transcript.voices, voices, strict=True)}
     return replace(
         transcript,
         utterances=tuple(
             u if u.voice is None else replace(u, speaker=voices[u.voice].speaker) for u in transcript.utterances
         ),
         voices=voices,
+        sound=transcript.sound and _renamed(transcript.sound, now),
     )
+
+
+def _renamed(sound: Quality, now: Mapping[Speaker, Speaker]) -> Quality:
+    channels = (replace(one, speaker=now.get(one.speaker, one.speaker)) for one in sound.channels)
+    return replace(sound, channels=tuple(channels))
 
 
 def swapped(transcript: Transcript) -> list[Speaker]:

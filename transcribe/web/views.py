@@ -60,6 +60,7 @@ from transcribe.soep.note import (
     text_hash,
 )
 from transcribe.soep.prescribing import unidentified
+from transcribe.soep.sound import Fault, faults
 from transcribe.speakers.naming import with_voices
 from transcribe.video import APPS, Connection, Device, Identity, Video, VideoPresets, in_order, video_line
 from transcribe.workflow import WHOLE, Earlier, Review
@@ -173,6 +174,20 @@ CONCERN_TEXT: dict[Concern, str] = {
     Concern.DAMAGED: N_("Een deel van de opname was niet te lezen. Wat daar is gezegd staat niet in het verslag."),
     Concern.SPEAKERS: N_("Niet te horen was wie wat zei. Let op wat van u komt en wat van de patiënt."),
     Concern.GUESSED: N_("Wie wat zei is afgeleid uit stem en woorden. Kijk of niemand verwisseld is."),
+}
+#: What is wrong with the sound: everybody's, and somebody's. Parts of one sentence.
+FAULT_TEXT: dict[Fault, tuple[str, str]] = {
+    Fault.SOFT: (N_("het geluid is zacht"), N_("{who} klinkt zacht")),
+    Fault.CLIPPED: (N_("het geluid is te hard en vervormt"), N_("{who} klinkt te hard en vervormd")),
+    Fault.NOISY: (N_("er is veel ruis"), N_("bij {who} is veel ruis")),
+    Fault.NARROW: (N_("het klinkt als een telefoon"), N_("{who} klinkt als door een telefoon")),
+    Fault.HOLES: (N_("er vallen stukjes weg"), N_("van {who} vallen stukjes weg")),
+    Fault.OVERLAP: (N_("er wordt veel door elkaar gepraat"), ""),
+}
+WHO_TEXT: dict[Speaker, str] = {
+    Speaker.HUISARTS: N_("de huisarts"),
+    Speaker.PATIENT: N_("de patiënt"),
+    Speaker.BEGELEIDER: N_("de begeleider"),
 }
 #: Fixed words of the drafter, so that the catalogue has them.
 SOEP_WORDS = [
@@ -570,6 +585,14 @@ class VoiceView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaultView:
+    """Something that is wrong with the sound; texts to be translated."""
+
+    text: str  # with a place for who, when that is known
+    who: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReviewView:
     review: Review
     head: ConsultView
@@ -591,6 +614,7 @@ class ReviewView:
     video: VideoView | None  # None: no video consult
     exercise: ExerciseView | None  # of one that was signed
     voices: list[VoiceView]  # to name; none where that can't be done
+    sound: list[FaultView] | None  # what is wrong with it; None: not known
     edited: bool
 
     @property
@@ -668,6 +692,7 @@ def review_view(
         video=None if note.video is None else VideoView(video=note.video, presets=presets),
         exercise=None if note.exercise is None else exercise_view(note.exercise),
         voices=_voices(review, actor),
+        sound=_sound(transcript),
         edited=was_edited(note),
     )
 
@@ -681,6 +706,17 @@ def _voices(review: Review, actor: Actor) -> list[VoiceView]:
         said = [utterance.text for utterance in transcript.utterances if utterance.voice == number]
         found.append(VoiceView(number=number, speaker=voice.speaker, says=max(said, key=len)))
     return found
+
+
+def _sound(transcript: Transcript | None) -> list[FaultView] | None:
+    if transcript is None or transcript.sound is None:
+        return None
+    return [
+        FaultView(text=FAULT_TEXT[one.fault][1], who=WHO_TEXT[one.speaker])
+        if one.speaker in WHO_TEXT and FAULT_TEXT[one.fault][1]
+        else FaultView(text=FAULT_TEXT[one.fault][0], who="")
+        for one in faults(transcript.sound)
+    ]
 
 
 def _edits(checked: Checked) -> EditsView:
