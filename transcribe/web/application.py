@@ -33,6 +33,7 @@ from transcribe.web import (
     routes,
     speakers,
     style,
+    trying,
     video,
     watch,
     welcome,
@@ -49,7 +50,7 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 WITH_SESSION = (
     entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
     passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router,
-    media.router, ingest.router, ingest.live,
+    media.router, ingest.router, ingest.live, trying.router,
 )  # fmt: skip
 
 

@@ -65,6 +65,8 @@ RULES: dict[str, Rule] = {
     "consenting.download": CARE,
     "consenting.texts_page": CARE,
     "consenting.text_page": CARE,
+    # a talk to try the sound with: nothing of it comes here
+    "trying.page": CARE,
     # a consult until there is a draft
     "routes.new": CARE,
     "routes.create": CARE,

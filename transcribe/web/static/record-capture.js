@@ -9,6 +9,14 @@ export async function microphones() {
   return (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "audioinput" && one.deviceId);
 }
 
+// The name of the text for what `open` and `change` raised.
+export function why({ name }, channels) {
+  if (name === "NoSoundShared") return "no-sound-shared";
+  if (name === "NotAllowedError") return channels === 2 ? "denied-call" : "denied";
+  if (name === "NotFoundError" || name === "OverconstrainedError") return "no-microphone";
+  return "in-use";
+}
+
 // Raises what getUserMedia and getDisplayMedia raise; "NoSoundShared" when a tab came without its sound.
 export class Capture {
   constructor({ worklet, level, lost }) {

@@ -3,7 +3,7 @@
 import { ready } from "./busy.js";
 import { letters } from "./letters.js";
 import { hush, say } from "./problems.js";
-import { Capture, choose, chosen, microphones } from "./record-capture.js";
+import { Capture, choose, chosen, microphones, why } from "./record-capture.js";
 import { Ear, height } from "./record-ear.js";
 import { clear, kept } from "./record-shelf.js";
 import { clock, view } from "./record-view.js";
@@ -159,13 +159,6 @@ function recorder() {
     const its = held.find(({ name }) => name.startsWith(MICROPHONE_OF))?.name.slice(MICROPHONE_OF.length);
     say(texts.other, "error", its && { to: `/consult/${its}`, text: texts["to-other"] });
     return false;
-  }
-
-  function why({ name }, channels) {
-    if (name === "NoSoundShared") return "no-sound-shared";
-    if (name === "NotAllowedError") return channels === 2 ? "denied-call" : "denied";
-    if (name === "NotFoundError" || name === "OverconstrainedError") return "no-microphone";
-    return "in-use";
   }
 
   function level(levels) {
