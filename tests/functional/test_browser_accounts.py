@@ -13,15 +13,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.clinic import Clinic
 from tests.functional.conftest import on_a_socket
 from tests.functional.test_browser_accessible import EXAMINE, TAGS, axe_script
 from tests.functional.test_browser_review import DRAFT, TALK
 from tests.functional.test_browser_story import PHONE, WORKSTATION
+from tests.integration.test_web_elsewhere import NOT_THERE
 from transcribe.accounts import STEP_S, code_at
 from transcribe.asr.transcript import Transcript
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Space, Status
 from transcribe.log_reading import LogReading
 from transcribe.naming import Naming
+from transcribe.oidc import provider_of
 from transcribe.practice import Practice as TenantParts
 from transcribe.recorder import Recorder
 from transcribe.staff import Staff, readers
@@ -277,3 +280,20 @@ def test_another_telephone(practice: Practice) -> None:
     page.get_by_label("Ik heb de herstelcodes bewaard.").check()
     page.get_by_role("button", name="Verder").click()
     page.get_by_role("heading", name="Werklijst").wait_for()
+
+
+def test_with_a_provider_enter_is_enough(chromium: Browser) -> None:
+    """The practice logs in at Dezi: the cursor stands at its button, and Enter goes there. Dezi is away: then the
+    cursor is in the user name, for who has a password as well.
+    """
+    clinic = Clinic(provider=lambda keyed: provider_of(NOT_THERE, keyed))
+    clinic.set_up()
+    with on_a_socket(clinic.app) as url:
+        context = chromium.new_context(viewport=WORKSTATION)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{url}/login")
+        page.wait_for_function("() => document.activeElement.textContent === 'Inloggen met Dezi'")
+        page.keyboard.press("Enter")
+        page.get_by_text("Dezi is nu niet te bereiken").wait_for()
+        page.wait_for_function("() => document.activeElement.id === 'naam'")
+        context.close()

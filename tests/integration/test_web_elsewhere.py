@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +31,9 @@ pytestmark = pytest.mark.skipif(
 
 DEZI = "Dezi"
 HERS = "900012345"
+NOT_THERE = Settings(
+    data_dir=Path("/nonexistent"), oidc_issuer="http://127.0.0.1:9", oidc_name=DEZI, oidc_client_id="x"
+)
 
 
 @pytest.fixture(scope="module")
@@ -191,9 +196,8 @@ def test_somebody_with_a_password_may_come_in_either_way(clinic: Clinic, jansen:
     jansen.log_in()
 
 
-def test_a_provider_that_is_away_keeps_nobody_out(clinic: Clinic, jansen: Desk, tmp_path: Any) -> None:
-    settings = Settings(data_dir=tmp_path, oidc_issuer="http://127.0.0.1:9", oidc_name=DEZI, oidc_client_id="x")
-    clinic.provider = lambda keyed: provider_of(settings, keyed)
+def test_a_provider_that_is_away_keeps_nobody_out(clinic: Clinic, jansen: Desk) -> None:
+    clinic.provider = lambda keyed: provider_of(NOT_THERE, keyed)
     clinic.restart()
     browser = clinic.browser()
     away = browser.get("/login/elders")
@@ -202,10 +206,29 @@ def test_a_provider_that_is_away_keeps_nobody_out(clinic: Clinic, jansen: Desk, 
     assert "Gebruikersnaam" in away.text
 
 
+def cursor(answer: Any) -> str:
+    """Where it stands when the page is there."""
+    found = re.findall(r"<(\w+)[^>]*? autofocus[^>]*>", answer.text)
+    assert len(found) == 1, found
+    return str(found[0])
+
+
+def test_the_cursor_is_where_people_go_on(clinic: Clinic, jansen: Desk) -> None:
+    """At the button of the provider; in the user name for who was typing there, and when the provider is away."""
+    browser = clinic.browser()
+    assert cursor(browser.get("/login")) == "a"
+    assert cursor(browser.get(at_the_provider(browser.get("/login/elders"), ""))) == "a"  # thought better of it
+    assert cursor(browser.post("/login", data={"naam": "a.jansen", "wachtwoord": "onjuist"})) == "input"
+    clinic.provider = lambda keyed: provider_of(NOT_THERE, keyed)
+    clinic.restart()
+    assert cursor(clinic.browser().get("/login/elders")) == "input"
+
+
 def test_without_a_provider_there_is_no_such_page() -> None:
     clinic = Clinic()
     clinic.set_up()
     browser = clinic.browser()
+    assert cursor(browser.get("/login")) == "input"
     assert "/login/elders" not in browser.get("/login").text
     assert browser.get("/login/elders").status_code == 404
     assert browser.get("/login/terug").status_code == 404

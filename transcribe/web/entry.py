@@ -12,10 +12,11 @@ from transcribe.accounts import Account, WrongCode, WrongLogin
 from transcribe.consult import Action
 from transcribe.errors import NotLoggedIn, TooManyTries, TranscribeError
 from transcribe.i18n import LANGUAGES
+from transcribe.oidc import ProviderAway
 from transcribe.ports import Entry, Session
 from transcribe.web import his
 from transcribe.web.access import KeyClosed, UsedTicket, WrongKey, local_page
-from transcribe.web.guard import cookie_name
+from transcribe.web.guard import SAFE, cookie_name
 from transcribe.web.pages import LANGUAGE_COOKIE
 from transcribe.web.requests import (
     FieldsDep,
@@ -163,14 +164,19 @@ def _refused(request: Request, web: Web, page: str, problem: TranscribeError) ->
 
 
 def login_page_of(request: Request, web: Web, page: str, problem: TranscribeError | None = None) -> Response:
+    by_key = web.identities.key_opens() is not None
+    provider = web.provider.name if web.provider and not by_key else ""
+    # where there is a provider its button is the way that most people go; who typed here, or finds it away, types on
+    typing = not provider or request.method not in SAFE or isinstance(problem, ProviderAway)
     return form_page(
         request,
         web,
         "login.html",
         problem,
         page=local_page(page),
-        by_key=web.identities.key_opens() is not None,
-        provider=web.provider.name if web.provider else "",
+        by_key=by_key,
+        provider=provider,
+        typing=typing,
     )
 
 
