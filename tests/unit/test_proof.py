@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from models.catalog import installed
 from transcribe.outbound import Counted, Outcome, Purpose
-from transcribe.proof import FACTS, REPORT, Model, Proof, Row, Verdict, judge, standing_out, write
+from transcribe.proof import BILL, FACTS, REPORT, Model, Proof, Row, Verdict, judge, standing_out, write
 from transcribe.proof.parts import UNKNOWN, Part, cyclonedx, parts, permissive
 
 SEEN = {
@@ -180,6 +182,60 @@ def test_what_an_installation_opened_is_said_beside_the_verdict(tmp_path: Path) 
     opened = (Row(name="Toegestane adressen", found="llm.example", open=True),)
     assert "zelf wel iets opengezet" in page_of(proof(settings=opened), tmp_path)
     assert "zelf wel iets opengezet" not in page_of(proof(), tmp_path)
+
+
+def test_a_report_to_pass_on_does_not_tell_the_hour(tmp_path: Path) -> None:
+    page = page_of(proof(), tmp_path)
+    assert "10:00 uur" in page
+    passed_on = page_of(proof(neutral=True), tmp_path)
+    assert "23-11-2026" in passed_on
+    assert not re.search(r"\d\d:\d\d", words(passed_on))
+    facts = json.loads((tmp_path / FACTS).read_text(encoding="utf-8"))
+    assert (facts["made_at"], facts["outbound"]["since"]) == ("2026-11-23", "2026-11-01")
+
+
+def words(page: str) -> str:
+    """What a reader sees of it."""
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+
+
+# --- the example of docs/proof ---------------------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "proof"
+
+
+def test_the_example_says_nothing_of_where_it_was_made() -> None:
+    facts = (EXAMPLE / FACTS).read_text(encoding="utf-8")
+    bill = json.loads((EXAMPLE / BILL).read_text(encoding="utf-8"))
+    page = words((EXAMPLE / REPORT).read_text(encoding="utf-8"))
+    parts_of_it = "\n".join(found["name"] for found in bill["components"])
+    for said in (facts, page, parts_of_it):
+        assert not re.search(r"(?<![\w)])/\w+/\w", said), "a path"
+        assert not re.search(r"\d+\.\d+\.\d+\.\d+(?!\.)", said.replace("192.0.2.1", "")), "an address"
+        assert not re.search(r"\b\d\d:\d\d\b", said), "an hour"
+    assert bill["metadata"]["timestamp"].endswith("T00:00:00+00:00")
+    found = {row["name"]: row["found"] for row in json.loads(facts)["places"]}
+    assert found["Gegevensmap"].startswith("(gegevensmap)")
+    assert set(json.loads(facts)["isolation"]["outside"]["interfaces"]) <= {f"kaart {n}" for n in range(99)}
+
+
+def test_the_example_has_the_form_of_today(tmp_path: Path) -> None:
+    """When this fails: ``transcribe proof --neutral --out docs/proof``, with an empty data folder."""
+    today, shown = page_of(proof(neutral=True), tmp_path), (EXAMPLE / REPORT).read_text(encoding="utf-8")
+    heads = re.compile(r"<h[12]>.*?</h[12]>|<style>.*?</style>", re.DOTALL)
+    assert heads.findall(shown) == heads.findall(today)
+    made, example = (json.loads((one / FACTS).read_text(encoding="utf-8")) for one in (tmp_path, EXAMPLE))
+    assert form(example) == form(made)
+    assert example["verdict"] == Verdict.PROVEN.value
+    assert all(good for _, good in example["pipeline"]["steps"])
+    assert example["isolation"]["inside"]["interfaces"] == ["lo"]
+    _check_bill(json.loads((EXAMPLE / BILL).read_text(encoding="utf-8")))
+
+
+def form(facts: dict[str, object]) -> object:
+    """Names of what is in it, but for what differs with what was seen."""
+    inside = {name: sorted(part) for name, part in facts.items() if isinstance(part, dict)}
+    return sorted(facts), {**inside, "pipeline": None, "isolation": None}
 
 
 def test_paths_and_names_can_be_left_out(tmp_path: Path) -> None:

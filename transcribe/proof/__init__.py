@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,12 @@ class Proof:
     parts: tuple[Part, ...]
     counted: tuple[outbound.Counted, ...]
     counted_since: datetime | None
+    neutral: bool = False  # to pass on: days without the hour
 
 
 def prove(settings: Settings, folder: Path, *, neutral: bool, say: Callable[[str], None]) -> Proof:
-    """Run it and write the three files to ``folder``. ``neutral``: without paths and names of this machine.
+    """Run it and write the three files to ``folder``. ``neutral``: without paths and names of this machine, and
+    without the hour.
 
     Raises ``OSError`` when the files can't be written.
     """
@@ -92,6 +94,8 @@ def prove(settings: Settings, folder: Path, *, neutral: bool, say: Callable[[str
     say(N_("Een verzonnen consult doorloopt alles, van opname tot wissen, zonder netwerk ..."))
     isolated, pipeline = run_isolated(settings)
     say(N_("Modellen, onderdelen en instellingen worden nagegaan ..."))
+    if neutral and "outside" in isolated:
+        isolated["outside"]["interfaces"] = [f"kaart {n}" for n in range(len(isolated["outside"]["interfaces"]))]
     models = tuple(_models(settings))
     verdict, why = judge(isolated, pipeline, [model for model in models if model.problems])
     counted, since = _counted(settings)
@@ -107,6 +111,7 @@ def prove(settings: Settings, folder: Path, *, neutral: bool, say: Callable[[str
         parts=tuple(parts()),
         counted=counted,
         counted_since=since,
+        neutral=neutral,
     )
     write(proof, folder, installed(settings.data_dir / "models"), hide=_hidden(settings) if neutral else ())
     return proof
@@ -289,7 +294,8 @@ def _counted(settings: Settings) -> tuple[tuple[outbound.Counted, ...], datetime
 
 def write(proof: Proof, folder: Path, models: Sequence[Installed], *, hide: Sequence[tuple[str, str]]) -> None:
     """``hide``: what to write instead of paths and names, the longest first."""
-    bill = cyclonedx(proof.parts, models, version=__version__, at=proof.made_at, number=uuid4())
+    at = datetime.combine(proof.made_at, time(), UTC) if proof.neutral else proof.made_at
+    bill = cyclonedx(proof.parts, models, version=__version__, at=at, number=uuid4())
     facts = as_json(proof)
     page = _page(proof)
     for name, text in (
@@ -305,9 +311,13 @@ def write(proof: Proof, folder: Path, models: Sequence[Installed], *, hide: Sequ
 def as_json(proof: Proof) -> dict[str, Any]:
     """For a machine: the same facts."""
     packages = [part for part in proof.parts if not part.of]
+
+    def moment(at: datetime) -> str:
+        return at.date().isoformat() if proof.neutral else at.isoformat(timespec="seconds")
+
     return {
         "format": FORMAT,
-        "made_at": proof.made_at.isoformat(timespec="seconds"),
+        "made_at": moment(proof.made_at),
         "program": {"name": "transcribe", "version": __version__, "python": platform.python_version()},
         "system": platform.system(),
         "verdict": proof.verdict.value,
@@ -325,7 +335,7 @@ def as_json(proof: Proof) -> dict[str, Any]:
             ],
         },
         "outbound": {
-            "since": proof.counted_since.isoformat(timespec="seconds") if proof.counted_since else None,
+            "since": moment(proof.counted_since) if proof.counted_since else None,
             "rows": [asdict(row) for row in proof.counted],
         },
     }
