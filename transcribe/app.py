@@ -504,9 +504,14 @@ def _his_secret_file(folder: Path) -> Path:
     return folder.expanduser() / "keys" / "his.key"
 
 
+def own_texts_folder(folder: Path) -> Path:
+    """Where the practice's own texts for the patient are, in a data folder."""
+    return folder.expanduser() / "consent-texts"
+
+
 def consent_texts(folder: Path) -> Texts:
     """Those for the patient: of this program, and those that the practice added."""
-    return Texts(folder.expanduser() / "consent-texts")
+    return Texts(own_texts_folder(folder))
 
 
 def make_web(service: Service, access: Access) -> FastAPI:

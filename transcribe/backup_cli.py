@@ -88,6 +88,7 @@ def add_commands(
             ),
         ] = 0,
     ) -> None:
+        from transcribe.app import own_texts_folder
         from transcribe.store.backup import back_up
         from transcribe.store.key_copies import TakeOver
 
@@ -102,6 +103,7 @@ def add_commands(
                     blobs=here.blobs,
                     master_key=here.master_key,
                     actor=who(settings),
+                    texts=own_texts_folder(settings.data_dir),
                     demo=settings.demo,
                     take_over=TakeOver(actor=who(settings), lost=lost, erased=erased) if take_over else None,
                     progress=progress,
@@ -154,7 +156,7 @@ def add_commands(
         blob_store: BlobStore = None,
         os_user: OsUser = None,
     ) -> None:
-        from transcribe.app import check_mode, mark_mode
+        from transcribe.app import check_mode, mark_mode, own_texts_folder
         from transcribe.store.backup import restore
         from transcribe.store.blobs import open_blobs
         from transcribe.store.keys import load_master_key
@@ -172,6 +174,7 @@ def add_commands(
                     blobs=open_blobs(settings.blob_store, settings.data_dir / "audio", check=True),
                     master_key=master_key,
                     actor=who(settings),
+                    texts=own_texts_folder(settings.data_dir),
                     demo=settings.demo,
                     progress=progress,
                     settle=lambda: mark_mode(settings),
@@ -386,6 +389,8 @@ def _bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 def _say(console: Console, sentence: str, done: Done, size: int, began: float) -> None:
     sounds = _("1 opname") if done.sounds == 1 else _("{count} opnamen").format(count=done.sounds)
     what = f"{_consults(done.contents.consults)}, {sounds}"
+    if own := len(done.contents.texts):
+        what += ", " + (_("1 eigen tekst") if own == 1 else _("{count} eigen teksten").format(count=own))
     console.print(sentence.format(what=what, size=size / 1e6, seconds=time.monotonic() - began))
 
 

@@ -78,17 +78,16 @@ def add_commands(
     ) -> None:
         from consent import TextProblem
         from consent.texts.reading import reading
-        from transcribe.app import consent_texts
-        from transcribe.store.folders import make_data_dir, make_private, write_once
+        from transcribe.app import consent_texts, own_texts_folder
+        from transcribe.store.folders import make_data_dir
+        from transcribe.store.own_texts import add_text
 
         with friendly():
             folder = make_data_dir(_settings(data_dir, demo).data_dir)
-            content = file.read_bytes()
             try:
-                new = consent_texts(folder).check_new(content)
+                new = add_text(own_texts_folder(folder), file.read_bytes())
             except TextProblem as problem:
                 raise InvalidInput(problem=str(problem)) from None
-            write_once(make_private(folder / "consent-texts") / f"{new.id}.md", content)
             used = consent_texts(folder).current(new.kind, new.language).id
             out().print(_("Tekst {id} staat klaar.").format(id=new.id), markup=False)
             if used != new.id:

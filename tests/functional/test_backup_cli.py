@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.command_line import cli
+from tests.integration.test_backup import OWN_TEXT
 from transcribe.consult import Action, AuditEvent, Change, Consult, Role, Status
 from transcribe.settings import Settings
 from transcribe.store.blobs import FolderBlobs
@@ -45,9 +46,14 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert "hoofdsleutel ontbreekt" in refused.stderr
     load_master_key(Settings(data_dir=data_dir))
 
+    words = tmp_path / "mondeling.md"
+    words.write_text(OWN_TEXT)
+    assert cli("consent", "texts", "add", words, "--data-dir", data_dir).returncode == 0
+    words.unlink()
+
     made = cli("backup", file, "--data-dir", data_dir)
     assert made.returncode == 0, made.stderr
-    assert "Reservekopie gemaakt" in made.stdout
+    assert "Reservekopie gemaakt: 0 consulten, 0 opnamen, 1 eigen tekst" in made.stdout
     assert {path.name for path in tmp_path.iterdir()} == {file.name, "sleutels.kopie"}
     assert cli("backup", "verify", file, "--data-dir", data_dir).returncode == 0
 
@@ -57,7 +63,8 @@ def test_a_backup_is_made_checked_and_brought_back(data_dir: Path, other_dir: Pa
     assert "echte praktijk en wordt niet teruggezet als een demonstratie" in demo.stderr
     back = cli("restore", file, "--data-dir", other_dir)
     assert back.returncode == 0, back.stderr
-    assert "Teruggezet: 0 consulten, 0 opnamen" in back.stdout
+    assert "Teruggezet: 0 consulten, 0 opnamen, 1 eigen tekst" in back.stdout
+    assert "mondeling-linde-2026-12" in cli("consent", "texts", "list", "--data-dir", other_dir).stdout
     assert "De sleutelkopie is van " in back.stdout
     assert f"Sleutelkopieën die hier nu bekend zijn: {tmp_path}/sleutels.kopie (" in back.stdout
     assert "Van een andere schijf met reservekopieën weet deze installatie niet." in " ".join(back.stdout.split())

@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from consent import Texts
 from transcribe.accounts import Account, State
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
 from transcribe.audio.pcm import Decoded
@@ -48,6 +49,7 @@ from transcribe.store.envelope import Kind, members, open_envelope
 from transcribe.store.key_copies import NAME, KeyCopies, TakeOver, read_copy
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import mark
+from transcribe.store.own_texts import add_text, own_texts
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
 from transcribe.testing import MemorySpool
@@ -59,6 +61,14 @@ SOUND = b"\x01\x02" * 100_000
 NOTE = Note(reports=(Report(id="R1", lines=(Line(id="L1", section=Section.S, text="Keelpijn sinds 3 dagen."),)),))
 TRANSCRIPT = Transcript(utterances=(Utterance(speaker=Speaker.PATIENT, start_s=0, end_s=1, text="Ik heb keelpijn."),))
 DECODED = Decoded(duration_s=1, channels=1, missing=())
+OWN_TEXT = """---
+id: mondeling-linde-2026-12
+version: 2026-12
+language: nl
+kind: mondeling
+---
+Wij nemen het gesprek op. Vindt u dat goed?
+"""
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -118,6 +128,7 @@ class Practice:
             blobs=self.blobs,
             master_key=MASTER,
             actor="beheerder",
+            texts=self.folder / "consent-texts",
             demo=demo,
             take_over=TakeOver(actor="beheerder", lost=lost, erased=erased) if take_over else None,
         )
@@ -130,6 +141,7 @@ class Practice:
             blobs=self.blobs,
             master_key=MASTER,
             actor="beheerder",
+            texts=self.folder / "consent-texts",
             demo=demo,
         )
 
@@ -310,6 +322,34 @@ def test_a_living_consult_comes_back_whole(here: Practice, there: Practice, disk
     new = there.consult(5)
     there.erase(new)
     assert there.store.verify_log() is None
+
+
+def test_the_practices_own_texts_come_back_as_they_were(here: Practice, there: Practice, disk: Path) -> None:
+    """Consents point at the SHA-256 of the words that were said: those words are kept as long as the consents are."""
+    own = [OWN_TEXT.replace("2026-12", f"2026-{month}").encode() for month in ("11", "12")]
+    said = [add_text(here.folder / "consent-texts", one) for one in own]
+    (here.folder / "consent-texts" / "los.md").write_text("no text of ours")
+    here.consult()
+    assert here.backup(disk / "een.backup").contents.texts == ("mondeling-linde-2026-11", "mondeling-linde-2026-12")
+    assert verify(disk / "een.backup", disk / NAME, master_key=MASTER).contents.texts
+    there.restore(disk / "een.backup")
+    texts = Texts(there.folder / "consent-texts")
+    assert [texts.known(one.id, one.sha256) for one in said] == said
+    assert own_texts(there.folder / "consent-texts") == dict(zip([one.id for one in said], own, strict=True))
+
+
+def test_a_restore_changes_no_text_that_is_there(here: Practice, there: Practice, disk: Path) -> None:
+    folder = there.folder / "consent-texts"
+    add_text(here.folder / "consent-texts", OWN_TEXT.encode())
+    here.backup(disk / "een.backup")
+    other = OWN_TEXT.replace("gesprek", "consult").encode()
+    add_text(folder, other)
+    with pytest.raises(BackupProblem, match="met andere woorden"):
+        there.restore(disk / "een.backup")
+    assert own_texts(folder) == {"mondeling-linde-2026-12": other}
+    assert there.query("SELECT count(*) FROM consult") == [(0,)]
+    (folder / "mondeling-linde-2026-12.md").write_text(OWN_TEXT)
+    there.restore(disk / "een.backup")  # the same words are no other words
 
 
 def test_people_come_back_with_their_second_step(here: Practice, there: Practice, disk: Path) -> None:

@@ -1,9 +1,10 @@
 """Back-up and restore. See docs/backup.md for the administrator and docs/adr/0012-backup-without-keys.md for the rule.
 
-A back-up is one sealed file (``envelope.py``): a snapshot of the tables as text, then the sealed sound of the consults
-in it. It never holds a data key, and nothing that is made again by itself (queue, workers, sessions). The keys are in
-the copy of the keys beside it (``key_copies.py``), which is of today while the back-up grows old: a consult that was
-erased in the meantime has no key there, and comes back as erased, with its certificate.
+A back-up is one sealed file (``envelope.py``): a snapshot of the tables as text, the practice's own texts for the
+patient (consents point at them), then the sealed sound of the consults in it. It never holds a data key, and nothing
+that is made again by itself (queue, workers, sessions). The keys are in the copy of the keys beside it
+(``key_copies.py``), which is of today while the back-up grows old: a consult that was erased in the meantime has no key
+there, and comes back as erased, with its certificate.
 
 The schema comes from the migrations: the file is read into tables of its own revision, and then migrated.
 """
@@ -23,6 +24,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
+from consent import TextProblem, Texts
 from transcribe import policy
 from transcribe.access_log import event_of
 from transcribe.consult import Action, Actor, AuditEvent, KeyPurpose, Part, Role, Status
@@ -49,6 +51,7 @@ from transcribe.store.key_copies import (
 from transcribe.store.keys import MasterKey
 from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
+from transcribe.store.own_texts import add_text, own_texts
 from transcribe.store.postgres import PostgresStore
 
 log = logging.getLogger(__name__)
@@ -71,8 +74,8 @@ LEFT_OUT = frozenset(
 )
 SAVED: tuple[Table, ...] = tuple(table for table in tables.metadata.sorted_tables if table.name not in LEFT_OUT)
 
-#: Names of members: of the contents, of a table, of sound, and of sound that went away while it was read.
-_ABOUT, _TABLE, _SOUND, _LAPSED = "over", "tabel/", "geluid/", "vervallen/"
+#: Names of members: of the contents, of a table, of a text, of sound, and of sound that went away while it was read.
+_ABOUT, _TABLE, _TEXT, _SOUND, _LAPSED = "over", "tabel/", "tekst/", "geluid/", "vervallen/"
 _CHUNK = 1 << 20  # bytes
 
 DOING_TABLES, DOING_SOUND = N_("Gegevens"), N_("Geluid")
@@ -99,6 +102,7 @@ class Contents:
     tables: tuple[SavedTable, ...]  # in an order in which they can be filled
     demo: bool = False  # of a demonstration: never brought back as a practice, nor the other way round
     installation: UUID | None = None  # that made it; None: an old one, which does not say so
+    texts: tuple[str, ...] = ()  # ids of the practice's own, after the tables
 
     @property
     def consults(self) -> int:
@@ -134,6 +138,7 @@ def back_up(
     blobs: Blobs,
     master_key: MasterKey,
     actor: str,
+    texts: Path | None = None,
     demo: bool = False,
     take_over: TakeOver | None = None,
     progress: Progress = _silent,
@@ -142,6 +147,7 @@ def back_up(
 
     The file has its name only when both are whole and on disk. Sound that is made after the snapshot is not in it, nor
     is a recording that is going on. Sound that is gone from its place is named (``soundless``): the rest is saved.
+    ``texts``: the folder with the practice's own, None for no such folder.
     ``take_over``: see ``KeyCopies.keep``. Raises ``BackupProblem`` (also for a full disk), ``DiskFull`` for
     that of the database, ``StoreUnavailable``, ``OSError``.
     """
@@ -153,6 +159,7 @@ def back_up(
             problem=f"De map {path.parent} is er niet; er is geen reservekopie gemaakt. Controleer de naam en of de "
             "schijf is aangesloten."
         )
+    own = own_texts(texts) if texts else {}
     copies = KeyCopies(store, url, master_key)
     try:
         with store.alone("back-up") as ours:
@@ -160,13 +167,15 @@ def back_up(
                 raise BackupProblem(problem="Er loopt al een back-up. Wacht tot die klaar is en probeer het opnieuw.")
             with write_envelope(path, Kind.BACKUP, uuid4(), master_key) as file:
                 with _snapshot(url) as tx:
-                    contents = _contents(tx, demo=demo)
+                    contents = _contents(tx, demo=demo, texts=tuple(own))
                     put(file, _ABOUT, [codec.encode(contents)])
                     for number, table in enumerate(contents.tables):
                         progress(DOING_TABLES, number, len(contents.tables))
                         put(file, _TABLE + table.name, copy_out(tx, table.name, table.columns))
                     progress(DOING_TABLES, len(contents.tables), len(contents.tables))
                     sounding = _sounding(tx)
+                for text_id, content in own.items():
+                    put(file, _TEXT + text_id, [content])
                 sounds = sound_bytes = 0
                 silent = set()
                 for number, (consult_id, status) in enumerate(sounding.items()):
@@ -212,7 +221,7 @@ def _snapshot(url: str) -> Iterator[Connection]:
         yield tx
 
 
-def _contents(tx: Connection, *, demo: bool) -> Contents:
+def _contents(tx: Connection, *, demo: bool, texts: tuple[str, ...]) -> Contents:
     revision = revision_of(tx)
     assert revision is not None
     seq, last = log_head(tx)
@@ -231,6 +240,7 @@ def _contents(tx: Connection, *, demo: bool) -> Contents:
         ),
         demo=demo,
         installation=tx.execute(select(tables.installation.c.id)).scalar_one(),
+        texts=texts,
     )
 
 
@@ -304,6 +314,7 @@ def verify(path: Path, keys_path: Path, *, master_key: MasterKey, progress: Prog
             if rows != table.rows:
                 raise torn(path, Kind.BACKUP)
         progress(DOING_TABLES, len(contents.tables), len(contents.tables))
+        _texts(entries, contents)
         held = copy.held() - destroyed
         settled = held | destroyed
         _check_keys(keys_path, sum(not {(one, purpose) for purpose in KeyPurpose} <= settled for one in statuses))
@@ -346,18 +357,20 @@ def restore(
     blobs: Blobs,
     master_key: MasterKey,
     actor: str,
+    texts: Path | None = None,
     demo: bool = False,
     progress: Progress = _silent,
     settle: Callable[[], None] = lambda: None,
 ) -> Done:
     """Bring a back-up into an empty database and its sound into ``blobs``, with the keys that are left today.
 
-    All or nothing for the database: sound first, then ``settle`` for what must be there when the data are; what was
-    stopped half-way can be done again. The mark of the sound comes after that: there is none of an installation that
-    never was, and one that is missing is put there by the service. ``demo`` says what the target is.
+    All or nothing for the database: texts (into the folder ``texts``) and sound first, then ``settle`` for what must be
+    there when the data are; what was stopped half-way can be done again. The mark of the sound comes after that: there
+    is none of an installation that never was, and one that is missing is put there by the service. ``demo`` says what
+    the target is.
 
-    Raises ``BackupProblem`` (the target holds data, or sound of somebody else; it is of the other kind, the file is
-    damaged, the copy of the keys does not belong to it), ``DiskFull``, ``StoreUnavailable``, ``OSError``.
+    Raises ``BackupProblem`` (the target holds data, other texts, or sound of somebody else; it is of the other kind,
+    the file is damaged, the copy of the keys does not belong to it), ``DiskFull``, ``StoreUnavailable``, ``OSError``.
     """
     engine = impatient_engine(url, silence_s=LONG_WORK_S, poolclass=NullPool)
     copy = read_copy(keys_path, master_key)
@@ -379,6 +392,7 @@ def restore(
             if copy_in(tx, table.name, table.columns, _table(entries, table)) != table.rows:
                 raise torn(path, Kind.BACKUP)
         progress(DOING_TABLES, len(contents.tables), len(contents.tables))
+        _bring_texts(_texts(entries, contents), texts)
         upgrade(tx)
         _continue_numbers(tx)
         # an empty database that was opened once has some, and nothing that they are needed for
@@ -495,6 +509,25 @@ def _table(entries: Entries, table: SavedTable) -> Iterable[bytes]:
     if name != _TABLE + table.name:
         raise Unreadable
     return chunks
+
+
+def _texts(entries: Entries, contents: Contents) -> list[bytes]:
+    return [_member(entries, _TEXT + text_id) for text_id in contents.texts]
+
+
+def _bring_texts(own: list[bytes], folder: Path | None) -> None:
+    if folder is None:
+        return
+    try:
+        for content in own:
+            Texts(folder).check_new(content)
+        for content in own:
+            add_text(folder, content)
+    except TextProblem as problem:
+        raise BackupProblem(
+            problem=f"In {folder} staat een tekst met de id van een tekst uit de reservekopie, en met andere woorden. "
+            "Zet terug in een lege gegevensmap."
+        ) from problem
 
 
 def _prepare(tx: Connection, contents: Contents) -> None:
