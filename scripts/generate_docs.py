@@ -93,6 +93,25 @@ def hazards() -> str:
     return "\n".join(rows) + "\n"
 
 
+def attacks() -> str:
+    """What people may try, what refuses it, and the tests that try it."""
+    table = tomllib.loads((DOCS / "veiligheid" / "aanvallen.toml").read_text(encoding="utf-8"))["aanval"]
+    rows = [
+        "# Aanvallen",
+        "",
+        "Gemaakt uit `aanvallen.toml` met `make docs`. Wat iemand kan proberen die kwaad wil, wat dat weigert, en de",
+        "toetsen die het bij elke wijziging proberen. Of die er zijn, wordt ook getoetst. Het zijn toetsen van de",
+        "makers; een onafhankelijke beveiligingstest is niet gedaan.",
+        "",
+        "| aanval | wat hem weigert | toetsen |",
+        "| --- | --- | --- |",
+    ]
+    for one in table:
+        tests = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in one["toetsen"])
+        rows.append(f"| **{one['naam']}**<br>{one['hoe']} | {'<br>'.join(one['weigert'])} | {tests} |")
+    return "\n".join(rows) + "\n"
+
+
 def _risk(product: int) -> str:
     return "laag" if product <= 6 else "midden" if product <= 12 else "hoog"
 
@@ -149,6 +168,7 @@ def _address(route: BaseRoute) -> str:
 PAGES = {
     "states.md": states,
     "veiligheid/gevarenlijst.md": hazards,
+    "veiligheid/aanvallen.md": attacks,
     "rights.md": rights,
     "access-log-events.md": access_log_events,
 }

@@ -45,7 +45,23 @@ def another_form(question: dict) -> dict:
     return {"regels": [{"deel": "S", "bron": [0], "tekst": "Koorts.", "advies": "Naar de SEH."}]}
 
 
+#: Each breaks out of another place of a page.
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus=alert(1) x='",
+    "</title></textarea></template><svg onload=alert(1)>",
+)
+
+
+def hostile(question: dict) -> dict:
+    """The right form and a source that is there, and for the rest what it wants."""
+    source = [rows(question)[0]["nummer"]]
+    return {"regels": [{"deel": part, "bron": source, "tekst": one} for part, one in zip("SOEP", HOSTILE, strict=True)]}
+
+
 ANSWERS = {
+    "vijandig": lambda q: json.dumps(hostile(q)),
     "trouw": lambda q: json.dumps(faithful(q), ensure_ascii=False),
     "gehoorzaam": lambda q: json.dumps(obedient(q)),
     "vreemde-bron": lambda q: json.dumps(unknown_source(q)),
@@ -93,7 +109,8 @@ class Handler(BaseHTTPRequestHandler):
                 "finish_reason": ended,
                 "message": {"role": "assistant", "content": ANSWERS[model](question)},
             }
-            self._reply(200, {"model": model, "system_fingerprint": "fp_7", "choices": [choice]})
+            told = HOSTILE[0] if model == "vijandig" else "fp_7"
+            self._reply(200, {"model": model, "system_fingerprint": told, "choices": [choice]})
 
     def _reply(self, status: int, content: dict) -> None:
         self._raw(status, json.dumps(content).encode())

@@ -5,6 +5,7 @@ All files are made with PyAV (``tests.containers``): a tone a channel, 440 Hz le
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import os
@@ -13,15 +14,18 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
+import av
 import numpy as np
+import psutil
 import pytest
 
 from tests.containers import CONTAINERS, WITH_VIDEO, media
 from transcribe.audio import decode_child
 from transcribe.audio.decode import PyAvDecoder, _Child
-from transcribe.audio.pcm import RATE_HZ, Decoded
+from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded
 from transcribe.errors import (
     AudioProblem,
     DecoderFailed,
@@ -165,6 +169,13 @@ def with_bytes(data: bytes, name: bytes, offset: int, new: bytes) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 
 
+def zip_bomb() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("opname.wav", bytes(50_000_000))
+    return out.getvalue()
+
+
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 BAD: dict[str, tuple[object, type[AudioProblem]]] = {
     "empty": (lambda: b"", EmptyFile),
@@ -177,6 +188,8 @@ BAD: dict[str, tuple[object, type[AudioProblem]]] = {
     "program": (lambda: Path(sys.executable).read_bytes()[:1_000_000], NotAudio),
     "playlist": (lambda: PLAYLIST, NotAudio),
     "concat script": (lambda: b"ffconcat version 1.0\nfile '/etc/passwd'\n", NotAudio),
+    "archive that swells": (zip_bomb, NotAudio),
+    "packed file that swells": (lambda: gzip.compress(bytes(50_000_000)), NotAudio),
     "video without sound": (lambda: media("mp4", sound=False, video=True), NoAudioTrack),
     "webm without sound": (lambda: media("webm", sound=False, video=True), NoAudioTrack),
     "mp4 cut in half": (half_mp4, IncompleteFile),
@@ -230,6 +243,41 @@ def test_too_long_when_the_header_is_silent_about_it() -> None:
     with pytest.raises(TooLong, match="duurt 1 minuten; het maximum is 0"):
         decoded(live, max_s=10)
     assert decoded(live, max_s=20)[1].duration_s == pytest.approx(20, abs=0.1)
+
+
+def silence(minutes: int) -> bytes:
+    """FLAC that does not say how long it is: some bytes for each second."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=8000, layout="mono")
+        for minute in range(minutes):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * 60), "<i2"), "s16", "mono")
+            frame.sample_rate, frame.pts = 8000, minute * 60 * 8000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    data = bytearray(out.getvalue())
+    data[21] &= 0xF0  # the number of samples in STREAMINFO has 36 bits; 0: unknown
+    data[22:26] = bytes(4)
+    return bytes(data)
+
+
+def test_a_bomb_does_not_go_off() -> None:
+    """Six hours in a small file: no more than the longest recording comes out, and the child does not grow."""
+    bomb = silence(6 * 60)
+    assert len(bomb) < 5_000_000
+    taken, most = 0, 0
+
+    def take() -> None:
+        nonlocal taken, most
+        with PyAvDecoder().decode(io.BytesIO(bomb), max_s=600) as decoding:
+            for chunk in decoding:
+                taken += len(chunk)
+                most = max(most, psutil.Process(decoding._child.pid).memory_info().rss)
+
+    with pytest.raises(TooLong):
+        take()
+    assert taken <= 602 * RATE_HZ * SAMPLE_BYTES
+    assert most < 300_000_000
 
 
 def test_a_wav_that_lies_about_its_length() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import subprocess
@@ -12,7 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.chat_server import HOSTILE
+from tests.integration.test_web import make_house
+from tests.integration.test_web_attacks import harm
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
+from transcribe.consult import Status
 from transcribe.errors import SetupProblem
 from transcribe.soep.check import Kind, open_findings
 from transcribe.soep.extractive import ExtractiveDrafter
@@ -67,6 +72,21 @@ def test_an_answer_becomes_a_note_that_names_the_model(address: str) -> None:
     assert note.drafter == "trouw (fp_7), opdracht 1"
     assert open_findings(note, CONSULT) == {}
     assert note.next_line == 4
+
+
+def test_nothing_that_a_model_answers_runs(address: str) -> None:
+    """Its lines stand on the page as the text they are, flagged since nobody said them; what the server calls itself
+    does not.
+    """
+    note = drafter(address, "vijandig").draft(CONSULT)
+    assert [line.text for line in note.lines()] == list(HOSTILE)
+    assert "<" not in note.drafter
+    house = make_house(talk=CONSULT.utterances, draft=note)
+    with house.client:
+        house.client.get(f"/start?ticket={house.access.ticket()}")
+        page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
+    assert harm(page) == []
+    assert all(html.escape(one, quote=False) in page.replace("&#34;", '"').replace("&#39;", "'") for one in HOSTILE)
 
 
 def test_the_question_is_held_to_the_schema_at_temperature_0(address: str) -> None:

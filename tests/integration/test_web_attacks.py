@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import logging
 import re
@@ -12,12 +13,14 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
-from tests.integration.test_web import HUISARTS, House, make_house, path_of, routes
+from tests.integration.test_web import BASE, HUISARTS, KEY, House, make_house, path_of, routes
 from tests.integration.test_web_tenants import FORM
 from transcribe.asr.transcript import Speaker, Utterance
 from transcribe.consult import Action, Status
 from transcribe.soep.note import Dropped, Line, Missed, Note, Report, Section
+from transcribe.web.requests import FORM_TYPE, MAX_FORM_BYTES
 
 #: Each breaks out of another place: text, an attribute with either quote, an address, a script, a template, a formula.
 HOSTILE = (
@@ -227,6 +230,31 @@ def test_no_header_is_written_by_an_address(page: str) -> None:
         answer = made.client.get(f"/start?ticket={made.access.ticket()}&naar={page}")
     assert answer.headers["location"] == "/"
     assert "kwaad" not in str(answer.headers)
+
+
+#: Fields of which something comes back in a header: where to go on, a cookie.
+@pytest.mark.parametrize(
+    ("path", "field"), [("/taal", "terug"), ("/taal", "taal"), ("/login", "naar"), ("/login", "sleutel")]
+)
+@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r", "\u2028", "\0", "%0d%0a"])
+def test_no_header_is_written_by_a_field(besieged: House, path: str, field: str, ending: str) -> None:
+    fields = {"token": besieged.token, "taal": "nl", "sleutel": KEY, "terug": "/", "naar": "/"}
+    fields[field] = f"/werklijst{ending}Set-Cookie: kwaad=1{ending}{ending}<script>"
+    with TestClient(besieged.app, base_url=BASE, follow_redirects=False) as client:
+        client.cookies = besieged.client.cookies
+        answer = client.post(path, data=fields)
+    assert answer.status_code in {303, 403, 429}
+    assert "kwaad" not in str(answer.headers)
+
+
+def test_a_packed_form_is_not_unpacked(besieged: House) -> None:
+    """A hundred megabytes in a hundred kilobytes: read as it stands there, which is no form."""
+    path = f"/consult/{besieged.consult_at(Status.DRAFTED)}/regel"
+    packed = gzip.compress(b"tekst=" + b"a" * 40_000_000)
+    assert len(packed) < MAX_FORM_BYTES
+    headers = {"Content-Type": FORM_TYPE, "Content-Encoding": "gzip"}
+    answer = besieged.client.post(path, content=packed, headers=headers)
+    assert answer.status_code in {403, 422}
 
 
 def test_a_large_body_is_refused_before_it_is_read(besieged: House) -> None:

@@ -47,19 +47,36 @@ def test_every_hazard_is_guarded_by_tests_that_exist() -> None:
         assert hazard["maatregelen"]
         assert hazard["toetsen"]
         for test in hazard["toetsen"]:
-            file, _, name = test.partition("::")
-            source = (ROOT / file).read_text(encoding="utf-8")
-            assert re.search(rf"^(?:async )?(?:def {name}\(|{name} = )", source, re.MULTILINE), (
-                f"{hazard['id']}: {test}"
-            )
+            assert exists(test), f"{hazard['id']}: {test}"
+
+
+#: What the table must have an answer to.
+NAMED = ("IDOR", "CSRF", "fixation", "traversal", "header injection", "bom", "WebSocket", "transcript", "taalmodel")
+
+
+def test_every_attack_is_tried_by_tests_that_exist() -> None:
+    attacks = tomllib.loads((ROOT / "docs" / "veiligheid" / "aanvallen.toml").read_text(encoding="utf-8"))["aanval"]
+    assert all(any(name in attack["naam"] for attack in attacks) for name in NAMED)
+    for attack in attacks:
+        assert set(attack) == {"naam", "hoe", "weigert", "toetsen"}
+        assert attack["weigert"]
+        assert attack["toetsen"]
+        for test in attack["toetsen"]:
+            assert exists(test), f"{attack['naam']}: {test}"
+
+
+def exists(test: str) -> bool:
+    file, _, name = test.partition("::")
+    source = (ROOT / file).read_text(encoding="utf-8") if (ROOT / file).is_file() else ""
+    return re.search(rf"^(?:async )?(?:def {name}\(|{name} = )", source, re.MULTILINE) is not None
 
 
 def test_no_page_of_the_safety_pack_points_nowhere() -> None:
     folder = ROOT / "docs" / "veiligheid"
     pages = sorted(folder.glob("*.md"))
     assert {page.name for page in pages} >= {
-        "README.md", "beoogd-doel.md", "dpia.md", "gevarenlijst.md", "patientenfolder.md", "pilotplan.md",
-        "verwerkersovereenkomst.md", "websitetekst.md",
+        "README.md", "aanvallen.md", "beoogd-doel.md", "dpia.md", "gevarenlijst.md", "patientenfolder.md",
+        "pilotplan.md", "verwerkersovereenkomst.md", "websitetekst.md",
     }  # fmt: skip
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
