@@ -1,17 +1,19 @@
 """From the draft to the note that was copied: what it asks of a doctor and of the line, in a real browser.
 
-    python scripts/bench_review.py
+    python scripts/bench_review.py [--consult NAME] [--weigh] [--times 5]
 
 Starts a service with the demonstration model, makes drafts of the bundled consults, and lets a scripted doctor check
 each by keyboard: ``n`` to the next flag, Enter to confirm it (Delete: what may be missed need not be there),
 Ctrl+Enter to sign, one key to copy. Counts the keys, and the seconds that the program needs for them (a doctor's
 reading and listening come on top). "flagged" has a line added that nobody said and one with another number. Weight:
 everything the page loads on a first visit over a line of 1.6 Mbit/s with 150 ms delay, without sound; with ICPC
-codes. Paint: the first contentful one on that line.
+codes. Paint: the first contentful one on that line; the median of so many visits (``--times``), and the worst.
+``--weigh`` does this alone, ``--consult`` takes one of the consults.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import threading
@@ -38,11 +40,15 @@ from transcribe.web.access import Access  # noqa: E402
 
 DESK = {"width": 1366, "height": 768}
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
-TIMES = 5
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--consult", default="*", metavar="NAME", help="of the bundled ones; all when it is left out")
+    parser.add_argument("--weigh", action="store_true", help="weight and first paint alone")
+    parser.add_argument("--times", type=int, default=5, help="first visits of each page")
+    args = parser.parse_args()
     with throwaway_data_dir() as folder:
         settings = Settings.from_env(data_dir=folder, demo=True, icpc=True)
         with (
@@ -59,11 +65,13 @@ def main() -> None:
             thread.start()
             browser = playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
             print(f"{'consult':16} {'draft':8} {'flags':>5} {'keys':>5} {'program s':>9}")
-            for path in sorted(CONSULTS.glob("*.ogg")):
-                for flagged in (False, True):
+            for path in sorted(CONSULTS.glob(f"{args.consult}.ogg")):
+                for flagged in (False,) if args.weigh else (False, True):
                     consult = drafted(service, path, flagged=flagged)
                     if not flagged:
-                        weigh(browser, address, access, consult, path.stem)
+                        weigh(browser, address, access, consult, path.stem, args.times)
+                    if args.weigh:
+                        continue
                     page = opened(browser, address, access, consult)
                     flags, keys, seconds = checked(page)
                     print(f"{path.stem:16} {'flagged' if flagged else 'as made':8} {flags:5} {keys:5} {seconds:9.2f}")
@@ -110,10 +118,10 @@ def checked(page: Page) -> tuple[int, int, float]:
     return there, keys + 2, time.monotonic() - begun
 
 
-def weigh(browser: Browser, address: str, access: Access, consult: UUID, name: str) -> None:
+def weigh(browser: Browser, address: str, access: Access, consult: UUID, name: str, times: int) -> None:
     """Prints bytes over the line, the milliseconds of the server and of the first paint; each visit is a first one."""
     weights, paints, waits = [], [], []
-    for _ in range(TIMES):
+    for _ in range(times):
         page = opened(browser, address, access, consult)
         devtools = page.context.new_cdp_session(page)
         devtools.send("Network.enable")

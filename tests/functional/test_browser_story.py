@@ -114,7 +114,7 @@ def pasted(page: Page) -> str:
 def test_enter_gives_no_consent_while_the_page_is_still_coming(live_server, open_page: Callable[..., Page]) -> None:
     """On a slow link Dr. Demo types the reference and presses Enter before the page's scripts are there."""
     page = open_page()
-    page.route("**/consent.js", lambda route: route.abort())
+    page.route("**/new.page.js", lambda route: route.abort())
     page.goto(f"{live_server.url}/consult/nieuw")
     page.get_by_label("Patiëntkenmerk").fill("HIS-2024-1187")
     page.keyboard.press("Enter")

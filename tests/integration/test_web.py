@@ -1236,28 +1236,24 @@ def test_vendored_files_are_what_they_were() -> None:
 
 
 def fetched(house: House, page: str) -> int:
-    """Bytes of the static files that a page loads, with what its modules import, as they go over the line."""
+    """Bytes of the static files that a page loads, as they go over the line."""
     static = house.app.state.web.pages.static
     wanted, seen = set(re.findall(r'(?:src|href)="/static/\w+/([^"]+)"', page)), set[str]()
     while wanted:
         seen.add(name := wanted.pop())
         text = static.get(name).body.decode()
-        found = re.findall(r'^import [^"]*"\./([^"]+)"', text, re.M) + re.findall(r'url\("([^"]+)"\)', text)
-        wanted |= set(found) - seen
-    assert "keys.js" in seen
+        assert not re.search(r'^import [^"]*"\./', text, re.MULTILINE), f"{name} waits for other files"
+        wanted |= set(re.findall(r'url\("([^"]+)"\)', text)) - seen
+    assert "review.page.js" in seen
     return sum(len(static.get(name).packed) for name in seen)
 
 
-def test_a_page_names_all_that_its_scripts_import(house: House) -> None:
-    """A browser that finds out one by one waits once for each, over a slow line."""
+def test_a_page_waits_for_two_scripts_and_a_style(house: House) -> None:
+    """Over a slow line each further file is a wait."""
     page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
-    named = set(re.findall(r'(?:src|href)="/static/[^"/]+/([^"/]+\.js)"', page))
-    static = house.client.app.state.web.pages.static  # type: ignore[attr-defined]
-    imported = {
-        one for name in named for one in re.findall(r'^import [^"]*"\./([^"]+)"', static.get(name).body.decode(), re.M)
-    }
-    assert {"review.js", "typing.js"} <= named
-    assert imported <= named
+    named = re.findall(r'(?:src|href)="/static/[^"/]+/([^"]+\.(?:js|css))"', page)
+    assert sorted(named) == ["app.css", "review.page.js", "vendor/htmx-4.0.1.min.js"]
+    assert "modulepreload" not in page
 
 
 #: By whom a page is asked for: the person.
@@ -1267,7 +1263,7 @@ AS_A_BROWSER = {"Sec-Fetch-Site": "none"}
 def test_a_review_page_is_light(house: House) -> None:
     """Everything a first visit fetches but the sound; on the wire, as a browser asks for it."""
     page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}", headers=AS_A_BROWSER)
-    assert fetched(house, page.text) < 60_000
+    assert fetched(house, page.text) < 45_000
     assert int(page.headers["content-length"]) < 9_000
     css = re.search(r'href="(/static/[^"]+\.css)"', page.text)[1]  # type: ignore[index]
     plain = house.client.get(css, headers={"Accept-Encoding": "identity"})

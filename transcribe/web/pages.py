@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,14 +24,14 @@ from transcribe.consult import Space
 from transcribe.errors import N_, TranscribeError
 from transcribe.i18n import LANGUAGES, translations
 from transcribe.i18n import PRACTICE_ZONE as PRACTICE_ZONE
+from transcribe.web import bundles
 from transcribe.web.access import local_page
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "taal"
 TODAY = N_("vandaag")
+JAVASCRIPT = "text/javascript"
 JUST_NOW = N_("zojuist")
-#: A module of ours that one of ours imports.
-IMPORT = re.compile(r'^import [^"]*"\./([^"]+)"', re.MULTILINE)
 #: Level of gzip: 160 kB becomes a seventh of it in some milliseconds.
 PACKING = 5
 
@@ -53,23 +52,27 @@ class StaticFile:
     packed: bytes  # gzip
 
 
+def _static(body: bytes, media_type: str) -> StaticFile:
+    return StaticFile(body=body, media_type=media_type, packed=gzip.compress(body, mtime=0))
+
+
 class StaticFiles:
     """All static files in memory, under one prefix made of their content.
 
-    One prefix for all, so that the relative imports of ES modules stay within the same version.
+    One prefix for all, so that what a script or a style names beside it is of the same version.
     """
 
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, StaticFile] = {}
-        digest = hashlib.sha256()
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = path.relative_to(folder).as_posix()
-            body = path.read_bytes()
-            digest.update(name.encode() + b"\0" + body)
-            media_type = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(name)[0]
-            self._files[name] = StaticFile(
-                body=body, media_type=media_type or "text/plain", packed=gzip.compress(body, mtime=0)
-            )
+            media_type = JAVASCRIPT if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
+            self._files[path.relative_to(folder).as_posix()] = _static(path.read_bytes(), media_type or "text/plain")
+        for page in bundles.PAGES:
+            text = bundles.bundle(page, lambda name: self._files[name].body.decode())
+            self._files[bundles.file_of(page)] = _static(text.encode(), JAVASCRIPT)
+        digest = hashlib.sha256()
+        for name, file in sorted(self._files.items()):
+            digest.update(name.encode() + b"\0" + file.body)
         self.tag = digest.hexdigest()[:16]
 
     def get(self, name: str) -> StaticFile | None:
@@ -78,24 +81,11 @@ class StaticFiles:
     def names(self) -> list[str]:
         return sorted(self._files)
 
-    def module(self, name: str, *, at_once: bool = True) -> Markup:
-        """The tags of a script of ours. All that it imports is named before it: over a slow line a browser that finds
-        out module by module waits once for each. ``at_once``: nothing is shown before it is there.
+    def scripts(self, page: str) -> Markup:
+        """The tag of all scripts of a page (``bundles.PAGES``). Nothing is shown before they are there: what somebody
+        clicked on a page without them would be done otherwise than she expects.
         """
-        named = "".join(f'<link rel="modulepreload" href="{self.url(one)}">' for one in self._imports(name))
-        blocking = ' blocking="render"' if at_once else ""
-        return Markup(f'{named}<script src="{self.url(name)}" type="module"{blocking}></script>')  # noqa: S704  (ours)
-
-    def _imports(self, name: str) -> list[str]:
-        """Of that module and of those, the nearest first."""
-        found: list[str] = []
-        wanted = [name]
-        while wanted:
-            body = self._files[wanted.pop(0)].body.decode()
-            new = [one for one in IMPORT.findall(body) if one not in {name, *found}]
-            found += dict.fromkeys(new)
-            wanted += new
-        return found
+        return Markup(f'<script src="{self.url(bundles.file_of(page))}" type="module" blocking="render"></script>')  # noqa: S704  (ours)
 
     def url(self, name: str) -> str:
         assert name in self._files, f"no static file {name}"
@@ -125,7 +115,7 @@ class Pages:
         for environment in self._environments.values():
             environment.globals.update(
                 static=self.static.url,
-                module=self.static.module,
+                scripts=self.static.scripts,
                 withdrawers=tuple(Withdrawer),
                 demo=demo,
                 idle_seconds=idle_minutes * 60,
@@ -180,6 +170,7 @@ class Pages:
         context["person"] = person = request.scope.get("state", {}).get("person")
         context["logs"] = person is not None and policy.RIGHTS[person.actor.role].logs
         context["clinical"] = person is not None and policy.RIGHTS[person.actor.role].record
+        context["here"] = request.url.path
         context["path"] = local_page(request.url.path)
         space = self._space()
         low = session is not None and policy.low(space, self._min_free_percent)
