@@ -516,7 +516,7 @@ def consent_texts(folder: Path) -> Texts:
 
 def make_web(service: Service, access: Access) -> FastAPI:
     from transcribe import __version__
-    from transcribe.demo import CONSULTS
+    from transcribe.demo import exercises
     from transcribe.store import disk
     from transcribe.store.blobs import folder_of
     from transcribe.web.application import create_app
@@ -556,7 +556,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
             metrics_token=settings.metrics_token,
         ),
         unverified_days=settings.unverified_days,
-        recordings=sorted(CONSULTS.glob("*.ogg")) if settings.demo else (),
+        recordings=exercises() if settings.demo else (),
         texts=consent_texts(settings.data_dir),
     )
 

@@ -136,7 +136,10 @@ class TooManyTries(TranscribeError):
 
 
 class Conflict(TranscribeError):
-    text = N_("Iemand anders heeft dit consult intussen gewijzigd. Herlaad de pagina en probeer het opnieuw.")
+    text = N_(
+        "Iemand anders heeft dit consult intussen gewijzigd; dit is daarom niet gedaan. Kijk hoe het nu is en doe het "
+        "zo nodig opnieuw."
+    )
 
 
 class NotFound(TranscribeError):

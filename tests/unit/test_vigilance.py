@@ -77,7 +77,7 @@ def test_a_draft_gets_a_few_errors_of_different_classes_in_different_lines(name:
     assert len({one.wrong.id for one in wrong.planted if one.wrong}) == sum(
         one.wrong is not None for one in wrong.planted
     )
-    assert any(not one.flagged for one in wrong.planted), "something that only a person finds"
+    assert sum(not one.flagged for one in wrong.planted) > sum(one.flagged for one in wrong.planted) <= 1
     # what was planted, and nothing else, stands between the two notes
     lines = said(right)
     for one in wrong.planted:
@@ -307,10 +307,11 @@ def test_an_invented_measurement_is_caught_when_it_is_another_one() -> None:
 def test_the_words_that_were_said_go_with_it() -> None:
     note, transcript = practice("kort", 0)
     for one in outcome(note, note, transcript, doubted("kort", 0)).judged:
-        right = one.planted.right
-        heard = [transcript.utterances[i] for i in right.evidence] if right else []
+        line = one.planted.wrong or one.planted.right
+        assert line is not None
+        heard = [transcript.utterances[i] for i in line.evidence]
         assert one.said == tuple((utterance.speaker, utterance.text) for utterance in heard)
-        assert right is None or any(speaker in set(Speaker) and text for speaker, text in one.said)
+        assert any(speaker in set(Speaker) and text for speaker, text in one.said)
 
 
 def test_what_the_check_points_at_is_counted_apart() -> None:

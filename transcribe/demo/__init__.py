@@ -28,6 +28,8 @@ from transcribe.web.pages import PRACTICE_ZONE
 from transcribe.workflow import Workflow
 
 CONSULTS = Path(__file__).parent / "consults"
+#: What is for exercises alone: errors that nobody sees without reading can be planted in it.
+EXERCISES = Path(__file__).parent / "exercises"
 
 
 def run_demo(
@@ -50,10 +52,10 @@ def run_demo(
     """
     if check and exercise:
         raise InvalidInput(problem=N_("Een oefening kijkt u zelf na: kies --check of --exercise, niet allebei."))
-    recording = CONSULTS / f"{consult}.ogg"
-    if not recording.is_file():
-        known = ", ".join(sorted(path.stem for path in CONSULTS.glob("*.ogg")))
-        raise SetupProblem(problem=f"democonsult “{consult}” bestaat niet; kies uit: {known}.")
+    known = {path.stem: path for path in (exercises() if exercise else sorted(CONSULTS.glob("*.ogg")))}
+    recording = known.get(consult)
+    if recording is None:
+        raise SetupProblem(problem=f"democonsult “{consult}” bestaat niet; kies uit: {', '.join(known)}.")
     throw_away = check and data_dir is None
     with throwaway_data_dir() if throw_away else nullcontext(data_dir) as folder:
         settings = Settings.from_env(
@@ -104,6 +106,11 @@ def run_demo(
                 raise failure[0]
             if check and not verified.is_set():
                 raise StepFailed(step="de dienst werd onderbroken")
+
+
+def exercises() -> list[Path]:
+    """The recordings to practise on, in the order in which they come."""
+    return [*sorted(EXERCISES.glob("*.ogg")), *sorted(CONSULTS.glob("*.ogg"))]
 
 
 def play_consult(workflow: Workflow, actor: Actor, recording: Path, out: Console, *, exercise: bool = False) -> UUID:

@@ -167,7 +167,7 @@ class Judged:
 
     planted: Planted
     caught: bool
-    said: tuple[tuple[Speaker, str], ...]  # what the right line rests on, in the words of the talk
+    said: tuple[tuple[Speaker, str], ...]  # what it rested on, in the words of the talk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from transcribe.soep.check import open_findings
 from transcribe.soep.lexicon import mentions
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Mistake, Note, Planted, Report, Section
+from transcribe.soep.plausible import candidates
 
 # Things a denial can be put before or taken from so that the line says the opposite.
 NOUNS = re.compile(
@@ -225,7 +226,7 @@ def errors_in(lines: Sequence[Line], transcript: Transcript, chance: random.Rand
 
 
 #: How many errors a practice draft gets: enough to search for, few enough to look like a draft.
-FEWEST, MOST = 3, 4
+FEWEST, MOST = 4, 6
 #: How many of each class are looked at for it.
 OF_EACH = 2
 #: Tables of things that are worth a line.
@@ -235,18 +236,25 @@ _WORTH = ("symptoms", "dx", "drugs", "findings", "vitals")
 def with_errors(note: Note, transcript: Transcript, chance: random.Random) -> Note:
     """The draft with errors in it, and what they are (``Note.planted``): of different classes, in different lines.
 
-    Lines that the check has something against stay as they are. Errors that the check says nothing of go first, but one
-    at least it flags, where it can. All lines are numbered anew, so that no number tells.
+    All but one are errors that the check says nothing of, where there are such: who reads finds them, who follows the
+    flags does not. First those of which every word was said (``plausible``), one thing left out, then others. One the
+    check flags. Lines that it has something against stay as they are. All lines are numbered anew, so that no number
+    tells.
     """
     doubted = open_findings(note, transcript)
     lines = [line for line in note.lines() if line.id not in doubted]
+    said = list(candidates(lines, transcript, chance))
     possible = _few_of_each([*errors_in(lines, transcript, chance), *left_out(lines)], chance)
-    flagged = _flagged(possible, note, transcript)
-    quiet = [one for one, seen in zip(possible, flagged, strict=True) if not seen]
-    loud = [one for one, seen in zip(possible, flagged, strict=True) if seen]
+    unseen = _few_of_each(_by_check(said, note, transcript)[0], chance)
+    chance.shuffle(unseen)
+    quiet, loud = _by_check(possible, note, transcript)
+    gone = [one for one in quiet if one.kind is Mistake.LEFT_OUT]
     count = min(chance.randint(FEWEST, MOST), max(1, len(lines) // 2))
-    chosen = _different([], quiet, count - 1 if loud else count)
-    return _planted(note, transcript, _different(chosen, loud, count))
+    alone = count - 1 if loud else count  # for a person to find
+    chosen = _different([], unseen, alone - 1 if gone else alone)
+    chosen = _different(chosen, gone, min(len(chosen) + 1, alone))
+    chosen = _different(chosen, quiet, alone)
+    return _planted(note, transcript, _different(chosen, loud, len(chosen) + 1))
 
 
 def left_out(lines: Sequence[Line]) -> Iterator[Planted]:
@@ -281,8 +289,8 @@ def _worth(text: str) -> bool:
     return re.search(r"\d", text) is not None or any(mentions(table, text) for table in _WORTH)
 
 
-def _flagged(possible: Sequence[Planted], note: Note, transcript: Transcript) -> list[bool]:
-    """Would the check say something of each of them?"""
+def _by_check(possible: Sequence[Planted], note: Note, transcript: Transcript) -> tuple[list[Planted], list[Planted]]:
+    """Of which the check says nothing, and of which it says something."""
     wrong = {f"L{n}": one.wrong for n, one in enumerate(possible) if one.wrong is not None}
     lines = tuple(replace(line, id=name) for name, line in wrong.items())
     found = open_findings(Note(reports=(Report(id="R1", lines=lines),)), transcript)
@@ -292,7 +300,8 @@ def _flagged(possible: Sequence[Planted], note: Note, transcript: Transcript) ->
             return f"L{n}" in found
         return any(item.utterance in one.right.evidence for item in missed(note.without_line(one.right.id), transcript))
 
-    return [seen(n, one) for n, one in enumerate(possible)]
+    loud = [one for n, one in enumerate(possible) if seen(n, one)]
+    return [one for one in possible if one not in loud], loud
 
 
 def _different(chosen: list[Planted], more: Sequence[Planted], count: int) -> list[Planted]:
@@ -300,11 +309,21 @@ def _different(chosen: list[Planted], more: Sequence[Planted], count: int) -> li
     chosen = list(chosen)
     for one in more:
         classes = {_class(other) for other in chosen}
-        lines = {other.right.id for other in chosen if other.right}
-        free = one.right is None or one.right.id not in lines
-        if len(chosen) < count and free and _class(one) not in classes:
+        if len(chosen) < count and _class(one) not in classes and all(_apart(one, other) for other in chosen):
             chosen.append(one)
     return chosen
+
+
+def _apart(one: Planted, other: Planted) -> bool:
+    """In other lines; and what a line that is gone rested on is brought back by no other error."""
+    gone = one.wrong is None or other.wrong is None
+    if one.right and other.right and one.right.id == other.right.id:
+        return False
+    return not (gone and _rests_on(one) & _rests_on(other))
+
+
+def _rests_on(one: Planted) -> set[int]:
+    return {i for line in (one.right, one.wrong) if line for i in line.evidence}
 
 
 def _planted(note: Note, transcript: Transcript, chosen: Sequence[Planted]) -> Note:
@@ -314,9 +333,7 @@ def _planted(note: Note, transcript: Transcript, chosen: Sequence[Planted]) -> N
     numbers: dict[str, str] = {}
     reports = []
     for report in note.reports:
-        here = {line.evidence for line in report.lines}
-        coming = [line for line in added if line.evidence in here]
-        added = [line for line in added if line not in coming]
+        coming = [line for line in added if note.nearest(line.evidence[0]) is report]
         lines = []
         for old in report.lines:
             line = turned.get(old.id, old)

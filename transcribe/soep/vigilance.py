@@ -51,9 +51,10 @@ def caught(planted: Planted, draft: Note, signed: Note) -> bool:
 
 
 def _said(planted: Planted, transcript: Transcript) -> tuple[tuple[Speaker, str], ...]:
-    if planted.right is None:
-        return ()
-    heard = [transcript.utterances[i] for i in planted.right.evidence if 0 <= i < len(transcript.utterances)]
+    """What the line rested on as it was shown: of an error that reads well, the words it was made of too."""
+    line = planted.wrong or planted.right
+    assert line is not None
+    heard = [transcript.utterances[i] for i in line.evidence if 0 <= i < len(transcript.utterances)]
     return tuple((utterance.speaker, utterance.text) for utterance in heard)
 
 
@@ -109,10 +110,14 @@ def _says(line: Line, kind: Mistake, right: Line | None, wrong: Line) -> bool:
         case Mistake.DENIAL_GONE | Mistake.DENIAL_NEW:
             return _turned(line.text, right.text, wrong.text, gone=kind is Mistake.DENIAL_GONE)
         case Mistake.SIDE:
-            other = next(name for name, side in _SIDE.items() if not re.search(side, right.text, re.IGNORECASE))
-            return re.search(_SIDE[other], line.text, re.IGNORECASE) is not None
+            others = [name for name, side in _SIDE.items() if not re.search(side, right.text, re.IGNORECASE)]
+            if not others:  # both were said: which of what
+                return bool((_sided(wrong.text) - _sided(right.text)) & _sided(line.text))
+            return re.search(_SIDE[others[0]], line.text, re.IGNORECASE) is not None
         case Mistake.NUMBER | Mistake.DOSE:
             return _mistaken(_numbers(line.text), _numbers(right.text), _numbers(wrong.text))
+        case Mistake.TIME if _exchanged(_amounts(right.text), _amounts(wrong.text)):
+            return _mistaken(_amounts(line.text), _amounts(right.text), _amounts(wrong.text))
         case _:
             strange = _more(line.text, right.text) & _more(wrong.text, right.text)
             missing = _more(right.text, line.text) & _more(right.text, wrong.text)
@@ -126,6 +131,21 @@ def _repeats(text: str, invented: str) -> bool:
         return bool(numbers & _numbers(text))
     own = Counter(_words(invented))
     return 2 * (own & Counter(_words(text))).total() >= own.total()
+
+
+def _sided(text: str) -> set[tuple[str, str]]:
+    """Each side with the beginning of what stands right behind it: "linkerknie", "linker knie"."""
+    found = re.finditer(r"\b(link|recht)(?:s|er)[ -]?(\w*)", text, re.IGNORECASE)
+    return {(match[1].lower(), match[2].lower()[:STEM]) for match in found}
+
+
+def _amounts(text: str) -> Counter[str]:
+    """Numbers with what they count: "2 weken" is not the two of "2dd" in a line that it was joined to."""
+    return Counter(re.findall(r"\d+ ?[a-z]+", plain_same_length(text)))
+
+
+def _exchanged(right: Counter[str], wrong: Counter[str]) -> bool:
+    return bool(right - wrong) and bool(wrong - right)
 
 
 def _mistaken(now: Counter[str], right: Counter[str], wrong: Counter[str]) -> bool:

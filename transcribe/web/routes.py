@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from transcribe.consult import Consult, Part, PartSize, Search, Status
 from transcribe.contact import Contact, ContactType
-from transcribe.errors import N_, Conflict, InvalidInput, WaitsFor
+from transcribe.errors import N_, InvalidInput, WaitsFor
 from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
 from transcribe.ports import Session
 from transcribe.visible import one_row
@@ -39,6 +39,7 @@ from transcribe.web.views import (
 
 FOUND = N_("Gevonden")
 WRONG_SEARCH = N_("De datum of de status is niet te lezen. Kies het opnieuw.")
+CHANGED = N_("Iemand anders heeft dit consult intussen gewijzigd. Herlaad de pagina om te zien hoe het nu is.")
 #: The fields of the form, and how long its answer can be gone back to.
 SEARCHED = ("kenmerk", "van", "tot", "deel")
 FOUND_FOR = timedelta(minutes=30)
@@ -208,7 +209,8 @@ def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> R
     if consult.status in OVER | {Status.APPROVED, Status.DELIVERED}:
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     elsewhere = waits_elsewhere(web.actor, consult)
-    text = web.pages.explain(request, WaitsFor(name=consult.waits_for) if elsewhere else Conflict())
+    waits = WaitsFor(name=consult.waits_for)
+    text = web.pages.explain(request, waits) if elsewhere else web.pages.sentence(request, CHANGED)
     return web.pages.render(request, "_error.html", text=text, status=409)
 
 

@@ -535,22 +535,25 @@ class JudgedView:
 class ExerciseView:
     exercise: Exercise
     score: Score
-    errors: list[JudgedView]
+    alone: list[JudgedView]  # of which the check said nothing
+    flagged: list[JudgedView]
 
 
 def exercise_view(exercise: Exercise) -> ExerciseView:
     """What was missed goes first."""
+    errors = [
+        JudgedView(
+            judged=one,
+            title=MISTAKE_TEXT[one.planted.kind],
+            said=[(SPEAKER_TEXT[speaker], text) for speaker, text in one.said],
+        )
+        for one in sorted(exercise.judged, key=lambda one: one.caught)
+    ]
     return ExerciseView(
         exercise=exercise,
         score=exercise.score,
-        errors=[
-            JudgedView(
-                judged=one,
-                title=MISTAKE_TEXT[one.planted.kind],
-                said=[(SPEAKER_TEXT[speaker], text) for speaker, text in one.said],
-            )
-            for one in sorted(exercise.judged, key=lambda one: one.caught)
-        ],
+        alone=[one for one in errors if not one.judged.planted.flagged],
+        flagged=[one for one in errors if one.judged.planted.flagged],
     )
 
 
