@@ -303,10 +303,6 @@ def open_service(settings: Settings) -> Iterator[Service]:
             own = store.of(name)
             own_writer = Writer(own, need=settings.asr_on)
 
-            def colleagues(of: str) -> list[str]:
-                """Who reads drafts; as long as nobody has an account, who signed or passed one on."""
-                return readers(accounts, of) or own.colleagues(of)
-
             return Practice(
                 name=name,
                 workflow=Workflow(
@@ -323,7 +319,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     icpc=settings.icpc,
                     consent_line=settings.consent_line,
                     demo=settings.demo,
-                    colleagues=colleagues,
+                    staff=partial(readers, accounts),
                 ),
                 recorder=Recorder(
                     store=own,

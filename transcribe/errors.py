@@ -72,6 +72,13 @@ class ClosedConsult(Refused):
     text = N_("Dit consult is afgeschermd. Open het vanaf de werklijst om te zien wat u kunt doen.")
 
 
+class NotInEmergency(Refused):
+    text = N_(
+        "Met noodtoegang kunt u dit consult lezen en het verslag afmaken. Verwijderen, overdragen en de afscherming "
+        "opheffen kan alleen wie het heeft afgeschermd."
+    )
+
+
 class WrongStatus(Refused):
     text = N_("Dit kan niet bij een consult met status “{status}”.")
 

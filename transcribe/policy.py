@@ -36,6 +36,7 @@ from transcribe.errors import (
     NotApproved,
     NoteHasOpenFlags,
     NothingToApprove,
+    NotInEmergency,
     NotPassedOn,
     TextChanged,
     WaitsFor,
@@ -248,6 +249,7 @@ def check_pass_on(actor: Actor, consult: Consult, to: str) -> None:
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}))
     check_turn(actor, consult)
+    check_keeps(actor, consult)
     if consult.exercise:
         raise InvalidInput(problem=N_("Een oefening is voor uzelf: overdragen kan niet."))
     if name_key(to) == name_key(actor.name):
@@ -307,10 +309,16 @@ def closed_to(actor: Actor, consult: Consult) -> bool:
     return bool(consult.readers) and name_key(actor.name) not in {name_key(one) for one in consult.readers}
 
 
-def with_reader(consult: Consult, name: str) -> tuple[str, ...]:
-    """Who may open it when this colleague gets it."""
+def with_reader(actor: Actor, consult: Consult, name: str) -> tuple[str, ...]:
+    """Who may open it when ``actor`` gives it to this colleague. An emergency makes nobody a reader."""
     known = not consult.readers or name_key(name) in {name_key(one) for one in consult.readers}
-    return consult.readers if known else (*consult.readers, name)
+    return consult.readers if known or closed_to(actor, consult) else (*consult.readers, name)
+
+
+def check_keeps(actor: Actor, consult: Consult) -> None:
+    """For what is not undone when an emergency is over: destroying, passing on, lifting the closing."""
+    if closed_to(actor, consult):
+        raise NotInEmergency
 
 
 def check_close(actor: Actor, consult: Consult) -> None:

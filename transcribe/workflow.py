@@ -89,6 +89,8 @@ DESTROYED_TEXT = {
     KeyPurpose.SOURCE: "opname, transcript en concept",
     KeyPurpose.RECORD: "patiëntkenmerk en verslag",
 }
+#: Who did one of these held the consult.
+_HOLDING = frozenset({Action.CONSULT_CREATED, Action.RECORDING_STARTED, Action.AUDIO_STORED})
 #: In the access log, of a note that was shown with the words it comes from.
 WITH_TRANSCRIPT = "met gesprek"
 #: Longest line a person may type; a note line is a telegram, not a letter.
@@ -179,10 +181,12 @@ class Workflow:
         icpc: bool = False,
         consent_line: bool = False,
         demo: bool = False,
-        colleagues: Callable[[str], list[str]] | None = None,
+        staff: Callable[[str], list[str]] | None = None,
     ) -> None:
-        """``colleagues``: names of those who read drafts in a practice; without it, those whom the store knows."""
-        self._colleagues = colleagues or store.colleagues
+        """``staff``: names of those with an account who read drafts in a practice. As long as there are none a draft
+        can be passed on to any name.
+        """
+        self._staff = staff or (lambda _: [])
         self._store = store
         self._audio = audio
         self._spool = spool
@@ -754,7 +758,7 @@ class Workflow:
     # --- passing on ------------------------------------------------------------------------------------------------
 
     def colleagues(self, actor: Actor) -> list[str]:
-        """Whom this person may want to pass a draft on to; anybody else can be named as well."""
+        """Whom this person may want to pass a draft on to."""
         return [name for key, name in self._known().items() if key != name_key(actor.name)]
 
     def is_new_name(self, actor: Actor, consult_id: UUID, to: str) -> bool:
@@ -793,7 +797,7 @@ class Workflow:
                 Action.TAKEN_OVER,
                 whom=consult.waits_for,
                 waits_for=actor.name,
-                readers=policy.with_reader(consult, actor.name),
+                readers=policy.with_reader(actor, consult, actor.name),
                 passed_by="" if own else consult.passed_by,
                 message="" if own else None,
             )
@@ -810,7 +814,7 @@ class Workflow:
             raise InvalidInput(problem=UNSEEN)
         if consult.version != version:
             raise Conflict
-        readers = policy.with_reader(consult, to)
+        readers = policy.with_reader(actor, consult, to)
         return self._writer.apply(
             actor, consult, action, whom=to, waits_for=to, passed_by=actor.name, message=message, readers=readers
         )
@@ -824,12 +828,18 @@ class Workflow:
             raise InvalidInput(problem=N_("Deze naam kan niet. Gebruik hoogstens 100 gewone tekens."))
         known = self._known().get(name_key(name))
         if known is None:
+            if self._staff(self._practice):  # it goes into the access log, where nothing is typed freely
+                raise InvalidInput(problem=N_("Deze naam is hier niet bekend. Kies een collega uit de lijst."))
             policy.check_name(name)
         return known or name
 
+    def _names(self) -> list[str]:
+        """Of who reads drafts; as long as nobody has an account, of who signed or passed one on."""
+        return self._staff(self._practice) or self._store.colleagues(self._practice)
+
     def _known(self) -> dict[str, str]:
         """Who worked here before, by key; of two spellings the one that comes first: that with capitals."""
-        return {name_key(one): one for one in reversed(self._colleagues(self._practice))}
+        return {name_key(one): one for one in reversed(self._names())}
 
     # --- kept from colleagues --------------------------------------------------------------------------------------
 
@@ -869,22 +879,36 @@ class Workflow:
         rows = self._store.logged(LogFilter(since=since, action=Action.EMERGENCY_ACCESS))
         others = [row.event for row in rows if name_key(row.event.actor) != name_key(actor.name)]
         told = [(self._store.consult(event.consult_id), event) for event in others if event.consult_id is not None]
-        return [(consult, event) for consult, event in told if consult.readers and not policy.closed_to(actor, consult)]
+        return [(consult, event) for consult, event in told if name_key(actor.name) in self._keepers(consult)]
+
+    def _keepers(self, consult: Consult) -> set[str]:
+        """Whose it is, by key; of a consult that is open again those who had closed it."""
+        names: Iterable[str] = consult.readers
+        if not names:
+            closed = self._store.logged(LogFilter(action=Action.CLOSED, consult_id=consult.id))
+            names = (row.event.actor for row in closed)
+        return {name_key(name) for name in names}
 
     def close(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
-        """Only this person opens it from now on, whom it waits for, and whoever it is passed on to."""
+        """Only this person opens it from now on, who held it, and whoever it is passed on to."""
         consult = self._store.consult(consult_id)
         policy.check_close(actor, consult)
         if consult.version != version:
             raise Conflict
-        return self._writer.apply(actor, consult, Action.CLOSED, readers=(actor.name,))
+        held = (
+            event.actor
+            for event in self._store.events(consult_id)
+            if event.action in _HOLDING and event.role in policy.CAREGIVERS
+        )
+        readers = {name_key(name): name for name in (*held, actor.name)} | {name_key(actor.name): actor.name}
+        first = readers.pop(name_key(actor.name))  # for whom its draft waits
+        return self._writer.apply(actor, consult, Action.CLOSED, readers=(first, *readers.values()))
 
     def lift(self, actor: Actor, consult_id: UUID, version: int) -> Consult:
-        """Back to the practice. Raises ``ClosedConsult`` for who is here in an emergency."""
+        """Back to the practice. Raises ``NotInEmergency``."""
         consult = self._store.consult(consult_id)
         policy.check_may_edit(actor)
-        if policy.closed_to(actor, consult):
-            raise ClosedConsult
+        policy.check_keeps(actor, consult)
         if consult.version != version:
             raise Conflict
         if not consult.readers:
@@ -1020,6 +1044,7 @@ class Workflow:
             policy.check_may_approve(actor)
         policy.check_transition(consult, Status.DISCARDED)
         policy.check_turn(actor, consult)
+        policy.check_keeps(actor, consult)
         return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd")
 
     def erase(self, actor: Actor, consult_id: UUID) -> Consult:
@@ -1027,6 +1052,7 @@ class Workflow:
         policy.check_may_approve(actor)
         consult = self._store.consult(consult_id)
         policy.check_transition(consult, Status.ERASED)
+        policy.check_keeps(actor, consult)
         return self._end(actor, consult, Status.ERASED, Action.ERASED, "gewist")
 
     def _end(

@@ -113,7 +113,7 @@ def practice(postgres_url: str, chromium: Browser) -> Iterator[Practice]:
             **parts,  # type: ignore[arg-type]
             decoder=ScriptedDecoder(),
             space=lambda: space,
-            colleagues=lambda of: readers(accounts, of),
+            staff=lambda of: readers(accounts, of),
         )
         recorder = Recorder(**parts, space=lambda: space)  # type: ignore[arg-type]
         made = TenantParts(

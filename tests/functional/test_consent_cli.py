@@ -45,7 +45,7 @@ def test_a_practice_adds_its_own_text_once(data_dir: Path, tmp_path: Path) -> No
         assert (done.returncode, done.stdout.strip()) == (0, "Tekst folder-lindelaan-2027-01 staat klaar.")
     shown = cli("consent", "texts", "list", "--data-dir", data_dir).stdout
     assert "folder-lindelaan-2027-01" in shown
-    assert "mondeling-nl-2026-11" in shown
+    assert "mondeling-nl-2026-11-23" in shown
     file.write_text(OWN.replace("gesprek", "consult"))
     done = cli("consent", "texts", "add", file, "--data-dir", data_dir)
     assert done.returncode == 3

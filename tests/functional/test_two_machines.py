@@ -45,7 +45,7 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 240.0  # far more than it takes: not a measurement
 #: So much of a consult that there is a middle of its work.
 SPOKEN_S = (0.0, 80.0)
-CONSENT = {"tekst": "mondeling-nl-2026-11", "antwoord": "ja", "leeftijd": ">=16", "gever": "patiënt"}
+CONSENT = {"tekst": "mondeling-nl-2026-11-23", "antwoord": "ja", "leeftijd": ">=16", "gever": "patiënt"}
 HOST = "scribe.example"  # by which the proxy before a web server would make it known
 
 #: The worker that holds the lease of a consult's job, by its process id.

@@ -439,6 +439,15 @@ def test_an_unattended_screen_locks_also_when_it_refreshes_itself(house: House) 
     assert house.client.get("/").status_code == 303
 
 
+@pytest.mark.parametrize("asked", ["groei", "voortgang", "opname/stand", "stand/1"])
+def test_no_page_of_a_consult_that_refreshes_itself_keeps_a_screen_awake(house: House, asked: str) -> None:
+    consult_id, start = house.consult_at(Status.CONSENTED), datetime.now(UTC)
+    for minutes in range(0, 35, 5):
+        house.now.append(start + timedelta(minutes=minutes))
+        house.client.get(f"/consult/{consult_id}/{asked}", headers={"HX-Request": "true"})
+    assert house.client.get("/").status_code == 303
+
+
 def test_a_busy_screen_stays_open(house: House) -> None:
     start = datetime.now(UTC)
     for minutes in range(0, 90, 20):
@@ -630,7 +639,7 @@ def test_a_quiet_worklist_does_not_poll(house: House) -> None:
     assert "every" not in house.client.get("/werklijst").text
 
 
-CONSENT = {"tekst": "mondeling-nl-2026-11", "leeftijd": ">=16", "gever": "patiënt", "antwoord": "ja"}
+CONSENT = {"tekst": "mondeling-nl-2026-11-23", "leeftijd": ">=16", "gever": "patiënt", "antwoord": "ja"}
 
 
 def test_consent_and_reference_on_one_page(house: House) -> None:
@@ -641,7 +650,7 @@ def test_consent_and_reference_on_one_page(house: House) -> None:
     assert house.consult(consult_id).status is Status.CONSENTED
     consent = house.store.consent(consult_id)
     assert consent is not None
-    assert (consent.informed_by, consent.text_id) == ("Dr. Proef (huisarts)", "mondeling-nl-2026-11")
+    assert (consent.informed_by, consent.text_id) == ("Dr. Proef (huisarts)", "mondeling-nl-2026-11-23")
     assert 'type="file"' in house.client.get(f"/consult/{consult_id}").text
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from consent import How, Withdrawer
-from tests.clinic import BASE, NOW, Clinic, Desk
+from tests.clinic import BASE, Clinic, Desk
 from tests.integration.test_web import OPEN, api_routes, path_of
 from tests.integration.test_web_tenants import FORM
 from transcribe.consult import Action, Actor, Emergency, LogFilter, Role, Status
@@ -20,6 +20,7 @@ from transcribe.web.rights import RULES, name_of
 
 REF = "HIS-4711"
 OWNER, LOCUM = "Dr. A. Jansen", "W. Neem"
+HELD = "Dr. Proef"  # in whose name the consult was made
 
 
 @dataclass
@@ -40,6 +41,13 @@ class Surgery:
 
     def send(self, desk: Desk, path: str, **fields: str):  # type: ignore[no-untyped-def]
         return desk.post(f"{self.page}/{path}", **{"versie": self.version()} | fields)
+
+    def later(self, minutes: int) -> None:
+        """Everybody logged in anew: the sessions before have been idle too long."""
+        self.clinic.now += timedelta(minutes=minutes)
+        for desk in (self.owner, self.locum):
+            session = self.clinic.access.open(Entry.OPEN, self.clinic.account(desk.login))
+            desk.client.cookies.set("transcribe-8600", session)
 
     def words(self) -> list[str]:
         """Of the note and of the talk: what must not be seen."""
@@ -138,10 +146,33 @@ def test_it_waits_for_who_closed_it_and_for_nobody_else(surgery: Surgery) -> Non
     assert surgery.send(surgery.locum, "regel/L1/wijzig", tekst="Anders.").status_code == 409
     assert surgery.send(surgery.locum, "overnemen").status_code == 303
     assert surgery.send(surgery.locum, "regel/L1/wijzig", tekst="Anders.").status_code == 303
-    assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER, LOCUM)
-    # and who lifts the closing gives it back to everybody
-    assert surgery.send(surgery.locum, "openstellen").status_code == 303
-    assert "Te controleren" in surgery.nurse.client.get("/").text
+
+
+def test_an_emergency_gives_nothing_that_lasts(surgery: Surgery) -> None:
+    """After taking over as before: no closing lifted, nothing destroyed or passed on, and over in an hour."""
+    assert surgery.send(surgery.locum, "noodtoegang", reden="spoed").status_code == 303
+    for taken_over in (False, True):
+        if taken_over:
+            assert surgery.send(surgery.locum, "overnemen").status_code == 303
+        for path in ("openstellen", "verwijderen", "overdragen"):
+            assert surgery.send(surgery.locum, path, naam="P. Zorg", bevestigd="P. Zorg").status_code == 409, path
+        page = surgery.locum.client.get(surgery.page).text
+        assert not any(f'id="{one}"' in page for one in ("openstellen", "verwijderen", "overdragen", "afschermen"))
+    assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER, HELD)
+    surgery.later(61)
+    assert surgery.locum.client.get(surgery.page).status_code == 403
+    assert surgery.send(surgery.owner, "overnemen").status_code == 303
+    assert surgery.send(surgery.owner, "openstellen").status_code == 303
+    assert "opende met noodtoegang" in surgery.owner.client.get("/").text  # told all the same
+
+
+def test_a_colleague_does_not_lock_out_who_held_the_consult() -> None:
+    clinic = Clinic()
+    nurse = clinic.seat("", Role.POH, name="P. Zorg")
+    consult_id = clinic.drafted("")
+    page = f"/consult/{consult_id}"
+    nurse.post(f"{page}/afschermen", versie=str(clinic.service.store.consult(consult_id).version))
+    assert clinic.service.store.consult(consult_id).readers == ("P. Zorg", HELD)
 
 
 def test_who_gets_the_draft_may_open_it(surgery: Surgery) -> None:
@@ -154,7 +185,7 @@ def test_who_gets_the_draft_may_open_it(surgery: Surgery) -> None:
 
 
 def test_an_emergency_opens_it_for_an_hour_and_is_told(surgery: Surgery) -> None:
-    clinic, store = surgery.clinic, surgery.clinic.service.store
+    store = surgery.clinic.service.store
     assert surgery.send(surgery.locum, "noodtoegang", reden="nieuwsgierig").status_code == 422
     assert surgery.send(surgery.nurse, "noodtoegang", reden="spoed").status_code == 403
     assert surgery.locum.client.get(surgery.page).status_code == 403
@@ -164,7 +195,7 @@ def test_an_emergency_opens_it_for_an_hour_and_is_told(surgery: Surgery) -> None
     assert "Noodtoegang tot 11:00" in page  # an hour from NOW, as the clock in the practice shows it
     # of nobody else, and the closing stays
     assert surgery.nurse.client.get(surgery.page).status_code == 403
-    assert surgery.send(surgery.locum, "openstellen").status_code == 403
+    assert surgery.send(surgery.locum, "openstellen").status_code == 409
     # who keeps it reads that on the worklist and on the consult
     for shown in (surgery.owner.client.get("/").text, surgery.owner.client.get(surgery.page).text):
         assert LOCUM in shown
@@ -173,9 +204,7 @@ def test_an_emergency_opens_it_for_an_hour_and_is_told(surgery: Surgery) -> None
     (row,) = store.logged(LogFilter(action=Action.EMERGENCY_ACCESS))
     assert (row.event.actor, row.event.consult_id, row.event.detail) == (LOCUM, surgery.consult_id, "spoed")
     assert row.patient is not None
-    clinic.now = NOW + timedelta(minutes=61)
-    session = clinic.access.open(Entry.OPEN, clinic.account(surgery.locum.login))  # that before has been idle too long
-    surgery.locum.client.cookies.set("transcribe-8600", session)
+    surgery.later(61)
     assert surgery.locum.client.get(surgery.page).status_code == 403
 
 
@@ -215,5 +244,5 @@ def test_what_is_being_recorded_is_not_closed() -> None:
 
 def test_a_page_that_is_out_of_date_closes_nothing(surgery: Surgery) -> None:
     assert surgery.send(surgery.owner, "openstellen", versie="1").status_code == 409
-    assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER,)
+    assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER, HELD)
     assert surgery.send(surgery.owner, "afschermen").status_code == 422  # it is already

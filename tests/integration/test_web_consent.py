@@ -71,7 +71,7 @@ def test_the_common_case_is_a_reference_and_a_yes(house: House) -> None:
     assert (consent.informed, consent.others_present, consent.capacity) == (frozenset({Informed.SPOKEN}), False, None)
     assert consent.recorded_by == consent.informed_by == "Dr. Proef (huisarts)"
     assert consent.device is Device.COMPUTER
-    assert [(one.id, one.version) for one in consent.texts] == [("mondeling-nl-2026-11", "2026-11")]
+    assert [(one.id, one.version) for one in consent.texts] == [("mondeling-nl-2026-11-23", "2026-11-23")]
 
 
 def test_everything_unusual_is_recorded(house: House) -> None:
@@ -92,7 +92,7 @@ def test_everything_unusual_is_recorded(house: House) -> None:
     assert (consent.how, consent.informed_by) == (How.WRITTEN, "A. de Wit (assistente)")
     assert consent.informed == {Informed.SPOKEN, Informed.LEAFLET, Informed.SCREEN}
     assert [one.id for one in consent.texts] == [
-        "mondeling-nl-2026-11", "folder-nl-2026-11", "wachtkamer-nl-2026-11",
+        "mondeling-nl-2026-11-23", "folder-nl-2026-11", "wachtkamer-nl-2026-11",
     ]  # fmt: skip
     assert (consent.language, consent.interpreter, consent.others_present) == ("Turks", Interpreter.PHONE, True)
 
@@ -166,7 +166,7 @@ def test_a_telephone_is_known_by_what_it_says(house: House) -> None:
 def test_the_record_is_shown_and_downloaded_as_fhir(house: House) -> None:
     consult_id = house.consult_at(Status.CONSENTED)
     page = html.unescape(house.client.get(f"/consult/{consult_id}").text)
-    assert "mondeling-nl-2026-11" in page
+    assert "mondeling-nl-2026-11-23" in page
     answer = house.client.get(f"/consult/{consult_id}/toestemming.json")
     assert answer.headers["content-type"] == "application/fhir+json"
     assert answer.headers["content-disposition"].startswith("attachment;")

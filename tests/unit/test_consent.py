@@ -41,6 +41,11 @@ from transcribe.store import codec
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 WORDS = current_text("nl")
+FIRST = Used(
+    id="mondeling-nl-2026-11",
+    version="2026-11",
+    sha256="c17d4eaa33d3d6ee57dd884a24319b63017833d4c948c0198efcab4b8b8ab1bc",
+)
 UNABLE = Capacity(capable=False, judged_by="A. de Wit (huisarts)")
 
 
@@ -201,7 +206,7 @@ def test_the_words_are_known_by_hash_and_old_words_stay() -> None:
         words = current_text(language)
         assert words.body
         assert text(words.id) == words
-    assert WORDS.sha256 == "c17d4eaa33d3d6ee57dd884a24319b63017833d4c948c0198efcab4b8b8ab1bc"
+    assert text(FIRST.id).sha256 == FIRST.sha256
 
 
 #: As the first version stored them; the database is full of these.
@@ -214,8 +219,8 @@ STORED = {
     "given_by": "patiënt",
     "how": "mondeling",
     "informed_by": "A. de Wit (assistente)",
-    "text_id": "mondeling-nl-2026-11",
-    "text_sha256": "c17d4eaa33d3d6ee57dd884a24319b63017833d4c948c0198efcab4b8b8ab1bc",
+    "text_id": FIRST.id,
+    "text_sha256": FIRST.sha256,
     "others_informed": True,
     "recorded_at": "2026-11-22T09:00:00Z",
     "withdrawn_at": None,
@@ -236,7 +241,7 @@ STORED = {
 )
 def test_what_an_earlier_version_stored_is_read(changes) -> None:
     consent = codec.decode(Consent, json.dumps(STORED | changes))
-    assert used(consent) == (Used(id=WORDS.id, version="2026-11", sha256=WORDS.sha256),)
+    assert used(consent) == (FIRST,)
     assert allows(consent, Purpose.RECORDING) == (consent.status is ConsentStatus.ACTIVE)
     assert codec.decode(Consent, codec.encode(consent)) == consent
 

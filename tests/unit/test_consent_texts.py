@@ -26,7 +26,9 @@ GIVEN_OUT = {
     "folder-en-2026-11": "21cd1abb",
     "folder-nl-2026-11": "85b17f4b",
     "mondeling-en-2026-11": "4d30a13f",
+    "mondeling-en-2026-11-23": "1c01a324",
     "mondeling-nl-2026-11": "c17d4eaa",
+    "mondeling-nl-2026-11-23": "30c911a1",
     "wachtkamer-en-2026-11": "3b94983d",
     "wachtkamer-nl-2026-11": "4eae1d84",
 }

@@ -257,3 +257,12 @@ def test_a_change_takes_the_warning_away_as_every_change_does(service: Scripted)
     service.writer.apply(GP, consult, Action.NOTE_EDITED, expires_at=warned.expires_at)
     passed = service.workflow.pass_on(GP, consult.id, consult.version + 1, LOCUM.name)
     assert passed.expires_at is None
+
+
+def test_where_people_have_accounts_no_other_name_is_taken(service: Scripted) -> None:
+    """What is typed here goes into the access log: it could be a sentence."""
+    consult = drafted(service)
+    service.workflow._staff = lambda practice: [GP.name, LOCUM.name]
+    with pytest.raises(InvalidInput):
+        service.workflow.pass_on(GP, consult.id, consult.version, "Heeft veel pijn")
+    assert service.workflow.pass_on(GP, consult.id, consult.version, "w. neem").waits_for == LOCUM.name

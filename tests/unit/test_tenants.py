@@ -97,7 +97,9 @@ def service() -> Scripted:
 def consults(service: Scripted) -> list[UUID]:
     """Of the one practice, wherever something can be done with them."""
     north = service.practice(NORTH)
-    new, agreed, recording, drafted, signed = (north.workflow.create(GP, "P-1").id for _ in range(5))
+    locum = replace(GP, name="W. Neem")
+    new = north.workflow.create(locum, "P-1").id
+    agreed, recording, drafted, signed = (north.workflow.create(GP, "P-1").id for _ in range(4))
     for one in (agreed, recording, drafted, signed):
         north.workflow.record_consent(GP, one, GIVEN)
     north.recorder.start(GP, recording, (Speaker.ONBEKEND,))
@@ -107,7 +109,7 @@ def consults(service: Scripted) -> list[UUID]:
     confirm_seen(north.workflow, GP, signed, "L3")
     north.workflow.approve(GP, signed, north.workflow.review(GP, signed).sha256)
     north.workflow.deliver(GP, signed)
-    north.workflow.close(replace(GP, name="W. Neem"), new, north.workflow.consult(new).version)
+    north.workflow.close(locum, new, north.workflow.consult(new).version)
     north.workflow.open_in_emergency(GP, new, Emergency.CARE)
     return [new, agreed, recording, drafted, signed]
 
