@@ -53,8 +53,8 @@ fix: .venv/.ready-dev ## format, and mend what can be mended by itself
 docs: .venv/.ready-dev ## write the generated pages of docs/ again
 	$(BIN)/python scripts/generate_docs.py
 
-screenshots: .venv/.ready-dev ## pictures of the pages for docs/
-	$(BIN)/python scripts/screenshots.py
+screenshots: .venv/.ready-dev ## pictures of all pages for docs/, by the browser tests
+	$(BIN)/python -m pytest -q tests/functional/test_browser_screenshots.py --screenshots
 
 bench: .venv/.ready-dev ## measure: word error rate, speed, the draft
 	$(BIN)/python scripts/bench.py

@@ -97,3 +97,7 @@ def use_keyring() -> Iterator[Callable[[keyring.backend.KeyringBackend], None]]:
     before = keyring.get_keyring()
     yield keyring.set_keyring
     keyring.set_keyring(before)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", action="store_true", help="write the pictures of the pages to docs/screenshots")

@@ -717,3 +717,19 @@ def test_a_tablet_shows_note_and_conversation_side_by_side(page: Page) -> None:
     assert source is not None
     assert note["x"] + note["width"] <= source["x"]
     assert page.evaluate("document.documentElement.scrollWidth") == 768
+
+
+def test_by_touch_a_sentence_shows_where_it_can_go(live_server: LiveServer, draft: UUID, chromium: Browser) -> None:
+    """Dr. Demo checks on her telephone. She touches what the patient said of penicillin; the buttons for S, O, E and P
+    come below it, and one touch makes a line of it.
+    """
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(live_server.start(f"/consult/{draft}"))
+    said = page.locator("#uiting-2")
+    assert not said.get_by_role("button", name="O", exact=True).is_visible()
+    said.locator("p").first.tap()
+    said.get_by_role("button", name="O", exact=True).tap()
+    page.locator(".line-text", has_text="De keel is rood.").wait_for()
+    context.close()

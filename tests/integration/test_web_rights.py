@@ -182,3 +182,13 @@ def test_office_roles_see_no_consult() -> None:
         assert ("/medewerkers" in page) is (role is Role.BEHEERDER)
         for path in ("/werklijst", "/consult/nieuw", "/stijl"):
             assert desk.status(path) == 403
+
+
+def test_an_error_page_leads_on_and_never_to_itself() -> None:
+    """Who opens what is not for her is not sent there again."""
+    clinic = Clinic()
+    desk = clinic.seat("", Role.POH)
+    page = desk.client.get("/medewerkers").text
+    assert "Dit mag alleen" in page
+    assert '<a class="button" href="/">Naar de werklijst</a>' in page
+    assert 'aria-current="page"' not in page, "nor does the menu say that she is elsewhere"

@@ -19,6 +19,7 @@ PAGES: dict[str, Sequence[str]] = {
     "review": ("review.js", "codes.js", "video.js"),
     "approved": ("approved.js",),
     "exercise": ("gate.js",),
+    "test-call": ("test-call.js",),
 }
 EVERY = ("app.js",)
 

@@ -153,8 +153,8 @@ def answer(request: Request, error: Exception) -> Response:
         headers=headers,
         text=text,
         status=status,
-        # what does not exist is nothing to go back to
-        back="/" if status == 404 else _back(request),
+        # what does not exist is nothing to go back to, nor is what was asked for
+        back="/" if status == 404 or _back(request) == request.url.path else _back(request),
     )
 
 

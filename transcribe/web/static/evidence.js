@@ -75,6 +75,13 @@ document.addEventListener("click", (event) => {
   target.scrollIntoView({ block: "nearest" });
   target.querySelector(".play").focus({ preventScroll: true });
 });
+// by touch there is no hover: what was said shows where it can be put when it is touched
+document.addEventListener("click", (event) => {
+  const one = event.target.closest?.(".utterances > .utterance");
+  if (!one || event.pointerType !== "touch" || event.target.closest("button, a")) return;
+  light(null);
+  one.classList.add("lit");
+});
 document.addEventListener("htmx:after:swap", () => {
   const line = shownLine?.isConnected ? shownLine : null;
   shownLine = null;
