@@ -163,7 +163,7 @@ def test_around_the_consults(live_server: LiveServer, examined: Callable[[str], 
     seen.look("nothing found")
     seen.go("/bestaat-niet")
     seen.look("not there")
-    seen.go("/testgesprek?video=1")
+    seen.go("/testgesprek")
     seen.look("test call")
     seen.go("/toestemming/teksten")
     seen.look("texts for the patient")

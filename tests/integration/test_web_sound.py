@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from tests.integration.test_web import House, make_house
+from tests.integration.test_web_video import of_kind
 from tests.unit.test_sound_quality import GOOD, NOISY, SOFT, pair
 from transcribe.asr.transcript import Quality
 from transcribe.consult import Status
+from transcribe.contact import ContactType
 from transcribe.testing import ScriptedTranscriber
 
 
@@ -64,10 +67,11 @@ def test_the_way_to_a_test_and_back() -> None:
     house = make_house()
     with house.client:
         house.client.get(f"/start?ticket={house.access.ticket()}")
-        consult = house.consult_at(Status.CONSENTED)
-        assert f'href="/testgesprek?consult={consult}"' in house.client.get(f"/consult/{consult}").text
-        page = house.client.get(f"/testgesprek?consult={consult}&video=1").text
+        consult = of_kind(house, house.consult_at(Status.CONSENTED), ContactType.VIDEO)
+        assert f'href="/consult/{consult}/testgesprek"' in house.client.get(f"/consult/{consult}").text
+        page = house.client.get(f"/consult/{consult}/testgesprek").text
         assert f'href="/consult/{consult}"' in page
         assert 'value="huisarts-links" checked' in page
+        assert 'href="/testgesprek"' in house.client.get("/consult/nieuw").text
         assert 'value="gemengd" checked' in house.client.get("/testgesprek").text
-        assert house.client.get("/testgesprek?consult=nonsense").status_code in (404, 422)
+        assert house.client.get(f"/consult/{uuid4()}/testgesprek").status_code == 404

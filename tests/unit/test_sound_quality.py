@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from transcribe.audio.pcm import RATE_HZ, Samples, Span
 from transcribe.soep.check import Kind, findings
 from transcribe.soep.sound import Fault, Heard, faults, poor
 from transcribe.speakers.naming import named, swapped
+from transcribe.store.codec import decode, encode
 
 GP, PATIENT, NOBODY = Speaker.HUISARTS, Speaker.PATIENT, Speaker.ONBEKEND
 #: Seconds: speech in the middle of a minute.
@@ -195,3 +197,13 @@ def test_more_is_asked_where_the_sound_was_poor() -> None:
 def test_who_sounds_soft_follows_who_is_who() -> None:
     talk = replace(TALK, sound=pair(GOOD, SOFT), voices=(Voice(guessed=GP), Voice(guessed=PATIENT)))
     assert [one.speaker for one in faults(named(talk, swapped(talk)).sound)] == [GP]
+
+
+def test_it_is_stored_with_the_transcript() -> None:
+    """And what was stored before there was any such measure is read as before."""
+    measured_now = sound_of(only(hiss(-20, seed=2), TALKING) + hiss(-60))
+    talk = replace(TALK, sound=measured_now)
+    assert decode(Transcript, encode(talk)) == talk
+    old = json.loads(encode(TALK))
+    del old["sound"]
+    assert decode(Transcript, json.dumps(old)) == TALK

@@ -67,6 +67,7 @@ RULES: dict[str, Rule] = {
     "consenting.text_page": CARE,
     # a talk to try the sound with: nothing of it comes here
     "trying.page": CARE,
+    "trying.page_before": CARE,
     # a consult until there is a draft
     "routes.new": CARE,
     "routes.create": CARE,

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from transcribe.contact import ContactType
 from transcribe.soep import sound
 from transcribe.web.requests import WebDep, checked
 
@@ -21,6 +22,13 @@ LIMITS = {
 
 
 @router.get("/testgesprek")
-def page(request: Request, web: WebDep, consult: UUID | None = None, video: bool = False) -> Response:
-    """``consult``: where the way back leads; ``video``: a video call is what it will be."""
-    return web.pages.render(request, "test_call.html", limits=LIMITS, consult=consult, call=video)
+def page(request: Request, web: WebDep) -> Response:
+    """Before there is a consult."""
+    return web.pages.render(request, "test_call.html", limits=LIMITS, back="", call=False)
+
+
+@router.get("/consult/{consult_id}/testgesprek")
+def page_before(request: Request, web: WebDep, consult_id: UUID) -> Response:
+    """Before the recording of this one, to which the way back leads."""
+    call = web.workflow.consult(consult_id).contact.kind is ContactType.VIDEO
+    return web.pages.render(request, "test_call.html", limits=LIMITS, back=f"/consult/{consult_id}", call=call)
