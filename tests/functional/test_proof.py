@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def test_the_whole_path_is_gone_through_without_a_network(tmp_path: Path) -> Non
     assert sorted(file.name for file in out.iterdir()) == ["proof.json", "report.html", "sbom.cdx.json"]
     assert str(tmp_path) not in written
     assert "llm.example" not in written
+    assert set(facts["isolation"]["outside"]["interfaces"]).isdisjoint({"lo", *isolation.interfaces()})
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", facts["made_at"])  # and not the hour
     assert not (tmp_path / "leeg").exists()  # a look changes nothing
 
 
