@@ -66,10 +66,11 @@ def add_commands(
         os_user: OsUser = None,
     ) -> None:
         from transcribe import logs
-        from transcribe.app import actor_of, open_service
-        from transcribe.batch.intake import SETTLED, WAITS, Intake
-        from transcribe.batch.report import follow, found_in, row_of, table_of, write_summary, write_template
+        from transcribe.app import actor_of, consent_texts, open_service
+        from transcribe.batch.intake import SETTLED, WAITS, Intake, State
+        from transcribe.batch.report import follow, found_in, table_of, write_summary, write_template
         from transcribe.batch.run import Batch, worst
+        from transcribe.batch.summary import row_of
         from transcribe.consult import Lane
         from transcribe.serving import workers
         from transcribe.settings import Settings
@@ -80,9 +81,6 @@ def add_commands(
                 count = write_template(new_list, places)
                 out().print(_("{file}: een regel voor elk van de {count} opnamen.").format(file=new_list, count=count))
                 return
-            items = found_in(places, manifest)
-            if not items and not watch:
-                raise InvalidInput(problem=NOTHING)
             settings = Settings.from_env(
                 log_level="warning",
                 user_name=name,
@@ -94,6 +92,10 @@ def add_commands(
                 blob_store=blob_store,
                 os_user=os_user,
             )
+            texts = consent_texts(settings.data_dir)
+            items = found_in(places, manifest, texts)
+            if not items and not watch:
+                raise InvalidInput(problem=NOTHING)
             actor = actor_of(settings)
             interrupted = False
             with open_service(settings) as service:
@@ -101,16 +103,18 @@ def add_commands(
                 run.plan(items, settled=watch)
                 try:
                     with workers(settings, service.database_url, [Lane.BATCH] * worker_count, revive=service.revive):
-                        follow(run, out(), look=(lambda: found_in(places, manifest)) if watch else None)
+                        follow(run, out(), look=(lambda: found_in(places, manifest, texts)) if watch else None)
                 except KeyboardInterrupt:
                     interrupted = True
             done = list(run.items.values())
-            rows = [row_of(item, translated) for item in done]
+            rows = [row_of(item, translated, _) for item in done]
             if summary is not None:
                 write_summary(summary, rows)
             out().print(table_of(rows))
             if any(item.state in WAITS for item in done):
                 out().print(_("Vul de toestemming in (--template maakt een lijst) en geef dezelfde opdracht opnieuw."))
+            if any(item.state is State.GONE for item in done):
+                out().print(_("Wat eerder verwijderd of gewist is, gaat opnieuw met --again."))
             if interrupted and any(item.state not in SETTLED for item in done):
                 out().print(_("Onderbroken. Dezelfde opdracht gaat verder waar zij was; niets gaat dubbel."))
                 raise typer.Exit(EXIT_INTERRUPTED)

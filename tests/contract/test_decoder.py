@@ -26,6 +26,7 @@ from tests.containers import CONTAINERS, WITH_VIDEO, media
 from transcribe.audio import decode_child
 from transcribe.audio.decode import PyAvDecoder, _Child
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded
+from transcribe.audio.together import MARK, head, shifted
 from transcribe.errors import (
     AudioProblem,
     DecoderFailed,
@@ -94,9 +95,91 @@ def test_more_than_two_channels_become_one(channels: int) -> None:
     assert all(spectrum[440 * (channel + 1) * 4] > 1e6 for channel in range(channels))
 
 
-def test_first_of_two_tracks() -> None:
-    samples, _ = decoded(media("mkv", tracks=2, channels=1))
-    assert tone(samples[:, 0]) == pytest.approx(440, abs=2)
+# --- people who were recorded apart ---
+
+
+@pytest.mark.parametrize("name", ["mkv", "mp4", "webm"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_two_tracks_are_two_channels(name: str, channels: int) -> None:
+    """Mono or stereo each (440 Hz and, of the second, five times that): nobody is left out."""
+    data = media(name, tracks=2, channels=channels)
+    assert PyAvDecoder().probe(io.BytesIO(data)).channels == 2
+    samples, result = decoded(data)
+    assert (result.channels, result.missing) == (2, ())
+    assert result.duration_s == pytest.approx(4.0, abs=0.1)
+    assert has(samples[RATE_HZ:-RATE_HZ, 0], 440)
+    assert has(samples[RATE_HZ:-RATE_HZ, 1], 2200)
+    assert not has(samples[RATE_HZ:-RATE_HZ, 0], 2200)
+    assert not has(samples[RATE_HZ:-RATE_HZ, 1], 440)
+
+
+def test_of_three_tracks_nobody_knows_who_is_where() -> None:
+    samples, result = decoded(media("mkv", tracks=3, channels=1))
+    assert (result.channels, samples.shape[1]) == (1, 1)
+    assert all(has(samples[RATE_HZ:-RATE_HZ, 0], hertz) for hertz in (440, 2200, 3960))
+
+
+def test_more_tracks_than_anybody_records_are_refused() -> None:
+    assert problem(media("mkv", tracks=9, channels=1, seconds=0.5)) is DecoderFailed
+
+
+def test_a_hole_in_one_track_is_filled_in_its_place() -> None:
+    samples, result = decoded(media("mkv", tracks=2, channels=1, seconds=8, skip=(3.0, 5.0)))
+    assert [(span.start_s, span.end_s) for span in result.missing] == [
+        (pytest.approx(3, abs=0.1), pytest.approx(5, abs=0.1))
+    ]
+    assert result.duration_s == pytest.approx(8, abs=0.1)
+    for channel, hertz in ((0, 440), (1, 2200)):
+        assert has(samples[round(5.5 * RATE_HZ) : round(7.5 * RATE_HZ), channel], hertz)
+
+
+def test_two_files_of_other_rates_and_lengths_become_one() -> None:
+    first, second = media("m4a", channels=1, rate=44_100, seconds=3), media("wav", channels=2, rate=8_000, seconds=5)
+    data = head(shifted([len(first), len(second)], None)) + first + second
+    info = PyAvDecoder().probe(io.BytesIO(data))
+    assert (info.channels, info.duration_s) == (2, pytest.approx(5.0, abs=0.1))
+    samples, result = decoded(data)
+    assert (result.channels, result.missing) == (2, ())  # whoever leaves first misses nothing
+    assert result.duration_s == pytest.approx(5.0, abs=0.1)
+    assert has(samples[RATE_HZ : 2 * RATE_HZ, 0], 440)
+    assert not samples[round(3.2 * RATE_HZ) :, 0].any()
+    assert has(samples[4 * RATE_HZ : round(4.8 * RATE_HZ), 1], 880)
+
+
+@pytest.mark.parametrize(("shift_s", "late"), [(2.0, 1), (-2.0, 0)])
+def test_the_list_says_which_file_begins_later(shift_s: float, late: int) -> None:
+    first, second = media("wav", channels=1, seconds=4), media("m4a", channels=1, seconds=4)
+    samples, result = decoded(head(shifted([len(first), len(second)], shift_s)) + first + second)
+    assert result.duration_s == pytest.approx(6.0, abs=0.1)
+    assert result.missing == ()
+    assert not samples[: round(1.95 * RATE_HZ), late].any()
+    assert samples[round(2.1 * RATE_HZ) : round(5.9 * RATE_HZ), late].any()
+    assert samples[: round(1.9 * RATE_HZ), 1 - late].any()
+
+
+def test_timestamps_of_one_clock_say_which_file_begins_later() -> None:
+    """As a conference server leaves them: packets keep the time of the talk."""
+    first, second = media("webm", channels=1, seconds=6), media("webm", channels=1, seconds=6, skip=(-1.0, 2.0))
+    samples, result = decoded(head(shifted([len(first), len(second)], None)) + first + second)
+    assert result.duration_s == pytest.approx(6.0, abs=0.1)
+    assert result.missing == ()
+    assert not samples[: round(1.9 * RATE_HZ), 1].any()
+    assert has(samples[3 * RATE_HZ : 5 * RATE_HZ, 1], 440)
+
+
+def test_one_of_two_files_that_can_not_be_read_is_named() -> None:
+    good = media("wav", channels=1)
+    for bad, expected in ((b"no sound at all", NotAudio), (media("mp4", sound=False, video=True), NoAudioTrack)):
+        assert problem(head(shifted([len(good), len(bad)], None)) + good + bad) is expected
+    assert problem(head(shifted([len(good), len(good)], None)) + good + good[:-1]) is IncompleteFile
+    assert problem(MARK + b"[]\n" + good) is IncompleteFile
+
+
+def has(samples: np.ndarray, hertz: float) -> bool:
+    """Is there such a tone, a tenth as strong as the strongest or more?"""
+    spectrum = np.abs(np.fft.rfft(samples))
+    at = round(hertz * len(samples) / RATE_HZ)
+    return bool(spectrum[at - 3 : at + 4].max() > 0.1 * spectrum.max())
 
 
 def test_result_only_after_the_last_chunk() -> None:

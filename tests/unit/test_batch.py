@@ -11,10 +11,11 @@ import pytest
 
 from consent import How, current_text, grant, refuse
 from transcribe.asr.transcript import Speaker
-from transcribe.batch.intake import Intake, Item, State, planned, recordings
+from transcribe.audio.together import read_head
+from transcribe.batch.intake import Intake, Item, State, matched, planned, recordings
 from transcribe.batch.manifest import Entry
 from transcribe.batch.run import AHEAD, STILL_S, Batch, seconds, worst
-from transcribe.consult import Actor, Part, Role, Search, Status
+from transcribe.consult import Actor, KeyPurpose, Part, Role, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import DiskFull, TranscribeError
 from transcribe.soep.extractive import ExtractiveDrafter
@@ -144,6 +145,71 @@ def test_what_was_erased_is_done_again_only_when_asked(service: Scripted, tmp_pa
     assert again.state is State.DONE
     assert again.consult_id != first
     assert run(service, items, again=True).items["a.mp4"].state is State.BEFORE
+
+
+TWO = {"layout": (Speaker.PATIENT, Speaker.HUISARTS), "second": "b.wav", "shift_s": 2.5}
+
+
+def paired(found: dict[str, Path], *rows: Entry) -> list[tuple[str, str, State]]:
+    return [(item.name, item.second_name, item.state) for item in planned(found, list(rows))]
+
+
+def test_two_files_are_one_consult_when_the_list_says_so(tmp_path: Path) -> None:
+    service = scripted_service(decoder=ScriptedDecoder(channels=2), transcriber=ScriptedTranscriber(utterances()))
+    found = files(tmp_path, "a.mp4", "b.wav")
+    (item,) = planned(found, [entry("a.mp4", **TWO)])
+    done_item = run(service, [item]).items["a.mp4"]
+    assert done_item.state is State.DONE
+    assert done_item.consult_id is not None
+    consult = service.workflow.consult(done_item.consult_id)
+    assert consult.channels == (Speaker.PATIENT, Speaker.HUISARTS)
+    with service.audio.open(consult.id, consult.upload, service.store.data_key(consult.id, KeyPurpose.SOURCE)) as file:
+        stored = file.read()
+    first, second = read_head(stored)
+    assert stored[first.offset :] == b"sound of a.mp4sound of b.wav"
+    assert (first.start_s, second.start_s) == (0.0, 2.5)
+    # the other way round it is the same recording
+    turned = entry("b.wav", layout=(Speaker.HUISARTS, Speaker.PATIENT), second="a.mp4")
+    assert run(service, planned(found, [turned])).items["b.wav"].state is State.BEFORE
+    assert run(service, [item], delete_source=True).items["a.mp4"].removed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_files_wait_for_each_other_and_for_consent(tmp_path: Path) -> None:
+    found = files(tmp_path, "a.mp4")
+    assert paired(found, entry("a.mp4", **TWO)) == [("a.mp4", "b.wav", State.NO_FILE)]
+    found = files(tmp_path, "a.mp4", "b.wav")
+    assert paired(found, entry("a.mp4", consent=None, **TWO)) == [("a.mp4", "b.wav", State.NO_CONSENT)]
+    del found["a.mp4"]
+    assert paired(found, entry("a.mp4", **TWO)) == [("a.mp4", "b.wav", State.NO_FILE)]
+
+
+def test_two_files_are_one_consult_by_their_names_unless_the_list_says_otherwise(tmp_path: Path) -> None:
+    gp, patient = "x - huisarts.m4a", "x - patient.m4a"
+    found = files(tmp_path, gp, patient)
+    assert paired(found) == [(gp, patient, State.NO_ROW)]
+    for name in (gp, patient):
+        (item,) = planned(found, [entry(name)])
+        assert (item.name, item.second_name, item.state) == (gp, patient, State.READY)
+        assert item.entry is not None
+        assert item.entry.layout == (Speaker.HUISARTS, Speaker.PATIENT)
+    assert paired(found, entry(gp), entry(patient)) == [(gp, "", State.READY), (patient, "", State.READY)]
+    stereo = entry(gp, layout=(Speaker.HUISARTS, Speaker.PATIENT))
+    assert paired(found, stereo) == [(gp, "", State.READY), (patient, "", State.NO_ROW)]
+    sizes = {name: path.stat().st_size for name, path in found.items()}
+    assert [item.second_name for item in matched(sizes, [], apart=[gp, patient])] == ["", ""]
+
+
+def test_a_recording_belongs_to_the_consult_that_was_made_for_it(service: Scripted) -> None:
+    intake = Intake(service.workflow, ASSISTANT)
+    one, new = intake.prepare(entry("a.mp4"), bytes(32))
+    assert new
+    assert intake.prepare(entry("b.mp4"), bytes(32)) == (one, False)
+    other, _ = intake.prepare(entry("c.mp4"), bytes(31) + b"x")
+    assert intake.belongs(one.id, bytes(32))
+    assert not intake.belongs(other.id, bytes(32))
+    assert not intake.belongs(one.id, bytes(31) + b"y")
+    assert intake.look(Item(name="a.mp4", consult_id=one.id)).state is State.READY
 
 
 def test_the_draft_is_for_the_doctor_that_the_list_names(service: Scripted, tmp_path: Path) -> None:

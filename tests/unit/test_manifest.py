@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from consent import AgeClass, Capacity, ConsentStatus, Exception12, GivenBy, How, Relation, current_text
 from transcribe.asr.transcript import Speaker
-from transcribe.batch.manifest import COLUMNS, Entry, read_manifest, template
+from transcribe.batch.manifest import COLUMNS, Entry, as_form, read_manifest, template
 from transcribe.contact import ContactType
 from transcribe.errors import InvalidInput
 from transcribe.sheet import guarded
@@ -105,6 +105,12 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"gever": "buurman"}, "kan niet in de kolom gever"),
         ({"tekst": "../../etc/passwd"}, "kan niet in de kolom tekst"),
         ({"kanalen": "tandarts"}, "kan niet in de kolom kanalen"),
+        ({"tweede_bestand": "a2.mp4"}, "wie op het eerste staat"),
+        ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts"}, "wie op het eerste staat"),
+        ({"tweede_bestand": "A.mp4", "kanalen": "huisarts,patiënt"}, "staat twee keer"),
+        ({"verschuiving": "2,5"}, "hoort bij een tweede bestand"),
+        ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "even"}, "geen verschuiving"),
+        ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "601"}, "geen verschuiving"),
     ],
 )
 def test_a_wrong_row_says_what_is_wrong_and_keeps_back_itself_alone(changed: dict[str, str], said: str) -> None:
@@ -119,6 +125,42 @@ def test_a_recording_that_is_named_twice_is_whose_nobody_knows() -> None:
     first, second = read(GOOD, GOOD | {"bestand": "A.MP4", "kenmerk": "P-2"})
     assert first.problem is None
     assert "staat twee keer" in str(second.problem)
+
+
+def test_two_files_of_one_consult() -> None:
+    entry = one(tweede_bestand="b\\a2.mp4", kanalen="patiënt,huisarts", verschuiving="-2,5")
+    assert entry.problem is None
+    assert (entry.second, entry.shift_s) == ("b/a2.mp4", -2.5)
+    assert entry.layout == (Speaker.PATIENT, Speaker.HUISARTS)
+    named = one(bestand="A - Huisarts.m4a", tweede_bestand="a - patiënt.m4a")
+    assert named.layout == (Speaker.HUISARTS, Speaker.PATIENT)
+    assert named.shift_s is None
+
+
+def test_the_words_can_be_named() -> None:
+    ours = current_text("nl")
+    assert one(tekst=ours.id).consent is not None
+    assert "kan niet in de kolom tekst" in str(one(tekst="mondeling-nl-1999-01").problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"datum": "20-11-2026", "begin": "9.05", "eind": "14:17"}, ("2026-11-20", "09:05", "14:17", "")),
+        ({"datum": "morgen", "begin": "straks", "toestemming_op": "ooit"}, ("", "", "", "")),
+        ({"toestemming_op": "20-11-2026 14:04"}, ("", "", "", "2026-11-20T14:04")),
+        ({"toestemming_op": "2026-11-20"}, ("", "", "", "2026-11-20T00:00")),
+    ],
+)
+def test_a_row_for_a_page(given: dict[str, str], shown: tuple[str, ...]) -> None:
+    assert tuple(as_form(given).get(name, "") for name in ("datum", "begin", "eind", "toestemming_op")) == shown
+
+
+def test_what_a_page_gives_back_is_read() -> None:
+    entry = one(datum="2026-11-20", toestemming_op="2026-11-20T14:04")
+    assert entry.problem is None
+    assert entry.consent is not None
+    assert entry.consent.recorded_at == datetime(2026, 11, 20, 13, 4, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("raw", [b"", b"naam;kenmerk\r\na;b", b"\xff\xfe\0b\0e", b"PK\x03\x04\0\0"])
@@ -144,6 +186,22 @@ def test_a_template_reads_back_as_rows_that_wait(names: list[str]) -> None:
     entries = read_manifest(template(wanted).encode(), now=NOW, zone=ZONE)
     assert len(entries) == len(wanted)
     assert all(entry.consent is None for entry in entries)
+
+
+def test_a_template_has_one_row_for_two_files_of_one_consult() -> None:
+    """By names that differ in nothing but who speaks; what is less plain stays apart."""
+    names = ["a - patient.m4a", "a - huisarts.webm", "b_huisarts.m4a", "c/Patiënt.wav", "c/Huisarts.wav", "d.mp4",
+             "e huisarts.m4a", "e huisarts.wav", "e patient.wav", "huisartsenpost.mp4"]  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(template(names).removeprefix("\ufeff")), delimiter=";"))
+    assert [(row["bestand"], row["tweede_bestand"], row["kanalen"]) for row in rows] == [
+        ("a - huisarts.webm", "a - patient.m4a", "huisarts,patiënt"),
+        ("b_huisarts.m4a", "", ""),
+        ("c/Huisarts.wav", "c/Patiënt.wav", "huisarts,patiënt"),
+        *(
+            (name, "", "")
+            for name in ("d.mp4", "e huisarts.m4a", "e huisarts.wav", "e patient.wav", "huisartsenpost.mp4")
+        ),
+    ]
 
 
 @pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "+1", "-1", "@x"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Span
+from transcribe.audio.together import LONGEST_HEAD, read_head
 from transcribe.errors import (
     AudioProblem,
     DecoderFailed,
@@ -36,8 +37,9 @@ PROBLEMS: dict[str, type[AudioProblem]] = {
 }
 
 MEMORY_BYTES = 1 << 30  # address space of the child; it uses about 0.3 GB of that, 0.1 GB resident
+MOST_TRACKS = 8  # as in the child
 LARGEST_FRAME = 1 << 20  # of the protocol; what is larger does not come from our child
-#: FFmpeg reads a file once, plus its index; a child that goes on reading is stuck in a loop.
+#: FFmpeg reads a file once for each track, plus its index; a child that goes on reading is stuck in a loop.
 READ_TIMES, READ_SLACK = 3, 64 << 20
 
 
@@ -124,8 +126,11 @@ class PyAvDecoding:
     def __init__(self, child: _Child, source: BinaryIO, size: int, max_s: float) -> None:
         self._child, self._source, self._size, self._max_s = child, source, size, max_s
         self._served = 0
+        self._tracks = 1
         self._decoded: Decoded | None = None
-        self.info = self._info(self._answer(b"I"))
+        told = self._answer(b"I")
+        self.info = self._info(told)
+        self._tracks = self._count(told)
         self.channels = self.info.channels
 
     def __iter__(self) -> Iterator[bytes]:
@@ -171,12 +176,23 @@ class PyAvDecoding:
         if len(request) != 12:
             raise DecoderFailed()
         offset, length = struct.unpack(">QI", request)
-        if length > LARGEST_FRAME or offset > self._size or self._served > READ_TIMES * self._size + READ_SLACK:
+        if length > LARGEST_FRAME or offset > self._size or self._served > self._allowed:
             raise DecoderFailed()
         self._source.seek(offset)
         data = self._source.read(length)
         self._served += len(data)
         self._child.send(b"B", data)
+
+    @property
+    def _allowed(self) -> int:
+        """Bytes that are served in all."""
+        return (READ_TIMES + self._tracks - 1) * self._size + READ_SLACK
+
+    def _count(self, payload: bytes) -> int:
+        tracks = _number(_json(payload).get("tracks"))
+        if not isinstance(tracks, int) or not 1 <= tracks <= MOST_TRACKS:
+            raise DecoderFailed()
+        return tracks
 
     def _problem(self, payload: bytes) -> AudioProblem:
         said = _json(payload)
@@ -246,10 +262,11 @@ class PyAvDecoder:
         size = source.seek(0, os.SEEK_END)
         if size == 0:
             raise EmptyFile()
+        parts = _parts(source, size)
         child = _Child(silent_s=self._silent_s)
         try:
             go = {
-                "size": size,
+                "parts": parts,
                 "max_s": max_s,
                 "only_probe": only_probe,
                 "memory_bytes": MEMORY_BYTES,
@@ -259,3 +276,17 @@ class PyAvDecoder:
             yield PyAvDecoding(child, source, size, max_s)
         finally:
             child.close()
+
+
+def _parts(source: BinaryIO, size: int) -> list[tuple[int, int, float | None]]:
+    """Offset and bytes of each file of a recording, and where it begins (seconds): see ``together``."""
+    source.seek(0)
+    try:
+        parts = read_head(source.read(LONGEST_HEAD))
+    except ValueError:
+        raise IncompleteFile() from None
+    if not parts:
+        return [(0, size, None)]
+    if parts[-1].offset + parts[-1].size != size:
+        raise IncompleteFile()
+    return [(part.offset, part.size, part.start_s) for part in parts]

@@ -9,17 +9,19 @@ Frames on both pipes are ``kind (1 byte), length (u32, big endian), payload``:
 ====  ===============  ==========================================================
 kind  direction        payload
 ====  ===============  ==========================================================
-``G``  parent → child  JSON: what to do (``size``, ``max_s``, ``only_probe``, limits)
+``G``  parent → child  JSON: what to do (``parts`` [[offset, size, start]], ``max_s``, ``only_probe``, limits)
 ``R``  child → parent  offset (u64), length (u32): read this of the file
 ``B``  parent → child  those bytes; fewer at the end of the file
-``I``  child → parent  JSON: ``duration_s``, ``channels``, ``video``
+``I``  child → parent  JSON: ``duration_s``, ``channels``, ``video``, ``tracks``
 ``P``  child → parent  PCM: 16 kHz, s16le, interleaved
 ``E``  child → parent  JSON: ``duration_s``, ``missing`` [[start, end]]; the last frame
 ``X``  child → parent  JSON: ``problem`` (a name in ``transcribe.errors``), ``minutes``; the last frame
 ====  ===============  ==========================================================
 
-What is heard: the first audio track. One and two channels stay as they are; of more than two nobody knows who is
-where, so they are mixed to one (the mean).
+What is heard: of one audio track one and two channels stay as they are; of more than two nobody knows who is where, so
+they are mixed to one (the mean). Several tracks, or several files (``parts``), are several people who were recorded
+apart: each becomes one channel, in its place in time; of more than two the mean. Each track is read by a demuxer of
+its own, so that memory stays the same however a file is laid out.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 RATE_HZ = 16_000
@@ -52,6 +54,8 @@ MISSING_S = 0.5
 LONGEST_GAP_S = 600.0
 #: The end may differ so much from what the header promises: half a second, or one hundredth.
 END_TOLERANCE_S, END_TOLERANCE = 0.5, 0.01
+#: Nobody records more people apart; each is a reader of the whole file.
+MOST_TRACKS = 8
 
 
 class Problem(Exception):
@@ -89,17 +93,17 @@ class Pipe:
 
 
 class RemoteFile:
-    """The media file as FFmpeg sees it: read and seek, every byte asked from the parent."""
+    """The media file as FFmpeg sees it: read and seek, every byte asked from the parent. ``start``: where in that."""
 
-    def __init__(self, pipe: Pipe, size: int) -> None:
-        self._pipe, self.size, self._at = pipe, size, 0
+    def __init__(self, pipe: Pipe, size: int, start: int = 0) -> None:
+        self._pipe, self.size, self._start, self._at = pipe, size, start, 0
 
     def read(self, n: int = -1) -> bytes:
         n = self.size - self._at if n < 0 else n
         n = max(0, min(n, self.size - self._at, 1 << 20))
         if n == 0:
             return b""
-        self._pipe.send(b"R", struct.pack(">QI", self._at, n))
+        self._pipe.send(b"R", struct.pack(">QI", self._start + self._at, n))
         data = self._pipe.receive(b"B")
         self._at += len(data)
         return data
@@ -185,9 +189,9 @@ def _seconds(text: str) -> float | None:
 
 
 class Track:
-    """The first audio track of a file, opened."""
+    """An audio track of a file, opened: the first, or the one with that number."""
 
-    def __init__(self, av: Any, file: RemoteFile) -> None:
+    def __init__(self, av: Any, file: RemoteFile, number: int = 0) -> None:
         self._av = av
         head = file.at(0, 16)
         wav = head[:4] == b"RIFF" and head[8:12] == b"WAVE"
@@ -205,12 +209,14 @@ class Track:
             )
         except (av.error.FFmpegError, ValueError):
             raise Problem("IncompleteFile" if looks_like_media(head) else "NotAudio") from None
+        self.silent = False  # there is a track, and nothing in it: somebody who was there and never spoke
         self.lenient = self.container.format.name in ("mp3", "aac")  # these demuxers see frames in any noise
         video = [s for s in self.container.streams.video if not s.disposition & s.disposition.attached_pic]
         self.video = bool(video)
         if not self.container.streams.audio:
             raise Problem("NoAudioTrack" if video else "IncompleteFile" if looks_like_media(head) else "NotAudio")
-        self.stream = self.container.streams.audio[0]
+        self.count = len(self.container.streams.audio)
+        self.stream = self.container.streams.audio[number]
         self.stream.thread_type = "NONE"  # memory stays small; sound decodes hundreds of times faster than real time
         codec = self.stream.codec_context  # none: of a kind that nobody knows
         channels = codec.channels if codec is not None else 0
@@ -218,6 +224,9 @@ class Track:
             raise Problem("IncompleteFile")
         self.channels = channels if channels <= 2 else 1
         self.duration_s = self._duration() if trusted and self.container.format.name != "aac" else None
+        self.start_s: float | None = None  # on the clock of its timestamps
+        if self.stream.start_time is not None and self.stream.time_base is not None:
+            self.start_s = float(self.stream.start_time * self.stream.time_base)
 
     def _duration(self) -> float | None:
         """What the header says, or None. The track's own length before the container's: a video may last longer."""
@@ -265,6 +274,7 @@ class Track:
                 good += 1
                 yield frame, broken
                 broken = False
+        self.silent = good == bad == 0
         if good == 0 or (self.lenient and bad > good):
             raise Problem("NotAudio" if self.lenient else "IncompleteFile")
 
@@ -336,46 +346,177 @@ class Sink:
             self._pipe.send(b"P", bytes(self._waiting[:PCM_BYTES]))
             del self._waiting[:PCM_BYTES]
 
-    def silence(self, seconds: float) -> None:
-        left = round(seconds * RATE_HZ)
-        while left > 0:
-            piece = min(left, RATE_HZ)
-            self.write(bytes(piece * self._frame))
-            left -= piece
-
     def flush(self) -> None:
         if self._waiting:
             self._pipe.send(b"P", bytes(self._waiting))
             self._waiting.clear()
 
 
-def decode(av: Any, track: Track, sink: Sink) -> list[tuple[float, float]]:
-    """Everything that can be decoded, in its place in time. Returns the stretches that are missing."""
-    converter = Converter(av, track.channels)
-    missing: list[tuple[float, float]] = []
-    origin_s: float | None = None
-    if track.stream.start_time is not None and track.stream.time_base is not None:
-        origin_s = float(track.stream.start_time * track.stream.time_base)
-    for frame, broken in track.frames():
-        if frame.pts is not None and frame.time_base is not None:
-            moment_s = float(frame.pts * frame.time_base)
-            origin_s = moment_s if origin_s is None else origin_s
-            gap_s = moment_s - origin_s - sink.seconds
-            end_s = LONGEST_GAP_S + sink.seconds if track.duration_s is None else track.duration_s + 1
-            if gap_s > (0.01 if broken else GAP_S) and moment_s - origin_s <= end_s:
-                if broken or gap_s >= MISSING_S:
-                    missing.append((sink.seconds, sink.seconds + gap_s))
-                sink.silence(gap_s)
-        sink.write(converter.convert(frame))
-    sink.write(converter.rest())
-    sink.flush()
-    if not sink.seconds:
-        raise Problem("IncompleteFile")
-    if track.duration_s is not None:
-        short_s = track.duration_s - sink.seconds
-        if short_s > max(END_TOLERANCE_S, END_TOLERANCE * track.duration_s):
-            missing.append((sink.seconds, track.duration_s))
-    return missing
+class Lane:
+    """One track in its place in time: the gaps that its timestamps tell of are silence.
+
+    Beside others, whoever comes later was not there before: silence that is not missing, so long as ``lead_s`` says, or
+    (None) as far as its first moment lies beyond ``clock_s``.
+    """
+
+    def __init__(
+        self,
+        av: Any,
+        track: Track,
+        channels: int,
+        *,
+        alone: bool = True,
+        lead_s: float | None = None,
+        clock_s: float | None = None,
+    ) -> None:
+        self._track, self._converter = track, Converter(av, channels)
+        self._frame = channels * FRAME_BYTES
+        self._alone, self._lead_s, self._clock_s = alone, lead_s, clock_s
+        self._written = 0  # sample moments
+        self.missing: list[tuple[float, float]] = []
+
+    @property
+    def _seconds(self) -> float:
+        return self._written / RATE_HZ
+
+    def pieces(self) -> Iterator[bytes]:
+        """Beside others, one that can't be decoded at all is missing; raises ``Problem`` when it is all there is."""
+        try:
+            yield from self._pieces()
+        except Problem:
+            if self._alone or self._written:
+                raise
+            if not self._track.silent:
+                self.missing.append((0.0, self._track.duration_s or 0.0))
+
+    @property
+    def empty(self) -> bool:
+        return self._written == 0
+
+    def _pieces(self) -> Iterator[bytes]:
+        duration_s = self._track.duration_s
+        origin_s = self._track.start_s if self._alone else None
+        lead_s = 0.0
+        for frame, broken in self._track.frames():
+            if frame.pts is not None and frame.time_base is not None:
+                moment_s = float(frame.pts * frame.time_base)
+                if origin_s is None:
+                    origin_s, lead_s = moment_s, self._lead(moment_s)
+                    yield from self._silence(lead_s)
+                at_s = moment_s - origin_s
+                gap_s = at_s + lead_s - self._seconds
+                end_s = LONGEST_GAP_S + self._seconds if duration_s is None else duration_s + 1
+                if gap_s > (0.01 if broken else GAP_S) and at_s <= end_s:
+                    if broken or gap_s >= MISSING_S:
+                        self.missing.append((self._seconds, self._seconds + gap_s))
+                    yield from self._silence(gap_s)
+            yield self._counted(self._converter.convert(frame))
+        yield self._counted(self._converter.rest())
+        if duration_s is not None:
+            short_s = duration_s - self._seconds
+            if short_s > max(END_TOLERANCE_S, END_TOLERANCE * duration_s):
+                self.missing.append((self._seconds, duration_s))
+
+    def _lead(self, moment_s: float) -> float:
+        if self._lead_s is not None:
+            return self._lead_s
+        after_s = 0.0 if self._alone or self._clock_s is None else moment_s - self._clock_s
+        return after_s if 0 < after_s <= LONGEST_GAP_S else 0.0
+
+    def _silence(self, seconds: float) -> Iterator[bytes]:
+        left = round(seconds * RATE_HZ)
+        while left > 0:
+            piece = min(left, RATE_HZ)
+            yield self._counted(bytes(piece * self._frame))
+            left -= piece
+
+    def _counted(self, pcm: bytes) -> bytes:
+        self._written += len(pcm) // self._frame
+        return pcm
+
+
+def side_by_side(lanes: list[Lane]) -> Iterator[bytes]:
+    """Voices that were recorded apart: two become two channels, more their mean. Whoever ends first is silent then."""
+    import numpy as np
+
+    sources = [lane.pieces() for lane in lanes]
+    waiting = [bytearray() for _ in lanes]
+    going = set(range(len(lanes)))
+    while going or any(waiting):
+        for number in sorted(going):
+            while len(waiting[number]) < PCM_BYTES:
+                piece = next(sources[number], None)
+                if piece is None:
+                    going.discard(number)
+                    break
+                waiting[number] += piece
+        ready = min((len(waiting[number]) for number in going), default=max(map(len, waiting)))
+        voices = []
+        for buffer in waiting:
+            voices.append(np.frombuffer(bytes(buffer[:ready]).ljust(ready, b"\0"), "<i2"))
+            del buffer[:ready]
+        if len(voices) == 2:
+            yield np.stack(voices, axis=1).tobytes()
+        else:
+            yield np.stack(voices, axis=1).astype(np.int32).mean(axis=1).astype("<i2").tobytes()
+
+
+class Sound:
+    """All that is to be heard of a consult: the tracks of its file, or the one track of each of its files."""
+
+    def __init__(self, av: Any, pipe: Pipe, parts: list[list[Any]]) -> None:
+        self._av = av
+        self._apart = len(parts) > 1  # files
+        self.tracks = [Track(av, RemoteFile(pipe, size, offset)) for offset, size, _ in parts]
+        self._leads: list[float | None] = [start_s for _, _, start_s in parts]
+        if self.tracks[0].count > MOST_TRACKS or (self._apart and any(track.count > 1 for track in self.tracks)):
+            raise Problem("DecoderFailed")  # rather than leave somebody out
+        if not self._apart:
+            offset, size, _ = parts[0]
+            count = self.tracks[0].count
+            self.tracks += [Track(av, RemoteFile(pipe, size, offset), number) for number in range(1, count)]
+            self._leads = [None] * count
+        self.alone = len(self.tracks) == 1
+        self.video = any(track.video for track in self.tracks)
+        self.channels = self.tracks[0].channels if self.alone else 2 if len(self.tracks) == 2 else 1
+        ends = [
+            (lead_s or 0.0) + track.duration_s
+            for track, lead_s in zip(self.tracks, self._leads, strict=True)
+            if track.duration_s is not None
+        ]
+        self.duration_s = max(ends) if len(ends) == len(self.tracks) else None
+
+    def decode(self, sink: Sink) -> list[tuple[float, float]]:
+        """Everything that can be decoded, in its place in time. Returns the stretches that are missing."""
+        starts = [track.start_s for track in self.tracks if track.start_s is not None]
+        lanes = [
+            Lane(
+                self._av,
+                track,
+                self.channels if self.alone else 1,
+                alone=self.alone,
+                lead_s=lead_s,
+                clock_s=min(starts, default=None),
+            )
+            for track, lead_s in zip(self.tracks, self._leads, strict=True)
+        ]
+        for piece in lanes[0].pieces() if self.alone else side_by_side(lanes):
+            sink.write(piece)
+        sink.flush()
+        if all(lane.empty for lane in lanes):
+            raise Problem("IncompleteFile")
+        return united(span for lane in lanes for span in lane.missing)
+
+
+def united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """In order, none overlapping."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def limit(go: dict[str, Any]) -> None:
@@ -420,15 +561,20 @@ def main() -> int:
     die_with_parent()
     limit(go)
     try:
-        track = Track(av, RemoteFile(pipe, go["size"]))
-        info = {"duration_s": track.duration_s, "channels": track.channels, "video": track.video}
+        sound = Sound(av, pipe, go["parts"])
+        info = {
+            "duration_s": sound.duration_s,
+            "channels": sound.channels,
+            "video": sound.video,
+            "tracks": len(sound.tracks),
+        }
         pipe.send(b"I", json.dumps(info).encode())
         if go["only_probe"]:
             return 0
-        if track.duration_s is not None and track.duration_s > go["max_s"] + 1:
-            raise Problem("TooLong", minutes=math.ceil(track.duration_s / 60))
-        sink = Sink(pipe, track.channels, go["max_s"] + 1)
-        missing = decode(av, track, sink)
+        if sound.duration_s is not None and sound.duration_s > go["max_s"] + 1:
+            raise Problem("TooLong", minutes=math.ceil(sound.duration_s / 60))
+        sink = Sink(pipe, sound.channels, go["max_s"] + 1)
+        missing = sound.decode(sink)
         pipe.send(b"E", json.dumps({"duration_s": sink.seconds, "missing": missing}).encode())
     except Problem as problem:
         pipe.send(b"X", json.dumps({"problem": problem.name, "minutes": problem.minutes}).encode())

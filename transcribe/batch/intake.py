@@ -7,15 +7,18 @@ was cut off half-way goes on where it was: which steps were done is asked of the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 from uuid import UUID
 
 from consent import ConsentMissing, ConsentProblem, ConsentStatus
+from transcribe.asr.transcript import Speaker
+from transcribe.audio.together import head, shifted, together
 from transcribe.batch.manifest import Entry
+from transcribe.batch.pairs import pairs
 from transcribe.consult import REASON_TEXT, STOPPING, Actor, Consult, Lane, Reason, Status
 from transcribe.errors import N_, AudioProblem, NotFound, TranscribeError
 from transcribe.policy import OVER, WITH_NOTE
@@ -43,7 +46,7 @@ class State(StrEnum):
     BUSY = N_("wordt uitgeschreven")
     DONE = N_("concept staat klaar")
     BEFORE = N_("was al gedaan")
-    GONE = N_("eerder verwijderd of gewist (opnieuw: --again)")
+    GONE = N_("eerder verwijderd of gewist")
     STOPPED = N_("gestopt")
     FAILED = N_("niet te gebruiken")
 
@@ -60,6 +63,8 @@ class Item:
 
     name: str
     path: Path | None = None
+    second: Path | None = None  # of the other participant, who was recorded apart
+    second_name: str = ""
     entry: Entry | None = None
     state: State = State.READY
     problem: TranscribeError | ConsentProblem | ConsentMissing | OSError | None = None
@@ -70,6 +75,10 @@ class Item:
     audio_s: float | None = None
     done_s: float = 0.0
     removed: bool = False  # the original
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(path for path in (self.path, self.second) if path is not None)
 
     @property
     def why(self) -> str:
@@ -89,25 +98,61 @@ def recordings(places: list[Path]) -> dict[str, Path]:
     return found
 
 
-def usable(path: Path) -> bool:
+def usable(path: PurePath) -> bool:
     hidden = any(part.startswith((".", "~")) for part in path.parts)
     return not hidden and path.suffix.lower() in ENDINGS and not path.name.lower().endswith(UNFINISHED)
 
 
 def planned(files: dict[str, Path], entries: list[Entry]) -> list[Item]:
-    """Files and rows side by side; what has no row or no consent waits, and what has no file is named."""
-    by_name = {entry.name.casefold(): entry for entry in entries}
-    items = [_item(name, path, by_name.pop(name.casefold(), None)) for name, path in files.items()]
-    missing = [Item(name=entry.name, entry=entry, state=State.NO_FILE) for entry in by_name.values()]
-    return [*items, *missing]
+    """Files and rows side by side; what has no row or no consent waits, and what has no file is named.
+
+    Two files are one consult when a row says so, or when their names differ in nothing but who speaks (``pairs``) and
+    no row says otherwise: both have a row of their own, or the one that there is tells who is on which channel.
+    """
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    return [
+        replace(item, path=files.get(item.name), second=files.get(item.second_name)) for item in matched(sizes, entries)
+    ]
 
 
-def _item(name: str, path: Path, entry: Entry | None) -> Item:
-    item = Item(name=name, path=path, entry=entry, size=path.stat().st_size)
+def matched(files: Mapping[str, int], entries: list[Entry], *, apart: Collection[str] = ()) -> list[Item]:
+    """``planned`` for whoever has names and sizes (bytes), but no paths. ``apart``: no pairs, whatever their names."""
+    known = {name.casefold(): name for name in files}
+    rows = {entry.name.casefold(): entry for entry in entries}
+    second_of = {key: known.get(entry.second.casefold(), "") for key, entry in rows.items() if entry.second}
+    claimed = {name for name in second_of.values() if name}
+    for first, second in pairs(name for name in files if name not in claimed and name not in apart):
+        told = [key for key in (first.casefold(), second.casefold()) if key in rows]
+        if len(told) == 2 or any(key in second_of or rows[key].layout != (Speaker.ONBEKEND,) for key in told):
+            continue
+        claimed.add(second)
+        second_of[first.casefold()] = second
+        for key in told:
+            layout = (Speaker.HUISARTS, Speaker.PATIENT)
+            rows[first.casefold()] = replace(rows.pop(key), name=first, second=second, layout=layout)
+    items = []
+    for name, size in files.items():
+        if name in claimed:
+            continue
+        second = second_of.get(name.casefold(), "")
+        item = Item(name=name, second_name=second, size=size + files.get(second, 0))
+        items.append(_judged(item, rows.pop(name.casefold(), None)))
+    return [
+        *items,
+        *(_judged(Item(name=one.name, second_name=one.second, state=State.NO_FILE), one) for one in rows.values()),
+    ]
+
+
+def _judged(item: Item, entry: Entry | None) -> Item:
+    item = replace(item, entry=entry)
     if entry is None:
         return replace(item, state=State.NO_ROW)
     if entry.problem is not None:
         return replace(item, state=State.BAD_ROW, problem=entry.problem)
+    if entry.second and not item.second_name:
+        return replace(item, second_name=entry.second, state=State.NO_FILE)
+    if item.state is State.NO_FILE:
+        return item
     if entry.consent is None:
         return replace(item, state=State.NO_CONSENT)
     if entry.consent.status is ConsentStatus.REFUSED:
@@ -126,26 +171,62 @@ class Intake:
 
     def take(self, item: Item) -> Item:
         """As far as the queue of the workers. Never raises for what is wrong with this recording alone."""
+        entry = item.entry
         assert item.path is not None
+        assert entry is not None
         try:
-            digest = digest_of(item.path)
-            item = replace(item, digest=digest, size=item.path.stat().st_size)
-            consult = self._consult(digest)
-            new = consult is None
-            if consult is None:
-                consult = self._create(item, digest)
+            digest = digest_of(item)
+            item = replace(item, digest=digest, size=sum(path.stat().st_size for path in item.paths))
+            consult, new = self.prepare(entry, digest)
             item = replace(item, consult_id=consult.id)
             if consult.status in OVER:
                 return replace(item, state=State.GONE)
-            return self.look(self._bring(item, consult), new=new)
+            if consult.status is Status.CONSENTED:
+                self.bring(consult.id, chunks(item), entry.layout)
+            return self.look(item, new=new)
         except (TranscribeError, ConsentProblem, ConsentMissing, OSError) as problem:
             return replace(item, state=State.FAILED, problem=problem)
+
+    def prepare(self, entry: Entry, digest: bytes) -> tuple[Consult, bool]:
+        """The consult of this recording, with its consent and video record, and whether it is a new one. It waits for
+        the recording as long as its status is CONSENTED.
+        """
+        consult = self._consult(digest)
+        new = consult is None
+        if consult is None:
+            consult = self._create(entry, digest)
+        if consult.status is Status.NEW and entry.consent is not None:
+            consult = self._workflow.record_consent(self._actor, consult.id, entry.consent)
+        if consult.status is Status.CONSENTED and entry.app:
+            seen, video = self._workflow.recorded_video(consult.id)
+            if not video.app:
+                video = replace(video, app=entry.app, reason=entry.app_reason)
+                self._workflow.record_video(self._actor, consult.id, seen, video)
+        return consult, new
+
+    def bring(self, consult_id: UUID, chunks: Iterable[bytes], layout: tuple[Speaker, ...]) -> None:
+        """The recording itself. One that can't be used leaves no empty consult."""
+        try:
+            self._workflow.receive(self._actor, consult_id, chunks, layout)
+        except AudioProblem:
+            self._workflow.discard(self._actor, consult_id)
+            raise
+
+    def belongs(self, consult_id: UUID, digest: bytes) -> bool:
+        """Is that the consult of this recording, or one of them (what was erased may have been done again)?"""
+        for nth in count():
+            one = self._workflow.recording_id(digest, nth)
+            if one == consult_id or not self._exists(one):
+                return one == consult_id
+        raise AssertionError
 
     def look(self, item: Item, *, new: bool = True) -> Item:
         """How far it is now. ``new``: it was brought in by this run."""
         assert item.consult_id is not None
         consult = self._workflow.consult(item.consult_id)
         item = replace(item, audio_s=consult.audio_s, done_s=consult.progress_s, reason=None)
+        if consult.status in (Status.NEW, Status.CONSENTED):
+            return replace(item, state=State.READY)
         if consult.status in WITH_NOTE:
             return replace(item, state=State.DONE if new else State.BEFORE, done_s=consult.audio_s or 0.0)
         if consult.status in OVER:
@@ -162,9 +243,10 @@ class Intake:
             return item
         try:
             self._workflow.proven(item.consult_id)
-            if digest_of(item.path) != item.digest:
+            if digest_of(item) != item.digest:
                 return item
-            item.path.unlink()
+            for path in item.paths:
+                path.unlink()
         except (TranscribeError, OSError) as problem:
             return replace(item, problem=problem)
         return replace(item, removed=True)
@@ -179,17 +261,16 @@ class Intake:
                 return None if self._again and found is not None and found.status in OVER else found
         raise AssertionError
 
-    def _create(self, item: Item, digest: bytes) -> Consult:
-        assert item.entry is not None
+    def _create(self, entry: Entry, digest: bytes) -> Consult:
         nth = 0
         while self._exists(self._workflow.recording_id(digest, nth)):
             nth += 1
         return self._workflow.create(
             self._actor,
-            item.entry.ref,
+            entry.ref,
             Lane.BATCH,
-            item.entry.contact,
-            doctor=item.entry.doctor,
+            entry.contact,
+            doctor=entry.doctor,
             consult_id=self._workflow.recording_id(digest, nth),
         )
 
@@ -200,37 +281,22 @@ class Intake:
             return False
         return True
 
-    def _bring(self, item: Item, consult: Consult) -> Item:
-        """What is still to be done of consent, video record and recording."""
+
+def digest_of(item: Item) -> bytes:
+    """By which the recording is known again: as ``together.Fingerprint`` of its ``chunks``."""
+    sums = []
+    for path in item.paths:
+        with path.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").digest())
+    return sums[0] if len(sums) == 1 else together(sums)
+
+
+def chunks(item: Item) -> Iterator[bytes]:
+    """The recording as it is stored: the bytes of its file, or of its files after a head."""
+    if item.second is not None:
         assert item.entry is not None
-        assert item.path is not None
-        assert item.entry.consent is not None
-        if consult.status is Status.NEW:
-            consult = self._workflow.record_consent(self._actor, consult.id, item.entry.consent)
-        if consult.status is not Status.CONSENTED:
-            return item
-        if item.entry.app:
-            seen, video = self._workflow.recorded_video(consult.id)
-            if not video.app:
-                video = replace(video, app=item.entry.app, reason=item.entry.app_reason)
-                self._workflow.record_video(self._actor, consult.id, seen, video)
-        try:
-            self._workflow.receive(self._actor, consult.id, chunks(item.path), item.entry.layout)
-        except AudioProblem:
-            self._workflow.discard(self._actor, consult.id)  # a file that can't be used leaves no empty consult
-            raise
-        return item
-
-
-def digest_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            yield piece
-
-
-__all__ = ["SETTLED", "WAITS", "WRONG", "Intake", "Item", "State", "planned", "recordings"]
+        yield head(shifted([path.stat().st_size for path in item.paths], item.entry.shift_s))
+    for path in item.paths:
+        with path.open("rb") as file:
+            while piece := file.read(CHUNK):
+                yield piece

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 
 from consent import (
@@ -23,12 +24,15 @@ from consent import (
     GivenBy,
     How,
     Relation,
-    current_text,
+    TextKind,
+    TextProblem,
+    Texts,
     grant,
     refuse,
-    text,
 )
 from transcribe.asr.transcript import Speaker
+from transcribe.audio.together import LATEST_S
+from transcribe.batch.pairs import pairs, speaker_in
 from transcribe.contact import Contact, ContactType, check_contact
 from transcribe.errors import N_, InvalidInput, TranscribeError
 from transcribe.sheet import MARK, line, unguarded
@@ -37,6 +41,9 @@ from transcribe.visible import one_row
 #: Name of the column, and what the documentation says of it.
 COLUMNS: dict[str, str] = {
     "bestand": "naam van de opname, met map als die in een submap staat",
+    "tweede_bestand": "bestand van de andere deelnemer, als ieder apart is opgenomen",
+    "verschuiving": "seconden dat het tweede bestand later begint dan het eerste, -2,5 als het eerder begint; leeg: "
+    "volgens de tijdstempels in de bestanden",
     "kenmerk": "patiëntkenmerk uit het HIS",
     "datum": "dag van het consult: 2026-11-20 of 20-11-2026",
     "begin": "tijd waarop het contact begon: 14:05",
@@ -55,9 +62,12 @@ COLUMNS: dict[str, str] = {
     "tekst": "welke toestemmingstekst; leeg: de gesproken tekst van nu",
     "app": "toepassing van een videoconsult, zoals WeSeeDo",
     "reden_app": "waarom deze app, als die niet op de lijst van de praktijk staat",
-    "kanalen": "wie op welk kanaal: huisarts,patiënt of patiënt,huisarts; leeg: iedereen door elkaar",
+    "kanalen": "wie op welk kanaal, spoor of bestand: huisarts,patiënt of patiënt,huisarts; huisarts: dictaat; gemengd "
+    "of leeg: iedereen door elkaar",
 }
 Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy, Relation, Exception12)
+#: In the column ``kanalen``: everybody on everything.
+MIXED = "gemengd"
 #: Rows of a manifest, and characters of a cell: more is a mistake.
 MOST_ROWS, LONGEST_CELL = 10_000, 500
 
@@ -94,6 +104,20 @@ class NotVideo(BadRow):
     text = N_("Een app hoort bij een videoconsult. Maak de soort videoconsult, of laat de app leeg.")
 
 
+class NoShift(BadRow):
+    text = N_("“{value}” is geen verschuiving. Schrijf seconden, hoogstens 600, zoals 2,5 of -2,5.")
+
+
+class ShiftOfNothing(BadRow):
+    text = N_("Een verschuiving hoort bij een tweede bestand. Vul dat in, of laat de verschuiving leeg.")
+
+
+class WhoIsWhere(BadRow):
+    text = N_(
+        "Vul bij twee bestanden in de kolom kanalen in wie op het eerste staat en wie op het tweede: huisarts,patiënt."
+    )
+
+
 class NoRef(BadRow):
     text = N_("Vul het patiëntkenmerk in.")
 
@@ -111,6 +135,9 @@ class Entry:
     app: str = ""
     app_reason: str = ""
     layout: tuple[Speaker, ...] = (Speaker.ONBEKEND,)
+    second: str = ""  # name of the other participant's file
+    shift_s: float | None = None  # so much later than the first it begins; None: as the files say
+    given: Mapping[str, str] = field(default_factory=dict)  # the row as it stands in the list
     problem: TranscribeError | ConsentProblem | None = None  # why it can't be used
 
 
@@ -126,8 +153,10 @@ def decoded(raw: bytes) -> str:
     raise InvalidInput(problem=UNREADABLE)
 
 
-def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo) -> list[Entry]:
-    """``now``: aware; ``zone``: of the times in it. Raises ``InvalidInput`` when it is no manifest at all."""
+def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo, texts: Texts | None = None) -> list[Entry]:
+    """``now``: aware; ``zone``: of the times in it; ``texts``: for the patient, those of this program without any.
+    Raises ``InvalidInput`` when it is no manifest at all.
+    """
     content = decoded(raw)
     first = content.partition("\n")[0]
     delimiter = max(";,\t", key=first.count)
@@ -146,24 +175,43 @@ def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo) -> list[Entry]:
         named = ((name, unguarded(one_row(cell)[:LONGEST_CELL])) for name, cell in zip(names, cells, strict=False))
         row = {name: cell for name, cell in named if name in COLUMNS}
         if row.get("bestand"):
-            found.append(_entry(row, number, now=now, zone=zone))
+            found.append(read_row(row, number, now=now, zone=zone, texts=texts))
     seen: set[str] = set()
     for place, entry in enumerate(found):
-        key = entry.name.casefold()
-        if key in seen:
-            found[place] = Entry(name=entry.name, row=entry.row, problem=Twice(value=entry.name))
-        seen.add(key)
+        names = [name for name in (entry.name, entry.second) if name]
+        twice = [name for index, name in enumerate(names) if name.casefold() in {*seen, *_folded(names[:index])}]
+        if twice:
+            found[place] = Entry(name=entry.name, row=entry.row, given=entry.given, problem=Twice(value=twice[0]))
+        seen |= _folded(names)
     return found
 
 
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
 def template(names: Iterable[str] = ()) -> str:
-    """An empty manifest with a row for each of these recordings; opens in a Dutch Excel as it is."""
-    rows = (line([name, *[""] * (len(COLUMNS) - 1)]) for name in names)
-    return MARK + line(COLUMNS) + "".join(rows)
+    """An empty manifest with a row for each of these recordings; opens in a Dutch Excel as it is. Files that are one
+    consult by their names stand in one row.
+    """
+    names = list(names)
+    seconds = dict(pairs(names))
+    alone = set(names) - set(seconds.values())
+    rows = [
+        {"bestand": name, "tweede_bestand": seconds[name], "kanalen": "huisarts,patiënt"}
+        if name in seconds
+        else {"bestand": name}
+        for name in names
+        if name in alone
+    ]
+    return MARK + line(COLUMNS) + "".join(line(row.get(column, "") for column in COLUMNS) for row in rows)
 
 
-def _entry(row: Mapping[str, str], number: int, *, now: datetime, zone: tzinfo) -> Entry:
-    name = row["bestand"].replace("\\", "/")
+def read_row(
+    row: Mapping[str, str], number: int = 0, *, now: datetime, zone: tzinfo, texts: Texts | None = None
+) -> Entry:
+    """By column; what is wrong with it is its ``problem``."""
+    name, second = (row.get(column, "").replace("\\", "/") for column in ("bestand", "tweede_bestand"))
     try:
         day = _day(row.get("datum", ""))
         began, ended = (_moment(day, row.get(column, ""), zone) for column in ("begin", "eind"))
@@ -174,36 +222,48 @@ def _entry(row: Mapping[str, str], number: int, *, now: datetime, zone: tzinfo) 
             raise NotVideo
         if not row.get("kenmerk"):
             raise NoRef
+        layout = layout_of(row.get("kanalen", ""))
+        if second:
+            layout = _of_two(name, second, layout)
         return Entry(
             name=name,
+            second=second,
+            shift_s=_shift(row.get("verschuiving", ""), second),
+            given=row,
             row=number,
             ref=row["kenmerk"],
             contact=contact,
             doctor=row.get("huisarts", ""),
-            consent=_consent(row, day, began, now=now, zone=zone),
+            consent=_consent(row, day, began, now=now, zone=zone, texts=texts or Texts()),
             app=row.get("app", ""),
             app_reason=row.get("reden_app", ""),
-            layout=_layout(row.get("kanalen", "")),
+            layout=layout,
         )
     except (TranscribeError, ConsentProblem) as problem:
-        return Entry(name=name, row=number, ref=row.get("kenmerk", ""), problem=problem)
+        return Entry(name=name, second=second, row=number, ref=row.get("kenmerk", ""), given=row, problem=problem)
 
 
 def _consent(
-    row: Mapping[str, str], day: datetime | None, began: datetime | None, *, now: datetime, zone: tzinfo
+    row: Mapping[str, str],
+    day: datetime | None,
+    began: datetime | None,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    texts: Texts,
 ) -> Consent | None:
     given = row.get("toestemming", "").casefold()
     if not given:
         return None
-    words = current_text("nl")
+    words = texts.current(TextKind.SPOKEN, "nl")
     if row.get("tekst"):
         try:
-            words = text(row["tekst"])
-        except (ValueError, FileNotFoundError):
+            words = texts.text(row["tekst"])
+        except (ValueError, FileNotFoundError, TextProblem):
             raise NotOneOf(value=row["tekst"], column="tekst", known=words.id) from None
     at = began or (None if day is None else day.replace(tzinfo=zone))
     if stated := row.get("toestemming_op", ""):
-        date, _, time = stated.partition(" ")
+        date, _, time = stated.replace("T", " ").partition(" ")
         at = _moment(_day(date), time or "00:00", zone)
     informed_by = row.get("geïnformeerd_door", "")
     if given.startswith("weiger"):
@@ -224,6 +284,37 @@ def _consent(
         others_informed=row.get("anderen", "").casefold() in ("ja", "geen"),
         now=min(at or now, now),
     )
+
+
+def as_form(row: Mapping[str, str]) -> dict[str, str]:
+    """A row for the fields of a page, which take days and times in one way: 2026-11-20, 14:05. What is no day or time
+    is left out.
+    """
+    day, _, clock = row.get("toestemming_op", "").replace("T", " ").partition(" ")
+    asked_on = _iso_day(day)
+    return {
+        **row,
+        "datum": _iso_day(row.get("datum", "")),
+        "begin": _iso_time(row.get("begin", "")),
+        "eind": _iso_time(row.get("eind", "")),
+        "toestemming_op": f"{asked_on}T{_iso_time(clock) or '00:00'}" if asked_on else "",
+    }
+
+
+def _iso_day(given: str) -> str:
+    try:
+        day = _day(given)
+    except NoDate:
+        return ""
+    return f"{day:%Y-%m-%d}" if day else ""
+
+
+def _iso_time(given: str) -> str:
+    try:
+        moment = _moment(datetime(2000, 1, 1), given, UTC)  # noqa: DTZ001  (any day will do)
+    except NoTime:
+        return ""
+    return f"{moment:%H:%M}" if moment else ""
 
 
 def _one(of: type[Choice], column: str, value: str) -> Choice:
@@ -258,14 +349,38 @@ def _moment(day: datetime | None, time: str, zone: tzinfo) -> datetime | None:
     raise NoTime(value=time)
 
 
-def _layout(given: str) -> tuple[Speaker, ...]:
-    if not given:
+def layout_of(given: str) -> tuple[Speaker, ...]:
+    """Who is on which channel, track or file. Raises ``NotOneOf``."""
+    if given.casefold() in ("", MIXED):
         return (Speaker.ONBEKEND,)
     try:
         found = tuple(Speaker(name.strip()) for name in given.casefold().replace("patiënt", "patient").split(","))
     except ValueError:
         found = ()
     if not 1 <= len(found) <= 2:
-        known = "huisarts,patiënt; patiënt,huisarts; huisarts (dictaat)"
+        known = f"huisarts,patiënt; patiënt,huisarts; huisarts (dictaat); {MIXED}"
         raise NotOneOf(value=given, column="kanalen", known=known)
     return found
+
+
+def _of_two(name: str, second: str, layout: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+    """As the row says; as the names say when it does not."""
+    if len(layout) == 2:
+        return layout
+    found = (speaker_in(name), speaker_in(second))
+    if layout == (Speaker.ONBEKEND,) and found[0] and found[1] and found[0][1] is not found[1][1]:
+        return found[0][1], found[1][1]
+    raise WhoIsWhere
+
+
+def _shift(given: str, second: str) -> float | None:
+    if not given:
+        return None
+    if not second:
+        raise ShiftOfNothing
+    if not re.fullmatch(r"[+-]?[0-9]{1,3}([.,][0-9]{1,3})?", given):
+        raise NoShift(value=given)
+    shift_s = float(given.replace(",", "."))
+    if abs(shift_s) > LATEST_S:
+        raise NoShift(value=given)
+    return shift_s

@@ -14,27 +14,27 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
+from consent import Texts
 from transcribe.batch.intake import Item, State, planned, recordings, usable
 from transcribe.batch.manifest import read_manifest, template
 from transcribe.batch.run import Batch, seconds
+from transcribe.batch.summary import Row, as_csv
 from transcribe.errors import N_, InvalidInput, StoreUnavailable, TranscribeError
+from transcribe.i18n import PRACTICE_ZONE
 from transcribe.options import _
-from transcribe.sheet import MARK, line, write_private
-from transcribe.web.pages import PRACTICE_ZONE
+from transcribe.sheet import write_private
 
 POLL_S = 0.5
 PATIENCE_S = 60.0  # for a database that is away
 
 THERE = N_("Dit bestand is er al. Kies een andere naam voor de lijst.")
 
-Row = dict[str, object]
 
-
-def found_in(places: list[Path], manifest: Path | None) -> list[Item]:
+def found_in(places: list[Path], manifest: Path | None, texts: Texts | None = None) -> list[Item]:
     """Raises ``InvalidInput``, ``OSError``."""
     entries = []
     if manifest is not None:
-        entries = read_manifest(manifest.read_bytes(), now=datetime.now(UTC), zone=PRACTICE_ZONE)
+        entries = read_manifest(manifest.read_bytes(), now=datetime.now(UTC), zone=PRACTICE_ZONE, texts=texts)
     return planned(_recordings(places), entries)
 
 
@@ -100,29 +100,11 @@ class _Bars:
                 self._progress.update(self._tasks[item.name], completed=item.done_s, total=item.audio_s)
 
 
-def row_of(item: Item, translated: Callable[[TranscribeError], str]) -> Row:
-    """For people and for scripts."""
-    problem = item.problem
-    why = translated(problem) if isinstance(problem, TranscribeError) else _(item.why) if item.why else ""
-    if isinstance(problem, OSError):
-        why = problem.strerror or type(problem).__name__
-    elif problem is not None and not isinstance(problem, TranscribeError):
-        why = str(problem)
-    return {
-        "bestand": item.name,
-        "kenmerk": item.entry.ref if item.entry else "",
-        "stand": _(item.state.value),
-        "reden": why,
-        "seconden": None if item.audio_s is None else round(item.audio_s, 1),
-        "consult": "" if item.consult_id is None else str(item.consult_id),
-        "origineel_verwijderd": item.removed,
-    }
-
-
 def table_of(rows: list[Row]) -> Table:
     table = Table(_("opname"), _("kenmerk"), _("stand"), _("waarom"))
     for row in rows:
-        table.add_row(*(Text(str(row[name])) for name in ("bestand", "kenmerk", "stand", "reden")))
+        names = Text("\n".join(str(row[name]) for name in ("bestand", "tweede_bestand") if row[name]))
+        table.add_row(names, *(Text(str(row[name])) for name in ("kenmerk", "stand", "reden")))
     return table
 
 
@@ -131,4 +113,4 @@ def write_summary(target: Path, rows: list[Row]) -> None:
     if target.suffix.lower() == ".json":
         write_private(target, [json.dumps(rows, ensure_ascii=False, indent=2), "\n"])
     else:
-        write_private(target, [MARK, line(rows[0] if rows else []), *(line(row.values()) for row in rows)])
+        write_private(target, as_csv(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from transcribe.batch.intake import SETTLED, WAITS, WRONG, Intake, Item, State
 
@@ -27,7 +28,7 @@ class Batch:
         self._intake = intake
         self._delete_source = delete_source
         self._clock = clock
-        self._sizes: dict[str, tuple[int, float, float]] = {}  # size, time of change, since when by our clock
+        self._sizes: dict[str, tuple[int, float, float]] = {}  # by path: size, time of change, since when by our clock
 
     def plan(self, items: list[Item], *, settled: bool = False) -> None:
         """Rows and files as they are now. What was begun stays; ``settled``: a file that still changes waits."""
@@ -63,15 +64,18 @@ class Batch:
 
     def _still(self, item: Item) -> bool:
         """Nobody writes it any more, as far as its size and time tell."""
-        assert item.path is not None
+        at_rest = [self._at_rest(path) for path in item.paths]  # each is looked at each time
+        return all(at_rest)
+
+    def _at_rest(self, path: Path) -> bool:
         try:
-            found = item.path.stat()
+            found = path.stat()
         except OSError:
             return False
-        size, changed, since = self._sizes.get(item.name, (-1, 0.0, 0.0))
+        size, changed, since = self._sizes.get(str(path), (-1, 0.0, 0.0))
         now = self._clock()
         if (size, changed) != (found.st_size, found.st_mtime):
-            self._sizes[item.name] = (found.st_size, found.st_mtime, now)
+            self._sizes[str(path)] = (found.st_size, found.st_mtime, now)
             return False
         return found.st_size > 0 and now - since >= STILL_S
 

@@ -37,7 +37,7 @@ LONGEST_SESSION = timedelta(hours=12)
 ON_THE_WAY = timedelta(minutes=30)
 #: Where a person may be sent after logging in: our own pages, ids only, never a foreign address.
 LOCAL_PAGE = re.compile(
-    r"/(?:stijl|toegangslog|vernietigd|toestemming/teksten|account|medewerkers|"
+    r"/(?:opnamen|stijl|toegangslog|vernietigd|toestemming/teksten|account|medewerkers|"
     r"consult/(?:nieuw|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/wijzigen)?)?"
 )
 

@@ -17,6 +17,7 @@ from transcribe.staff import STRANGER, Staff
 from transcribe.web import (
     access_log,
     account,
+    batch,
     closing,
     consenting,
     contact,
@@ -50,7 +51,7 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 WITH_SESSION = (
     entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
     passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router,
-    media.router, ingest.router, ingest.live, trying.router,
+    media.router, ingest.router, ingest.live, trying.router, batch.router,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ PAGES: dict[str, Sequence[str]] = {
     "approved": ("approved.js",),
     "exercise": ("gate.js",),
     "test-call": ("test-call.js",),
+    "batch": ("batch.js",),
 }
 EVERY = ("app.js",)
 

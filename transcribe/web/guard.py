@@ -33,7 +33,7 @@ OPEN_BELOW = ("/static/", "/his/", "/login/", "/welkom/")
 #: The only address that another site may post to: what it says is signed (``his.py``).
 SIGNED = "/his"
 #: Pages that refresh themselves: they must not keep an unattended screen awake.
-PASSIVE = re.compile(r"/werklijst|/sessie|/consult/[^/]+/(voortgang|groei|opname/stand|stand/\d+)")
+PASSIVE = re.compile(r"/werklijst|/sessie|/opnamen/stand|/consult/[^/]+/(voortgang|groei|opname/stand|stand/\d+)")
 #: The only address that takes a WebSocket: the sound of a recording.
 LIVE = re.compile(r"/consult/[^/]+/opname")
 #: How often the session behind a recording is asked for (seconds). Sound that came in since then keeps it awake.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import BinaryIO
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from transcribe import policy
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES
 from transcribe.errors import TranscribeError
 from transcribe.web.errors import TooLarge
-from transcribe.web.requests import SessionDep, WebDep, checked
+from transcribe.web.requests import SessionDep, Web, WebDep, checked
 from transcribe.web.views import LAYOUT_SPEAKERS, Layout
 
 router = APIRouter(dependencies=[Depends(checked)])
@@ -34,10 +34,18 @@ MAX_WAV_DATA = 2**32 - 64
 
 @router.put("/consult/{consult_id}/opname/{layout}")
 async def receive(request: Request, web: WebDep, consult_id: UUID, layout: Layout) -> Response:
-    """The raw bytes of one recording.
+    """The raw bytes of one recording."""
 
-    The workflow reads in a thread of its own, and a next piece is asked of the browser only when it has taken the one
-    before: whatever the size, one piece is in memory.
+    def take(pieces: Iterator[bytes]) -> None:
+        web.workflow.receive(web.actor, consult_id, pieces, LAYOUT_SPEAKERS[layout])
+
+    await take_in(request, web, take)
+    return JSONResponse({"page": f"/consult/{consult_id}"}, status_code=201)
+
+
+async def take_in(request: Request, web: Web, take: Callable[[Iterator[bytes]], None]) -> None:
+    """The body to ``take``, which reads in a thread of its own; a next piece is asked of the browser only when it has
+    taken the one before: whatever the size, one piece is in memory.
     """
     if request.headers.get("content-type") != "application/octet-stream":
         raise HTTPException(415)
@@ -46,20 +54,13 @@ async def receive(request: Request, web: WebDep, consult_id: UUID, layout: Layou
         raise TooLarge(maximum=web.max_upload_mb)
     body = request.stream()
     try:
-        await run_in_threadpool(
-            web.workflow.receive,
-            web.actor,
-            consult_id,
-            _pieces(body, limit, web.max_upload_mb),
-            LAYOUT_SPEAKERS[layout],
-        )
+        await run_in_threadpool(take, _pieces(body, limit, web.max_upload_mb))
     except (TranscribeError, ConsentMissing) as refused:
         if not isinstance(refused, TooLarge):
             # a browser that is still sending does not read: take the rest, so that it hears why
             async for _ in body:
                 pass
         raise
-    return JSONResponse({"page": f"/consult/{consult_id}"}, status_code=201)
 
 
 def _pieces(body: AsyncIterator[bytes], limit: int, max_mb: int) -> Iterator[bytes]:
