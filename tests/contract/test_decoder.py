@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -165,6 +166,34 @@ def test_timestamps_of_one_clock_say_which_file_begins_later() -> None:
     assert result.missing == ()
     assert not samples[: round(1.9 * RATE_HZ), 1].any()
     assert has(samples[3 * RATE_HZ : 5 * RATE_HZ, 1], 440)
+
+
+@pytest.mark.parametrize("clock", [0.98, 1.0, 1.02])
+def test_a_clock_that_is_fast_or_slow_is_mended_in_the_pauses(clock: float) -> None:
+    """Half a second of tone at each whole second of the talk, for a minute: where it begins in the recording. Nothing
+    of it is cut off.
+    """
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        tracks = [(container.add_stream("pcm_s16le", rate=16_000, layout="mono"), one) for one in (1.0, clock)]
+        for number in range(50 * 60):
+            for stream, speed in tracks:
+                moment = number / 50 + np.arange(round(320 * speed)) / 16_000 / speed
+                tone_now = np.where(moment % 1 < 0.5, 8000 * np.sin(2 * np.pi * 440 * speed * moment), 0)
+                frame = av.AudioFrame.from_ndarray(tone_now.astype("<i2").reshape(1, -1), "s16", "mono")
+                frame.sample_rate, frame.pts, frame.time_base = 16_000, number * 20, Fraction(1, 1000)
+                for packet in stream.encode(frame):
+                    packet.pts = packet.dts = round(number * 20 / 1000 / packet.time_base)
+                    container.mux(packet)
+    samples, result = decoded(out.getvalue())
+    assert result.missing == ()
+    assert result.duration_s == pytest.approx(60, abs=0.2)
+    for second in (10, 30, 59):
+        at = samples[round((second - 0.3) * RATE_HZ) : round((second + 0.9) * RATE_HZ)]
+        begins = [np.flatnonzero(np.abs(at[:, channel]) > 1000)[0] / RATE_HZ - 0.3 for channel in (0, 1)]
+        assert begins == [pytest.approx(0, abs=0.01), pytest.approx(0, abs=0.15)]
+    sounding = [np.count_nonzero(np.abs(samples[:, channel]) > 1000) / RATE_HZ for channel in (0, 1)]
+    assert sounding[1] == pytest.approx(sounding[0] * clock, rel=0.01)
 
 
 def test_one_of_two_files_that_can_not_be_read_is_named() -> None:

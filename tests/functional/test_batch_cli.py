@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.command_line import cli
@@ -18,18 +21,37 @@ from tests.excerpts import excerpt
 from transcribe.store.folders import throwaway_data_dir
 
 NAMES = ("keelpijn", "rugpijn", "blaasontsteking")
+#: Each participant in a file.
+APART = "rugpijn"
+FIRST = f"{APART} - huisarts.wav"
 #: Of the complaint, behind the greetings.
 EXCERPT_S = (15.0, 35.0)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The first sentences of three consults, as a video call is recorded: the huisarts left, the patient right."""
+    """The first sentences of three consults, as a video call is recorded: the huisarts left, the patient right; and of
+    one of them each in a file of their own.
+    """
     made = tmp_path / "opnamen"
     made.mkdir()
     for name in NAMES:
-        (made / f"{name}.wav").write_bytes(excerpt(name, *EXCERPT_S))
+        whole = excerpt(name, *EXCERPT_S)
+        if name == APART:
+            for channel, who in enumerate(("huisarts", "patient")):
+                (made / f"{name} - {who}.wav").write_bytes(one_channel(whole, channel))
+        else:
+            (made / f"{name}.wav").write_bytes(whole)
     return made
+
+
+def one_channel(whole: bytes, channel: int) -> bytes:
+    made = io.BytesIO()
+    with wave.open(io.BytesIO(whole)) as source, wave.open(made, "wb") as file:
+        file.setparams(source.getparams()._replace(nchannels=1))
+        frames = np.frombuffer(source.readframes(source.getnframes()), "<i2").reshape(-1, 2)
+        file.writeframes(frames[:, channel].tobytes())
+    return made.getvalue()
 
 
 def filled(folder: Path, target: Path, *names: str) -> Path:
@@ -38,10 +60,11 @@ def filled(folder: Path, target: Path, *names: str) -> Path:
     assert done.returncode == 0, done.stderr
     with target.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
-    assert [row["bestand"] for row in rows] == sorted(f"{name}.wav" for name in NAMES)
+    assert [row["bestand"] for row in rows] == sorted(FIRST if name == APART else f"{name}.wav" for name in NAMES)
+    assert [row["tweede_bestand"] for row in rows if row["tweede_bestand"]] == [f"{APART} - patient.wav"]
     for row in rows:
         row["kenmerk"] = f"P-{row['bestand'][0]}"
-        if row["bestand"].removesuffix(".wav") in names:
+        if row["bestand"].removesuffix(".wav").removesuffix(" - huisarts") in names:
             row |= {
                 "toestemming": "mondeling", "geïnformeerd_door": "B. Balie", "anderen": "geen",
                 "kanalen": "huisarts,patiënt",
@@ -65,7 +88,8 @@ def test_a_folder_becomes_drafts_once_and_what_has_no_consent_waits(
     first = cli("batch", folder, *options, tmp_path / "een.json")
     assert first.returncode == 6, first.stdout + first.stderr
     rows = {row["bestand"]: row for row in json.loads((tmp_path / "een.json").read_text())}
-    assert rows["keelpijn.wav"]["stand"] == rows["rugpijn.wav"]["stand"] == "concept staat klaar"
+    assert rows["keelpijn.wav"]["stand"] == rows[FIRST]["stand"] == "concept staat klaar"
+    assert rows[FIRST]["tweede_bestand"] == f"{APART} - patient.wav"
     assert rows["blaasontsteking.wav"]["stand"] == "wacht op toestemming"
     assert rows["blaasontsteking.wav"]["consult"] == ""
     assert (tmp_path / "een.json").stat().st_mode & 0o777 == 0o600

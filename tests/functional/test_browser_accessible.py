@@ -170,6 +170,15 @@ def test_around_the_consults(live_server: LiveServer, examined: Callable[[str], 
     for text in ("folder", "wachtkamer"):
         seen.go(f"/toestemming/tekst/{text}-{seen.language}-2026-11")
         seen.look(text)
+    seen.go("/opnamen")
+    seen.look("recordings, none chosen")
+    page.locator("#bestanden").set_input_files(
+        [{"name": f"a {who}.wav", "mimeType": "audio/wav", "buffer": b"RIFF"} for who in ("huisarts", "patient")]
+    )
+    page.locator("[data-apart]").wait_for()
+    page.locator("[data-more] summary").click()
+    seen.look("recordings, a row with all of it")
+    page.locator("[data-remove]").click()
     seen.go("/stijl")
     seen.look("style, empty")
     page.locator("#gezegd").fill("bloeddruk")

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.integration.test_web_attacks import HOSTILE, harm
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.together import MARK, head, shifted, together
 from transcribe.batch.manifest import COLUMNS, template
-from transcribe.consult import Action, KeyPurpose, Lane, Search, Status
+from transcribe.consult import Action, Actor, KeyPurpose, Lane, Role, Search, Status
 
 SOUND = b"RIFF of a consult"
 #: A row as somebody fills it in.
@@ -256,6 +256,20 @@ def test_how_far_they_are(house: House) -> None:
     assert "data-moving" in ask(house, "/opnamen/stand", consults=[str(house.consult_at(Status.RECORDED))]).text
     for wrong in ({}, {"consults": ["x"]}, {"consults": 3}, {"consults": [str(drafted)] * 1001}):
         assert ask(house, "/opnamen/stand", **wrong).status_code == 422
+
+
+def test_what_is_closed_to_this_person_stays_closed(house: House) -> None:
+    """Its row names no patient, and nothing is added to it."""
+    locum = Actor(name="W. Neem", role=Role.WAARNEMER)
+    first = prepare(house).json()
+    consult_id = UUID(first["consult"])
+    house.workflow.close(locum, consult_id, house.version(consult_id))
+    page = ask(house, "/opnamen/stand", consults=[str(consult_id)]).text
+    assert "Afgeschermd consult" in page
+    assert "P-1" not in page
+    before = house.consult(consult_id)
+    assert prepare(house).status_code == put(house, first["put"]).status_code == 403
+    assert house.consult(consult_id) == before
 
 
 def test_the_summary_is_that_of_the_command(house: House) -> None:

@@ -54,6 +54,9 @@ MISSING_S = 0.5
 LONGEST_GAP_S = 600.0
 #: The end may differ so much from what the header promises: half a second, or one hundredth.
 END_TOLERANCE_S, END_TOLERANCE = 0.5, 0.01
+#: Beside others a track whose clock is fast runs ahead of its timestamps. Pauses of it are made shorter until it is in
+#: its place: sound softer than this (of 32768), and no more than so many seconds. Beyond that timestamps are broken.
+QUIET, AHEAD_S = 328, 5.0
 #: Nobody records more people apart; each is a reader of the whole file.
 MOST_TRACKS = 8
 
@@ -396,7 +399,7 @@ class Lane:
     def _pieces(self) -> Iterator[bytes]:
         duration_s = self._track.duration_s
         origin_s = self._track.start_s if self._alone else None
-        lead_s = 0.0
+        lead_s = ahead_s = 0.0
         for frame, broken in self._track.frames():
             if frame.pts is not None and frame.time_base is not None:
                 moment_s = float(frame.pts * frame.time_base)
@@ -410,7 +413,11 @@ class Lane:
                     if broken or gap_s >= MISSING_S:
                         self.missing.append((self._seconds, self._seconds + gap_s))
                     yield from self._silence(gap_s)
-            yield self._counted(self._converter.convert(frame))
+                ahead_s = 0.0 if self._alone else max(0.0, -gap_s)
+            pcm = self._converter.convert(frame)
+            if GAP_S < ahead_s < AHEAD_S and quiet(pcm):
+                continue
+            yield self._counted(pcm)
         yield self._counted(self._converter.rest())
         if duration_s is not None:
             short_s = duration_s - self._seconds
@@ -433,6 +440,13 @@ class Lane:
     def _counted(self, pcm: bytes) -> bytes:
         self._written += len(pcm) // self._frame
         return pcm
+
+
+def quiet(pcm: bytes) -> bool:
+    import numpy as np
+
+    samples = np.frombuffer(pcm, "<i2")
+    return samples.size > 0 and max(-int(samples.min()), int(samples.max())) < QUIET
 
 
 def side_by_side(lanes: list[Lane]) -> Iterator[bytes]:

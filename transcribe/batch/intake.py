@@ -195,6 +195,8 @@ class Intake:
         new = consult is None
         if consult is None:
             consult = self._create(entry, digest)
+        elif consult.status in (Status.NEW, Status.CONSENTED):  # something is still to be written
+            self._workflow.check_open(self._actor, consult.id)
         if consult.status is Status.NEW and entry.consent is not None:
             consult = self._workflow.record_consent(self._actor, consult.id, entry.consent)
         if consult.status is Status.CONSENTED and entry.app:
