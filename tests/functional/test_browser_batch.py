@@ -261,4 +261,5 @@ def test_by_keyboard(page: Page, server: LiveServer) -> None:
     page.get_by_role("button", name="Toevoegen").focus()
     page.keyboard.press("Enter")
     badge(page, "c huisarts", "geweigerd: niet verwerkt")
+    page.wait_for_function("() => document.activeElement.matches('[data-start]')")
     assert server.workflow.search(Search()) == []

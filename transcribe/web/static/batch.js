@@ -9,6 +9,7 @@ const root = document.querySelector("[data-batch]");
 const MARK = "transcribe: bestanden van een consult\n";
 const SENT = "opnamen";
 const LOOK_AGAIN_MS = 5000;
+const TELL_MS = 10_000;
 // of a row: nothing more is to be done
 const OVER = ["stored", "present"];
 const FORM = "application/x-www-form-urlencoded";
@@ -276,7 +277,7 @@ if (root) {
     for (const [place, row] of todo.entries()) {
       const tell = (loaded) => {
         bar.value = total ? (done + loaded) / total : 1;
-        if (loaded && performance.now() - told < 1000) return; // words once a second at most
+        if (loaded && performance.now() - told < TELL_MS) return; // the bar moves; words are read aloud
         told = performance.now();
         const here = text.textTotal.replace("{done}", place).replace("{all}", todo.length);
         const seconds = (((told - began) / 1000) * (total - done - loaded)) / (done + loaded);
@@ -288,10 +289,9 @@ if (root) {
       done += size(row);
     }
     find("total").hidden = true;
-    const waiting = stopper === document.activeElement;
+    const waiting = [stopper, document.body].includes(document.activeElement);
     stopper.hidden = true;
     starter.disabled = false;
-    if (waiting) starter.focus();
     const count = (...states) => all().filter((row) => states.includes(row.dataset.state)).length;
     said.textContent = text.textEnd
       .replace("{stored}", count("stored"))
@@ -299,6 +299,7 @@ if (root) {
       .replace("{waiting}", count("NO_CONSENT"))
       .replace("{wrong}", count("wrong", "failed", "stopped", "GONE", "REFUSED"));
     starter.hidden = !open().length;
+    if (waiting) (starter.hidden ? find("summary") : starter).focus();
     await standing();
   }
 
