@@ -36,6 +36,7 @@ from tests.integration.test_web_attacks import harm
 from transcribe.accounts import Account
 from transcribe.app import Service, access_key, make_web, open_service
 from transcribe.asr.transcript import Speaker, Transcript, Utterance
+from transcribe.batch.manifest import COLUMNS
 from transcribe.consult import Action, Actor, AuditEvent, Change, KeyPurpose, Role, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.ports import Entry
@@ -88,8 +89,17 @@ BY_SCRIPT: dict[str, dict[str, Field]] = {
     },
     "/consult/{consult_id}/opname/begin": {"layout": Field(values={one.value for one in Layout}, wanted=True)},
     "/consult/{consult_id}/opname/verder": {"versie": Field(values={"1", "2", "3"}, wanted=True)},
+    "/opnamen/consult": {
+        **{column: Field(free=True) for column in COLUMNS},
+        "toestemming": Field(values={"", "mondeling", "weigert"}, free=True),
+        "anderen": Field(values={"geen"}, free=True),
+        "soort": Field(values={"videoconsult"}, free=True),
+        "sha256": Field(values={"ab" * 32}, free=True),
+    },
 }
-RAW = {"/consult/{consult_id}/opname/{layout}": "application/octet-stream"}
+RAW = dict.fromkeys(
+    ("/consult/{consult_id}/opname/{layout}", "/opnamen/{consult_id}/{layout}"), "application/octet-stream"
+)
 #: Read a form that only another program sends, or that stands on a page nobody comes to here.
 WITHOUT_A_PAGE = {"/his"}
 STAGES = (Status.NEW, Status.CONSENTED, Status.RECORDING, Status.DRAFTED, Status.APPROVED)
