@@ -271,6 +271,9 @@ def here(postgres_server: Callable[[str], Any], tmp_path_factory: pytest.TempPat
             desk = Desk(clinic=Clock(now=datetime.now(UTC)), login=made.login, client=made.browser())
             assert desk.begin_set_up(access.ticket()).status_code == 303
             desk.enrol()
+            assert service.accounts is not None
+            boss = _person(made.account(made.login))
+            service.accounts.invite(boss, name="P. Zorg", login="p.zorg", role="poh", manages=False)
             yield made
 
 

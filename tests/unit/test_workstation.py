@@ -418,9 +418,10 @@ def test_a_consult_of_the_web_is_recorded_here(house: House) -> None:
 
 
 def test_a_consult_that_is_closed_to_somebody_is_not_recorded_by_them(house: House) -> None:
-    made = house.workflow.create(GP, "P-4")
-    house.workflow.record_consent(GP, made.id, agreed())
-    house.workflow.close(replace(GP, name="W. Neem"), made.id, house.workflow.consult(made.id).version)
+    locum = replace(GP, name="W. Neem")
+    made = house.workflow.create(locum, "P-4")
+    house.workflow.record_consent(locum, made.id, agreed())
+    house.workflow.close(locum, made.id, house.workflow.consult(made.id).version)
     with pytest.raises(ClosedConsult):
         begun(house.workflow, house.recorder, GP, ref=None, consult_id=made.id, given=agreed)
     assert house.store.consult(made.id).status is Status.CONSENTED

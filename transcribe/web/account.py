@@ -85,7 +85,7 @@ def _own(request: Request, web: Web, account: Account, here: bytes, problem: Tra
         account=account,
         practice=web.staff.title(account.practice),
         sessions=web.access.of(account),
-        here=here,
+        this_session=here,
     )
 
 
