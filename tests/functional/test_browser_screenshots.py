@@ -55,7 +55,7 @@ CONSULT = DEMO_CONSULTS / "keelpijn.ogg"
 SPOKEN_WITH = "P-2041"
 #: Addresses to look at that are no page: sound, data, parts of a page, and what leads elsewhere at once.
 NO_PAGE = {
-    "consenting.download", "elsewhere.there", "entry.live", "entry.session", "entry.start",
+    "batch.empty_list", "consenting.download", "elsewhere.there", "entry.live", "entry.session", "entry.start",
     "entry.static", "ingest.client_key", "ingest.growing", "ingest.standing", "media.audio", "media.outline",
     "review.codes", "routes.progress", "routes.refreshed_list", "routes.standing", "watch.metrics", "watch.ready",
 }  # fmt: skip
@@ -242,6 +242,17 @@ def consults(camera: Camera, service: Service, access: Access) -> None:
     camera.take("leaflet", "leaflet for the patient")
     camera.go("/toestemming/tekst/wachtkamer-nl-2026-11")
     camera.take("slide", "screen of the waiting room")
+    page_of_many = camera.go("/opnamen")
+    page_of_many.locator("#bestanden").set_input_files(
+        [
+            {"name": name, "mimeType": "audio/mp4", "buffer": b"-"}
+            for name in ("20 november - huisarts.m4a", "20 november - patient.m4a", "videoconsult 2.mp4")
+        ]
+    )
+    page_of_many.locator("[data-row]").nth(1).wait_for()
+    camera.take("recordings", "recordings that were made elsewhere", "workstation", "phone")
+    page_of_many.locator("[data-remove]").first.click()
+    page_of_many.locator("[data-remove]").first.click()
     camera.go("/vernietigd")
     camera.take("erased", "what was destroyed, month by month", "workstation", "phone")
     camera.go("/toegangslog")
