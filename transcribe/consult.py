@@ -419,6 +419,7 @@ class Logged:
     patient: bytes | None = None  # pseudonym
     consent_id: UUID | None = None  # on which the consult went, and its version
     consent_version: int | None = None
+    practice: str | None = None  # None: it names none, being of the whole installation or of before
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,12 +24,20 @@ if TYPE_CHECKING:
     from transcribe.consult import Action, LogFilter, Logged
     from transcribe.settings import Settings
     from transcribe.store.anchors import Kept
+    from transcribe.store.postgres import PostgresStore
 
 _ = translations(preferred_language()).gettext
 
 EXIT_BROKEN = 1
 Since = Annotated[
     datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help=_("Vanaf deze dag (jjjj-mm-dd)."))
+]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help=_("Van alle praktijken in deze database, en wat van de hele installatie is (reservekopieën, sleutels)."),
+    ),
 ]
 Until = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help=_("Tot en met deze dag."))]
 
@@ -56,6 +64,7 @@ def add_commands(
         since: Since = None,
         until: Until = None,
         limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help=_("Hoogstens zoveel regels."))] = 50,
+        everything: All = False,
         data_dir: DataDir = None,
         database_url: DatabaseUrl = None,
         os_user: OsUser = None,
@@ -68,14 +77,15 @@ def add_commands(
 
         with friendly(), _opened(data_dir, database_url, os_user, demo) as (settings, here):
             wanted = _wanted(LogFilter(actor=person, consult_id=consult), since, until)
-            _note(settings, here, Action.LOG_VIEWED, consult_id=consult)
-            table = Table("", _("tijd"), _("wie"), _("wat"), _("consult"))
-            for row in reversed(here.store.logged(wanted, limit=limit)):
+            _note(settings, here, Action.LOG_VIEWED, consult_id=consult, everything=everything)
+            table = Table("", _("tijd"), _("wie"), _("wat"), _("consult"), *([_("praktijk")] if everything else []))
+            for row in reversed(_store(settings, here, everything).logged(wanted, limit=limit)):
                 event = row.event
                 who = f"{event.actor} ({_(event.role.value)})"
                 what = " ".join(filter(None, (_(event.action.value), event.whom, event.detail)))
                 number = str(event.consult_id) if event.consult_id else ""
-                table.add_row(str(row.seq), _local(event.at), Text(who), Text(what), number)
+                where = [row.practice or ""] if everything else []
+                table.add_row(str(row.seq), _local(event.at), Text(who), Text(what), number, *where)
             out().print(table)
 
     @log.command(help=_("Wie zag wat van één patiënt. Het patiëntkenmerk wordt gevraagd, of gelezen van de invoer."))
@@ -96,7 +106,7 @@ def add_commands(
             reference = _asked_for(_("Patiëntkenmerk"))
             _note(settings, here, Action.LOG_OVERVIEW, patient_ref=reference)
             wanted = _wanted(LogFilter(patient_ref=reference), since, until)
-            for day in overview(rows(here.store, wanted), PRACTICE_ZONE):
+            for day in overview(rows(_store(settings, here), wanted), PRACTICE_ZONE):
                 out().print(f"\n{day.day:%d-%m-%Y}", style="bold")
                 for visitor in day.visitors:
                     name = f"  {visitor.name} ({_(visitor.role.value)})"
@@ -112,6 +122,7 @@ def add_commands(
     def export(
         file: Annotated[Path, typer.Option("--out", dir_okay=False, help=_("Nieuw bestand."))],
         form: Annotated[Format, typer.Option("--format", help=_("csv of fhir."))] = Format.CSV,
+        everything: All = False,
         since: Since = None,
         until: Until = None,
         data_dir: DataDir = None,
@@ -127,8 +138,8 @@ def add_commands(
         with friendly(), _opened(data_dir, database_url, os_user, demo) as (settings, here):
             if file.exists():
                 raise InvalidInput(problem=N_("Dit bestand bestaat al. Kies een andere naam."))
-            _note(settings, here, Action.LOG_EXPORTED, detail=form.value)
-            counted = _Counted(rows(here.store, _wanted(LogFilter(), since, until)))
+            _note(settings, here, Action.LOG_EXPORTED, detail=form.value, everything=everything)
+            counted = _Counted(rows(_store(settings, here, everything), _wanted(LogFilter(), since, until)))
             pieces = as_csv(counted) if form is Format.CSV else as_fhir(counted)
             write_private(file, pieces, new=True)
             out().print(_("{count} regels geschreven.").format(count=counted.count))
@@ -256,6 +267,11 @@ def _who(settings: Settings) -> str:
     return who(settings)
 
 
+def _store(settings: Settings, here: Installation, everything: bool = False) -> PostgresStore:
+    """A reference is the practice's own: the same one is somebody else in another practice."""
+    return here.store if everything else here.store.of(settings.practice)
+
+
 def _note(
     settings: Settings,
     here: Installation,
@@ -264,13 +280,20 @@ def _note(
     consult_id: UUID | None = None,
     detail: str = "",
     patient_ref: str = "",
+    everything: bool = False,
 ) -> None:
-    """In the log, before anything of it is shown."""
+    """In the log, before anything of it is shown. A look at all practices is a row of ours, and of that whose consult
+    was asked for: there a patient must see it.
+    """
     from transcribe.store.backup import system_event
 
-    here.store.of(settings.practice).log(
-        system_event(_who(settings), action, consult_id, detail), patient_ref=patient_ref
-    )
+    practices = {settings.practice}
+    if everything:
+        detail = f"alles {detail}".strip()
+        practices |= here.store.practices_of([consult_id]) if consult_id else set()
+    event = system_event(_who(settings), action, consult_id, detail)
+    for practice in sorted(practices):
+        here.store.of(practice).log(event, patient_ref=patient_ref)
 
 
 def _wanted(wanted: LogFilter, since: datetime | None, until: datetime | None) -> LogFilter:

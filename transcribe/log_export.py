@@ -16,7 +16,11 @@ COLUMNS = (
     "regel", "tijd", "gebeurtenis", "handeling", "actie", "uitkomst", "gebruiker", "gebruiker-id", "rol", "namens",
     "collega", "consult", "patient-pseudoniem", "object", "levensfase", "detail", "recht", "toestemming",
     "toestemming-versie", "toegangspunt", "adres", "verzoek", "bron", "programma", "hash",
+    "praktijk",
 )  # fmt: skip
+
+#: In the column of the practice, of a row that names none. No practice can be called so.
+NO_PRACTICE = "(geen)"
 
 _TERMS = "http://terminology.hl7.org/CodeSystem/"
 _ENTITY, _ROLE, _LIFE = _TERMS + "audit-entity-type", _TERMS + "object-role", _TERMS + "dicom-audit-lifecycle"
@@ -49,6 +53,7 @@ def as_csv(rows: Iterable[Logged]) -> Iterator[str]:
                 kind.thing.value[2], f"{kind.life.value[0]} {kind.life.value[1]}", event.detail, event.allowed_by,
                 row.consent_id or "", row.consent_version or "", event.client.value, event.address, event.request,
                 row.source or "", row.product, row.hash.hex(),
+                NO_PRACTICE if row.practice is None else row.practice,
             )
         )  # fmt: skip
 
@@ -83,6 +88,7 @@ def audit_event(row: Logged) -> dict[str, Any]:
                 "display": f"transcribe {row.product}".strip(),
                 **({"identifier": _number(row.source)} if row.source else {}),
             },
+            **({"site": row.practice} if row.practice else {}),
             "type": [{"system": _TERMS + "security-source-type", "code": "4", "display": "Application Server"}],
         },
         "entity": list(_entities(row, kind)),

@@ -194,6 +194,8 @@ class MemoryStore:
         kept = self._consults.get(event.consult_id) if event.consult_id else None
         reference = "".join(patient_ref.split()).casefold() or (kept.reference if kept else "")
         consent = kept.consents[-1] if kept and kept.consents else None
+        of_consult = None if kept is None else kept.consult.practice
+        whose = of_consult if self._practice is None else self._practice
         row = Logged(
             seq=len(self._log) + 1,
             event=event,
@@ -203,9 +205,9 @@ class MemoryStore:
             patient=sha256(reference.encode()).digest() if reference else None,
             consent_id=consent.id if consent else None,
             consent_version=consent.version if consent else None,
+            practice=whose,
         )
-        whose = None if kept is None else kept.consult.practice
-        self._log.append((whose if self._practice is None else self._practice, row, reference))
+        self._log.append((whose, row, reference))
 
     def _log_here(self) -> list[tuple[Logged, str]]:
         return [(row, known) for whose, row, known in self._log if self._practice in (None, whose)]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -17,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from tests.command_line import cli
 from transcribe.access_log import event_of
-from transcribe.consult import Action, Actor, Role
+from transcribe.consult import Action, Actor, Change, Consult, Role, Status
 from transcribe.settings import Settings
 from transcribe.store.anchors import FILE, write_file
 from transcribe.store.folders import throwaway_data_dir
@@ -33,12 +34,13 @@ GP = Actor(name="=Dr. A. Jansen", role=Role.HUISARTS)  # a name that a spreadshe
 def where(postgres_url: str) -> Iterator[tuple[Path, str]]:
     """A data folder with its database, and four rows in the log."""
     with throwaway_data_dir() as data_dir:
-        store = PostgresStore(postgres_url, load_master_key(Settings(data_dir=data_dir)))
+        whole = PostgresStore(postgres_url, load_master_key(Settings(data_dir=data_dir)))
+        store = whole.of("")
         now = datetime.now(UTC)
         store.log(event_of(GP, Action.LOGGED_IN, now - timedelta(days=6 * 366)))
         store.log(event_of(GP, Action.SEARCHED, now, detail="2 gevonden"), patient_ref="4711")
         store.log(event_of(GP, Action.LOGGED_OUT, now))
-        store.close()
+        whole.close()
         yield data_dir, postgres_url
 
 
@@ -87,6 +89,61 @@ def test_a_log_that_was_cut_off_is_found_out(where: tuple[Path, str]) -> None:
     assert "het bestand is veranderd" in by_paper.stderr
     assert "die regel is nu een andere" in by_paper.stderr, "that it was verified stands there now"
     assert log(where, "verify", "--anchor", "iets").returncode == 3
+
+
+def test_a_practice_is_told_of_its_own_and_the_installation_of_all(where: tuple[Path, str], tmp_path: Path) -> None:
+    """Two practices share a database, and in both of them somebody has the same number."""
+    data_dir, url = where
+    whole = PostgresStore(url, load_master_key(Settings(data_dir=data_dir)))
+    other = Actor(name="Z. Elders", role=Role.HUISARTS)
+    whole.of("Zuid").log(event_of(other, Action.SEARCHED, datetime.now(UTC)), patient_ref="4711")
+    consult = Consult(
+        id=uuid4(),
+        patient_ref="1",
+        status=Status.NEW,
+        created_at=datetime.now(UTC),
+        changed_at=datetime.now(UTC),
+        version=1,
+        practice="Zuid",
+    )
+    begun = event_of(other, Action.CONSULT_CREATED, datetime.now(UTC), consult.id)
+    whole.of("Zuid").apply(Change(consult=consult, audit=begun))
+    whole.log(event_of(Actor(name="root", role=Role.SYSTEEM), Action.BACKED_UP, datetime.now(UTC)))
+    whole.close()
+
+    def of(practice: str, *arguments: object, answers: str = "") -> str:
+        ran = cli(
+            "log", *arguments, "--data-dir", data_dir, "--database-url", url,
+            answers=answers, TRANSCRIBE_PRACTICE=practice,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    for practice, ours, theirs in (("", GP.name, other.name), ("Zuid", other.name, GP.name)):
+        told = of(practice, "patient", answers="4711\n")
+        assert (ours in told, theirs in told) == (True, False)
+        told = of(practice, "show")
+        assert (ours in told, theirs in told, "reservekopie" in told) == (True, False, False)
+        for form in ("csv", "fhir"):
+            of(practice, "export", "--format", form, "--out", tmp_path / f"{practice}.{form}")
+            told = (tmp_path / f"{practice}.{form}").read_text(encoding="utf-8-sig")
+            assert (ours in told, theirs in told) == (True, False)
+
+    told = of("", "show", "--all")
+    assert (GP.name in told, other.name in told, "reservekopie" in told, "Zuid" in told) == (True, True, True, True)
+    of("", "export", "--all", "--out", tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert {row["praktijk"] for row in rows} == {"", "Zuid", "(geen)"}
+    assert {row["praktijk"] for row in rows if row["gebruiker"] == other.name} == {"Zuid"}
+    assert rows[-1]["detail"] == "alles csv"
+    of("", "export", "--all", "--format", "fhir", "--out", tmp_path / "all.json")
+    entries = [one["resource"] for one in json.loads((tmp_path / "all.json").read_text())["entry"]]
+    assert {one["source"].get("site") for one in entries if one["agent"][0]["name"] == other.name} == {"Zuid"}
+
+    # whose consult is asked for is told that somebody did
+    of("", "show", "--all", "--consult", consult.id)
+    assert "toegangslog bekeken alles" in of("Zuid", "show", "--consult", consult.id)
 
 
 def test_a_patients_reference_is_read_from_the_input(where: tuple[Path, str]) -> None:

@@ -319,4 +319,5 @@ def _logged(row: Row[Any]) -> Logged:
         patient=row.patient,
         consent_id=row.consent_id,
         consent_version=row.consent_version,
+        practice=row.practice,
     )
