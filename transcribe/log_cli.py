@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -159,7 +159,7 @@ def add_commands(
         demo: Demo = False,
     ) -> None:
         from transcribe.consult import Action
-        from transcribe.store.anchors import FILE, judge, read_file, read_line
+        from transcribe.store.anchors import FILE, judge, read_file, read_line, should_be_there
         from transcribe.store.backup import anchor_of
 
         with friendly(), _opened(data_dir, database_url, os_user, demo) as (settings, here):
@@ -172,6 +172,14 @@ def add_commands(
             wrong = damaged > 0
             if damaged:
                 complain(_("In {file} staan regels die geen anker zijn: het bestand is veranderd.").format(file=FILE))
+            if not in_folder and not damaged and should_be_there(walked, datetime.now(UTC)):
+                wrong = True
+                complain(
+                    _(
+                        "Er zijn geen ankers in {file}, terwijl dit log ouder is dan twee uur: het bestand is "
+                        "weggehaald, of de dienst heeft met deze gegevensmap nog niet gedraaid."
+                    ).format(file=settings.data_dir / FILE)
+                )
             if walked.unsealed:
                 wrong = True
                 complain(_("Waar het log begint, is niet door dit programma geschreven: oude regels zijn weggehaald."))

@@ -32,7 +32,7 @@ GP = Actor(name="=Dr. A. Jansen", role=Role.HUISARTS)  # a name that a spreadshe
 
 @pytest.fixture
 def where(postgres_url: str) -> Iterator[tuple[Path, str]]:
-    """A data folder with its database, and four rows in the log."""
+    """A data folder with its database, three rows in the log, and an anchor as the keeper writes it."""
     with throwaway_data_dir() as data_dir:
         whole = PostgresStore(postgres_url, load_master_key(Settings(data_dir=data_dir)))
         store = whole.of("")
@@ -40,6 +40,7 @@ def where(postgres_url: str) -> Iterator[tuple[Path, str]]:
         store.log(event_of(GP, Action.LOGGED_IN, now - timedelta(days=6 * 366)))
         store.log(event_of(GP, Action.SEARCHED, now, detail="2 gevonden"), patient_ref="4711")
         store.log(event_of(GP, Action.LOGGED_OUT, now))
+        write_file(data_dir, whole.log_anchor(), whole.master_key)
         whole.close()
         yield data_dir, postgres_url
 
@@ -66,17 +67,13 @@ def test_it_is_shown_exported_and_verified_and_each_of_those_is_in_it(where: tup
 
     assert log(where, "verify").returncode == 0
     found = log(where, "verify", "--anchor", log(where, "anchor").stdout.strip())
-    assert (found.returncode, "1 ankers" in found.stdout) == (0, True), found.stderr
+    assert (found.returncode, "2 ankers" in found.stdout) == (0, True), found.stderr
     assert "klopt" in found.stdout
 
 
 def test_a_log_that_was_cut_off_is_found_out(where: tuple[Path, str]) -> None:
     data_dir, url = where
     paper = log(where, "anchor").stdout.strip()
-    master_key = load_master_key(Settings(data_dir=data_dir))
-    store = PostgresStore(url, master_key)
-    write_file(data_dir, store.log_anchor(), master_key)  # as the keeper does
-    store.close()
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as tx:
         tx.execute(text("ALTER TABLE access_log DISABLE TRIGGER append_only"))
@@ -89,6 +86,26 @@ def test_a_log_that_was_cut_off_is_found_out(where: tuple[Path, str]) -> None:
     assert "het bestand is veranderd" in by_paper.stderr
     assert "die regel is nu een andere" in by_paper.stderr, "that it was verified stands there now"
     assert log(where, "verify", "--anchor", "iets").returncode == 3
+
+
+def test_a_log_of_which_all_anchors_are_gone_is_wrong(where: tuple[Path, str]) -> None:
+    paper = log(where, "anchor").stdout.strip()
+    (where[0] / FILE).unlink()
+    for more in ((), ("--anchor", paper)):
+        found = log(where, "verify", *more)
+        assert (found.returncode, "het bestand is weggehaald" in found.stderr) == (1, True)
+        assert "Het toegangslog klopt:" not in found.stdout
+    (where[0] / FILE).touch()
+    assert log(where, "verify").returncode == 1, "emptied"
+
+
+def test_an_installation_that_just_began_needs_no_anchor(postgres_url: str) -> None:
+    with throwaway_data_dir() as data_dir:
+        store = PostgresStore(postgres_url, load_master_key(Settings(data_dir=data_dir)))
+        store.log(event_of(GP, Action.LOGGED_IN, datetime.now(UTC) - timedelta(minutes=50)))
+        store.close()
+        found = log((data_dir, postgres_url), "verify")
+        assert (found.returncode, "0 ankers" in found.stdout) == (0, True), found.stderr
 
 
 def test_a_practice_is_told_of_its_own_and_the_installation_of_all(where: tuple[Path, str], tmp_path: Path) -> None:

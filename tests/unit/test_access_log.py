@@ -321,7 +321,9 @@ def test_an_anchor_of_another_master_key_is_not_ours() -> None:
 
 
 OTHER = uuid4()
-WHOLE = Walked(first=1, last=9, hash=b"", broken=None, unsealed=False, at={7: b"\x07" * 32}, brought_over=None)
+WHOLE = Walked(
+    first=1, last=9, hash=b"", broken=None, unsealed=False, at={7: b"\x07" * 32}, brought_over=None, since=None
+)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,7 @@ class Walked:
     unsealed: bool  # where the chain begins does not bear our seal
     at: Mapping[int, bytes]  # hashes of the rows that were asked for
     brought_over: int | None  # the last row that came with a restore; None: this database was not restored
+    since: datetime | None  # when this installation wrote its first row that is still there
 
 
 def walk(tx: Connection, master_key: MasterKey, *, ask: Iterable[int] = (), progress: Progress = _silent) -> Walked:
@@ -155,7 +156,7 @@ def walk(tx: Connection, master_key: MasterKey, *, ask: Iterable[int] = (), prog
     unsealed = said is not None and not hmac.compare_digest(said.seal, start_seal(master_key, start, before))
     newest = log_head(tx)[0]
     wanted, found = frozenset(ask), dict[int, bytes]()
-    expected, broken, own, restored = start + 1, None, None, False
+    expected, broken, own, since, restored = start + 1, None, None, None, False
     query = select(tables.access_log).order_by(tables.access_log.c.seq)
     # by the thousand: the log of years does not fit in memory
     with tx.execute(query, execution_options={"yield_per": _STRIDE}) as rows:
@@ -165,7 +166,7 @@ def walk(tx: Connection, master_key: MasterKey, *, ask: Iterable[int] = (), prog
                 broken = expected
                 break
             if row.source == ours:
-                own = own or expected
+                own, since = own or expected, since or row.at
                 restored = restored or row.action == Action.RESTORED.value
             if expected in wanted:
                 found[expected] = row.hash
@@ -183,6 +184,7 @@ def walk(tx: Connection, master_key: MasterKey, *, ask: Iterable[int] = (), prog
         unsealed=unsealed,
         at=found,
         brought_over=own - 1 if own is not None and restored else None,
+        since=since,
     )
 
 

@@ -127,6 +127,11 @@ def judge(kept: Kept, walked: Walked, installation: UUID) -> Verdict:
     return Verdict.HOLDS if hmac.compare_digest(walked.at[anchor.seq], anchor.hash) else Verdict.DIFFERS
 
 
+def should_be_there(walked: Walked, now: datetime) -> bool:
+    """Is this installation so old that its service wrote an anchor? It does when it starts, and each hour."""
+    return walked.since is not None and walked.since < now - 2 * EVERY
+
+
 # -- the file in the data folder -------------------------------------------------------------------------------------
 
 
