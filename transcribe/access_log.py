@@ -12,7 +12,7 @@ from datetime import date, datetime, tzinfo
 from enum import Enum, StrEnum
 from uuid import UUID
 
-from transcribe.consult import Action, Actor, AuditEvent, Logged, Outcome, Role
+from transcribe.consult import Action, Actor, AuditEvent, Emergency, Logged, Outcome, Role
 from transcribe.errors import N_
 from transcribe.origin import origin
 
@@ -318,6 +318,20 @@ KINDS: dict[Action, Kind] = {
 }
 
 
+#: Of an emergency access, for the patient: as ``Kind.phrase``, with the reason that was given.
+EMERGENCIES: dict[Emergency, str] = {
+    Emergency.CARE: N_("opende met noodtoegang een afgeschermd consult, omdat u op dat moment zorg nodig had"),
+    Emergency.ABSENT: N_(
+        "opende met noodtoegang een afgeschermd consult, omdat wie het consult hield er niet was en het verslag niet "
+        "kon wachten"
+    ),
+    Emergency.PATIENT: N_("opende met noodtoegang een afgeschermd consult, omdat u daarom vroeg"),
+    Emergency.INCIDENT: N_(
+        "opende met noodtoegang een afgeschermd consult, omdat een klacht of een incident werd onderzocht"
+    ),
+}
+
+
 def event_of(
     actor: Actor, action: Action, at: datetime, consult_id: UUID | None = None, detail: str = "", whom: str = ""
 ) -> AuditEvent:
@@ -386,22 +400,29 @@ def overview(rows: Iterable[Logged], zone: tzinfo) -> list[Day]:
 
 
 def _visitor(name: str, role: Role, rows: list[Logged]) -> Visitor:
-    deeds: dict[Action, list[Logged]] = {}
+    deeds: dict[tuple[Action, str], list[Logged]] = {}
     for row in rows:
-        deeds.setdefault(row.event.action, []).append(row)
+        deeds.setdefault((row.event.action, _phrase(row.event)), []).append(row)
     return Visitor(
         name=name,
         role=role,
         responsible=next((row.event.responsible for row in reversed(rows) if row.event.responsible), ""),
         deeds=tuple(
             Deed(
-                phrase=KINDS[action].phrase,
+                phrase=phrase,
                 first=theirs[0].event.at,
                 last=theirs[-1].event.at,
                 times=len(theirs),
                 failed=theirs[-1].event.outcome is not Outcome.DONE,
             )
-            for action, theirs in deeds.items()
+            for (_, phrase), theirs in deeds.items()
         ),
         consents=tuple(sorted({row.consent_version for row in rows if row.consent_version is not None})),
     )
+
+
+def _phrase(event: AuditEvent) -> str:
+    """An emergency with its reason; one that is no reason of ours is not told: the row was tampered with."""
+    if event.action is Action.EMERGENCY_ACCESS and event.detail in set(Emergency):
+        return EMERGENCIES[Emergency(event.detail)]
+    return KINDS[event.action].phrase

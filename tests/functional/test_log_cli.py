@@ -39,7 +39,7 @@ def where(postgres_url: str) -> Iterator[tuple[Path, str]]:
         now = datetime.now(UTC)
         store.log(event_of(GP, Action.LOGGED_IN, now - timedelta(days=6 * 366)))
         store.log(event_of(GP, Action.SEARCHED, now, detail="2 gevonden"), patient_ref="4711")
-        store.log(event_of(GP, Action.LOGGED_OUT, now))
+        store.log(event_of(GP, Action.EMERGENCY_ACCESS, now, detail="waarneming"), patient_ref="4711")
         write_file(data_dir, whole.log_anchor(), whole.master_key)
         whole.close()
         yield data_dir, postgres_url
@@ -177,6 +177,7 @@ def test_a_patients_reference_is_read_from_the_input(where: tuple[Path, str]) ->
     )
     assert asked.returncode == 0, asked.stderr
     assert "zocht consulten" in asked.stdout
+    assert "omdat wie het consult hield er niet was en het verslag niet kon wachten" in asked.stdout
     assert "maakte dit overzicht" in asked.stdout
     assert log(where, "patient").returncode == 3, "nothing on the input"
     assert "4711" not in log(where, "show").stdout

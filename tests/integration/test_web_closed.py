@@ -204,6 +204,9 @@ def test_an_emergency_opens_it_for_an_hour_and_is_told(surgery: Surgery) -> None
     (row,) = store.logged(LogFilter(action=Action.EMERGENCY_ACCESS))
     assert (row.event.actor, row.event.consult_id, row.event.detail) == (LOCUM, surgery.consult_id, "spoed")
     assert row.patient is not None
+    # and the patient, why
+    told = surgery.owner.post("/toegangslog/patient", kenmerk=REF)
+    assert "opende met noodtoegang een afgeschermd consult, omdat u op dat moment zorg nodig had" in told.text
     surgery.later(61)
     assert surgery.locum.client.get(surgery.page).status_code == 403
 

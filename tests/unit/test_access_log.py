@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcribe.access_log import KINDS, EventType, Life, Thing, event_of, overview
+from transcribe.access_log import EMERGENCIES, KINDS, EventType, Life, Thing, event_of, overview
 from transcribe.consult import (
     Action,
     Actor,
     AuditEvent,
+    Emergency,
     LogFilter,
     Logged,
     Outcome,
@@ -165,6 +166,28 @@ def test_a_day_is_one_line_for_each_thing_somebody_did() -> None:
         ("beluisterde de geluidsopname", 1),
     ]
     assert (doctor.deeds[0].first, doctor.deeds[0].last) == (NOW, NOW + timedelta(minutes=40))
+
+
+def emergency(detail: str) -> Logged:
+    found = row(Action.EMERGENCY_ACCESS)
+    return replace(found, event=replace(found.event, detail=detail))
+
+
+def test_emergencies_of_different_reasons_are_told_apart() -> None:
+    rows = [emergency("spoed"), emergency("incident"), emergency("spoed"), emergency("onleesbaar")]
+    ((doctor,),) = (day.visitors for day in overview(rows, AMSTERDAM))
+    assert [(deed.phrase, deed.times) for deed in doctor.deeds] == [
+        ("opende met noodtoegang een afgeschermd consult, omdat u op dat moment zorg nodig had", 2),
+        ("opende met noodtoegang een afgeschermd consult, omdat een klacht of een incident werd onderzocht", 1),
+        ("opende met noodtoegang een consult dat voor collega's was afgeschermd", 1),
+    ]
+
+
+@pytest.mark.parametrize("reason", list(Emergency))
+def test_every_reason_of_an_emergency_has_its_sentence(reason: Emergency) -> None:
+    ((doctor,),) = (day.visitors for day in overview([emergency(reason.value)], AMSTERDAM))
+    assert [deed.phrase for deed in doctor.deeds] == [EMERGENCIES[reason]]
+    assert len(set(EMERGENCIES.values())) == len(Emergency)
 
 
 def test_days_are_those_of_the_practice_and_go_in_order() -> None:
