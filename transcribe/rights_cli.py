@@ -62,6 +62,8 @@ def add_commands(
             actor = Actor(name=who(settings), role=Role.SYSTEEM)
             by = " ".join(decided_by.split())
             with open_service(settings) as service:
+                if by and service.accounts is not None:
+                    by = service.accounts.doctor(by)  # it goes into the access log, for good
                 rights = service.rights
                 consults = rights.consults(reference)
                 if not consults:

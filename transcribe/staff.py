@@ -31,9 +31,9 @@ from transcribe.accounts import (
     WrongLogin,
     WrongPassword,
 )
-from transcribe.consult import Action, Actor, Role
+from transcribe.consult import Action, Actor, Role, name_key
 from transcribe.errors import N_, Conflict, InvalidInput, NotFound, NotLoggedIn, Refused, TooManyTries
-from transcribe.policy import receiver
+from transcribe.policy import DOCTORS, receiver
 from transcribe.ports import Accounts, Entry, Passwords, Session
 
 #: Who tried to log in with a name that nobody here has.
@@ -280,6 +280,23 @@ class Staff:
         title = title or self._accounts.title(account.practice)
         rules.check_password(password, [account.name, account.login, title, account.practice])
         return self._passwords.hashed(rules.normalised(password))
+
+    def doctor(self, typed: str) -> str:
+        """The name of a doctor of our practice as it stands in their account, for who writes it down elsewhere. Where
+        nobody has an account it is what was typed, without blanks too many. Raises ``InvalidInput``.
+        """
+        accounts = self._accounts.of(self._practice)
+        if not accounts:
+            return " ".join(typed.split())
+        for one in accounts:
+            if one.state is State.ACTIVE and one.role in DOCTORS and name_key(one.name) == name_key(typed):
+                return one.name
+        raise InvalidInput(
+            problem=N_(
+                "Zo heet geen huisarts of waarnemer die hier kan inloggen. Noem de naam zoals die staat bij: "
+                "transcribe accounts list."
+            )
+        )
 
     def title(self, practice: str) -> str:
         """Of a practice, as people call it."""

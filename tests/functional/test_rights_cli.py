@@ -12,17 +12,19 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from consent import How, current_text, grant
 from tests.command_line import cli
+from transcribe.accounts import Account, State
 from transcribe.app import open_service
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.consult import Action, Actor, KeyPurpose, Role, Status
 from transcribe.errors import Erased
 from transcribe.settings import Settings
+from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.blobs import FolderBlobs
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.marked import MarkedBlobs
@@ -112,6 +114,49 @@ def test_all_of_a_patient_in_one_file(settings: Settings, here: tuple[object, ..
     empty = cli("inzage", *here, answers="\n")
     assert (empty.returncode, "Vul het patiëntkenmerk in" in empty.stderr) == (3, True)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["b.zip", "inzage.zip"]
+
+
+def test_who_decides_that_drafts_go_along_is_a_doctor_of_the_practice(
+    settings: Settings, here: tuple[object, ...], tmp_path: Path
+) -> None:
+    """The name stays in the access log for good: where people have accounts, not every name will do."""
+    (mine,) = add(settings, PATIENT)
+    with (
+        open_service(settings) as service,
+        PostgresAccounts(service.database_url, service.store.lasting) as accounts,
+    ):
+        for name, role, state, practice in (
+            ("Dr. A. Jansen", Role.HUISARTS, State.ACTIVE, ""),
+            ("P. Poh", Role.POH, State.ACTIVE, ""),
+            ("Dr. N. Nieuw", Role.HUISARTS, State.INVITED, ""),
+            ("Dr. W. Weg", Role.WAARNEMER, State.DISABLED, ""),
+            ("Dr. Z. Zuid", Role.HUISARTS, State.ACTIVE, "Zuid"),
+        ):
+            login = name.lower().replace(" ", "")
+            account = Account(
+                id=uuid4(),
+                practice=practice,
+                login=login,
+                name=name,
+                role=role,
+                manages=False,
+                state=state,
+                version=1,
+                invitation=login.encode(),
+            )
+            accounts.add(account)
+        before = service.store.log_anchor().seq
+    path = tmp_path / "inzage.zip"
+    for name in ("Niemand", "P. Poh", "Dr. N. Nieuw", "Dr. W. Weg", "Dr. Z. Zuid"):
+        refused = cli("inzage", "--out", path, "--with-drafts", name, *here, answers=f"{PATIENT}\n")
+        assert (refused.returncode, "Zo heet geen huisarts of waarnemer" in refused.stderr) == (3, True), name
+    assert not path.exists()
+    with open_service(settings) as service:
+        assert service.store.log_anchor().seq == before, "nothing is in the log of it"
+    done = cli("inzage", "--out", path, "--with-drafts", "dr. a.  jansen", *here, answers=f"{PATIENT}\n")
+    assert done.returncode == 0, done.stderr
+    with open_service(settings) as service:
+        assert service.store.events(mine)[-1].whom == "Dr. A. Jansen"
 
 
 def test_a_patient_is_erased(settings: Settings, here: tuple[object, ...], tmp_path: Path) -> None:
