@@ -14,7 +14,7 @@ from transcribe.sheet import MARK, line
 
 COLUMNS = (
     "regel", "tijd", "gebeurtenis", "handeling", "actie", "uitkomst", "gebruiker", "gebruiker-id", "rol", "namens",
-    "collega", "consult", "patient-pseudoniem", "object", "levensfase", "detail", "recht", "toestemming",
+    "andere-persoon", "consult", "patient-pseudoniem", "object", "levensfase", "detail", "recht", "toestemming",
     "toestemming-versie", "toegangspunt", "adres", "verzoek", "bron", "programma", "hash",
     "praktijk",
 )  # fmt: skip
