@@ -133,9 +133,13 @@ class Clinic(Clock):
         service: Scripted | None = None,
         *,
         provider: Callable[[Callable[[str], bytes]], Provider | None] = lambda keyed: None,
+        hosts: frozenset[str] = frozenset(),
     ) -> None:
-        """``provider``: where people may log in as well, made with the key of the service."""
+        """``provider``: where people may log in as well, made with the key of the service. ``hosts``: see
+        ``create_app``.
+        """
         super().__init__(now=NOW)
+        self.hosts = hosts
         self.provider = provider
         self.service = service or scripted_service(clock=lambda: self.now)
         self.accounts = MemoryAccounts()
@@ -165,6 +169,7 @@ class Clinic(Clock):
             version="0",
             space=lambda: Space(total=100, free=50),
             min_free_percent=5,
+            hosts=self.hosts,
         )
 
     def browser(self) -> TestClient:

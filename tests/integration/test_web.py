@@ -198,6 +198,7 @@ def make_house(
     draft: Note = DRAFT,
     icpc: bool = False,
     talk: tuple[Utterance, ...] = SPOKEN,
+    hosts: frozenset[str] = frozenset(),
 ) -> House:
     decoder = FakeDecoder()
     service = scripted_service(
@@ -220,6 +221,7 @@ def make_house(
         version="0",
         space=lambda: Space(total=100, free=50),
         min_free_percent=5,
+        hosts=hosts,
     )
     client = TestClient(app, base_url=BASE, follow_redirects=False)
     return House(app=app, client=client, service=service, access=access, decoder=decoder, now=now)
@@ -363,6 +365,27 @@ def test_an_unknown_host_name_gets_nothing(house: House, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost:8600", "127.0.0.1:1", "[::1]:8600", "LOCALHOST"])
 def test_loopback_names_are_known(stranger: House, host: str) -> None:
     assert stranger.client.get("/health/live", headers={"Host": host}).status_code == 200
+
+
+def test_under_another_name_than_loopback_it_is_reached_by_tls() -> None:
+    """Whatever our proxy says or leaves out: it speaks TLS with the browser and none with us."""
+    house = make_house(hosts=frozenset({"Scribe.example"}))
+    with house.client as client:
+        for host, port, secure in (("scribe.example", 443, True), ("localhost:8600", 8600, False)):
+            ticket = house.access.ticket()
+            answer = client.get(f"/start?ticket={ticket}", headers={"Host": host, "X-Forwarded-Proto": "http"})
+            name, *rules = answer.headers["set-cookie"].split("; ")
+            assert name.startswith(f"transcribe-{port}=")
+            assert ("Secure" in rules) is secure
+            for path in ("/login", "/bestaat-niet"):
+                hsts = client.get(path, headers={"Host": host}).headers.get("strict-transport-security")
+                assert hsts == ("max-age=31536000" if secure else None)
+            # what Starlette itself makes of an address
+            there = client.get("/werklijst/", headers={"Host": host, "Cookie": name}).headers["location"]
+            assert there == f"{'https' if secure else 'http'}://{host}/werklijst"
+        unknown = client.get("/login", headers={"Host": "elders.example"})
+        assert unknown.status_code == 400
+        assert "strict-transport-security" not in unknown.headers
 
 
 def test_every_answer_has_the_strict_headers(house: House) -> None:

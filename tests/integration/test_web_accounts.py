@@ -320,6 +320,15 @@ def test_an_invitation_ends_after_three_days(clinic: Clinic, jansen: Desk) -> No
     assert clinic.browser().get(link).status_code == 403
 
 
+def test_behind_a_proxy_the_link_is_one_that_opens() -> None:
+    clinic = Clinic(hosts=frozenset({"scribe.example"}))
+    jansen = clinic.set_up()
+    jansen.client.base_url = "http://scribe.example"  # as the proxy asks us
+    jansen.client.cookies.set("transcribe-443", jansen.client.cookies["transcribe-8600"])
+    answer = jansen.post("/medewerkers", naam="W. Neem", gebruikersnaam="w.neem", rol="poh")
+    assert ">https://scribe.example/uitnodiging?code=" in answer.text
+
+
 @pytest.mark.parametrize("code", ["", "x", "é", "0" * 43])
 def test_an_invitation_is_not_guessed(clinic: Clinic, jansen: Desk, code: str) -> None:
     assert clinic.browser().get("/uitnodiging", params={"code": code}).status_code == 403

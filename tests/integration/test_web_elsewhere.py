@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -232,3 +232,16 @@ def test_without_a_provider_there_is_no_such_page() -> None:
     assert "/login/elders" not in browser.get("/login").text
     assert browser.get("/login/elders").status_code == 404
     assert browser.get("/login/terug").status_code == 404
+
+
+def test_behind_a_proxy_one_is_sent_back_over_tls(clinic: Clinic) -> None:
+    clinic.hosts = frozenset({"scribe.example"})
+    clinic.restart()
+    answer = clinic.browser().get("/login/elders", headers={"Host": "scribe.example"})
+    assert parse_qs(urlsplit(answer.headers["location"]).query)["redirect_uri"] == [
+        "https://scribe.example/login/terug"
+    ]
+    assert "; Secure" in answer.headers["set-cookie"]
+    here = clinic.browser().get("/login/elders")
+    assert parse_qs(urlsplit(here.headers["location"]).query)["redirect_uri"] == [f"{BASE}/login/terug"]
+    assert "; Secure" not in here.headers["set-cookie"]

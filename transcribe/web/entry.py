@@ -150,10 +150,11 @@ def session(request: Request, web: WebDep) -> Response:
 
 
 @router.post("/taal")
-def choose_language(fields: FieldsDep) -> Response:
+def choose_language(request: Request, fields: FieldsDep) -> Response:
     response = RedirectResponse(local_page(fields.get("terug", "/")), status_code=303)
     if (language := fields.get("taal", "")) in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, httponly=True, samesite="strict")
+        secure = request.url.scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, httponly=True, samesite="strict", secure=secure)
     return response
 
 

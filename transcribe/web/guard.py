@@ -61,6 +61,8 @@ HEADERS = {
     ),
     "Cache-Control": "no-store",
 }
+#: For names other than loopback. This name alone: others below it are the practice's.
+HSTS = "max-age=31536000"
 
 
 def cookie_name(request: HTTPConnection) -> str:
@@ -91,9 +93,13 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        connection = HTTPConnection(scope)
+        if host_name(connection) not in LOOPBACK:
+            # links, redirects and cookies go by it: our proxy speaks TLS with the browser, and none with us
+            scope = {**scope, "scheme": "https" if scope["type"] == "http" else "wss"}
         # a number of our own: one that comes from outside could be anybody's
         request_id = secrets.token_hex(8)
-        here = Origin(client=Client.BROWSER, address=self._address(HTTPConnection(scope)), request=request_id)
+        here = Origin(client=Client.BROWSER, address=self._address(connection), request=request_id)
         with coming_from(here):
             if scope["type"] == "websocket":
                 await self._live(scope, receive, send)
@@ -111,6 +117,8 @@ class Guard:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers["X-Request-Id"] = request_id
+                if host_name(request) in self._hosts - LOOPBACK:
+                    headers["Strict-Transport-Security"] = HSTS
             await send(message)
 
         request = Request(scope, receive)
