@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from consent import How, current_text, grant
+from transcribe.app import web_config
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, Actor, AuditEvent, Change, Consult, KeyPurpose, Role, Space, Status, live_on
 from transcribe.log_reading import LogReading
@@ -129,18 +130,9 @@ class LiveHouse:
 
 
 def server(app: FastAPI) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="websockets-sansio",
-            ws_max_size=64 * 1024,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
+    config = web_config(app)
+    config.timeout_graceful_shutdown = 2
+    return uvicorn.Server(config)
 
 
 @contextmanager

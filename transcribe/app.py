@@ -44,6 +44,7 @@ from transcribe.workflow import Workflow
 from transcribe.writer import Writer
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
     from models.catalog import Installed
@@ -630,6 +631,25 @@ def _kind(settings: Settings) -> str:
     return "demo" if settings.demo else "echt"
 
 
+def web_config(app: FastAPI) -> uvicorn.Config:
+    """No access log: addresses of pages hold consult ids."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # it would believe any process of this machine about where a request comes from: web/guard.py decides that
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,  # sound does not compress, and it costs memory for each stream
+    )
+
+
 def serve(
     app: FastAPI,
     listener: socket.socket,
@@ -637,7 +657,7 @@ def serve(
     ready: Callable[[], None] = lambda: None,
     tend: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. No access log: addresses of pages hold consult ids.
+    """Serve until SIGINT or SIGTERM.
 
     ``tend`` is called every minute: what only this process can do, because it has the recordings that are being made.
     """
@@ -647,17 +667,7 @@ def serve(
     # before the worker and the database are stopped
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-        ws="websockets-sansio",
-        ws_max_size=64 * 1024,
-        ws_per_message_deflate=False,  # sound does not compress, and it costs memory for each stream
-    )
+    config = web_config(app)
     stopping = threading.Event()
 
     def keep() -> None:

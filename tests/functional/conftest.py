@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from consent import Texts
-from transcribe.app import access_key, actor_of, listen, make_web, open_service
+from transcribe.app import access_key, actor_of, listen, make_web, open_service, web_config
 from transcribe.asr.transcript import Speaker
 from transcribe.consult import Actor, Role, Space
 from transcribe.ports import Drafter, Transcriber
@@ -97,7 +97,7 @@ def real_service() -> Iterator[LiveServer]:
 @contextmanager
 def on_a_socket(app: FastAPI) -> Iterator[str]:
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server = uvicorn.Server(web_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

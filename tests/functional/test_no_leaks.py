@@ -234,7 +234,9 @@ class running:  # noqa: N801  (reads as a phrase)
     def __init__(self, app, listener) -> None:
         import uvicorn
 
-        self.server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        from transcribe.app import web_config
+
+        self.server = uvicorn.Server(web_config(app))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
 
     def __enter__(self) -> None:

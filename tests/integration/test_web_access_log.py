@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from tests.integration.test_web import HUISARTS, House, make_house
+from tests.live_server import served
 from transcribe import logs
 from transcribe.access_log import event_of
 from transcribe.consult import Action, Actor, Role, Status
@@ -166,3 +168,16 @@ def test_the_address_is_that_of_the_client(
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     guard = Guard(house.app, access=house.access, identities=OnePerson(HUISARTS), idle_minutes=30, hosts=hosts)
     assert guard._address(HTTPConnection({"type": "http", "client": (peer, 1), "headers": headers})) == address
+
+
+@pytest.mark.parametrize(("hosts", "address"), [(frozenset(), ""), (frozenset({"scribe.example"}), "198.51.100.9")])
+def test_a_process_of_this_machine_names_no_address_unless_it_is_our_proxy(hosts: frozenset[str], address: str) -> None:
+    """On a socket, with the web server as the service runs it: that would believe this machine by itself."""
+    house = make_house(hosts=hosts)
+    with served(house.app) as base:
+        answer = httpx.get(
+            f"{base}/start?ticket={house.access.ticket()}",
+            headers=[("X-Forwarded-For", "203.0.113.5"), ("X-Forwarded-For", "198.51.100.9")],
+        )
+    assert answer.status_code == 303
+    assert [(event.action, event.address) for event in house.store.events()] == [(Action.LOGGED_IN, address)]

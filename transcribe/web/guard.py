@@ -208,7 +208,8 @@ class Guard:
         """IP address of the client; "" on this machine. Behind our proxy: what that says, and not what it was told."""
         peer = connection.client.host if connection.client else ""
         if self._hosts != LOOPBACK and not _far(peer):
-            peer = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+            # some proxies add to the line that was there, others put a line of their own below it
+            peer = ",".join(connection.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         return _far(peer)
 
     def _session(self, request: HTTPConnection, *, passive: bool) -> tuple[Session, Person]:
