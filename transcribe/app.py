@@ -543,6 +543,7 @@ def make_web(service: Service, access: Access) -> FastAPI:
         min_free_percent=settings.min_free_percent,
         version=__version__,
         hosts=frozenset({settings.public_host} if settings.public_host else ()),
+        proxy=settings.proxy,
         watched=Watch(
             vitals=service.store.vitals,
             space=service.space,

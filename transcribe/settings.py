@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
@@ -69,6 +70,9 @@ class Settings(BaseModel):
     port: int = Field(default=8600, ge=0, le=65535)
     #: The name under which a reverse proxy with TLS makes us known; needed to listen on anything but loopback.
     public_host: str = ""
+    #: IP address from which that proxy reaches us, when it is on another machine: it alone is believed about where a
+    #: request comes from (the last of X-Forwarded-For). Empty: a proxy on this machine.
+    proxy: str = ""
     #: Whose name stands in approvals and in the access log when a command acts (``run``, ``record``). People at the
     #: screens have accounts.
     user_name: str = ""
@@ -124,6 +128,11 @@ class Settings(BaseModel):
 
     #: What a HIS signs with when it opens a consult (docs/his-link.md); empty: what ``transcribe his-secret`` made.
     his_secret: str = Field(default="", repr=False, pattern=r"^(\S{32,})?$")
+
+    @field_validator("proxy")
+    @classmethod
+    def _one_address(cls, proxy: str) -> str:
+        return str(ipaddress.ip_address(proxy)) if proxy else ""
 
     @field_validator("user_role")
     @classmethod

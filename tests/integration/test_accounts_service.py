@@ -49,3 +49,17 @@ def test_the_first_start_is_set_up_and_the_key_opens_nothing_after_it(postgres_u
         assert [one.actor for one in events] == ["Dr. A. Jansen"] * 2
         assert UUID(events[0].user_id) == UUID(events[1].user_id)
         assert service.store.verify_log() is None
+
+
+def test_the_proxy_of_the_settings_is_believed_and_no_other(postgres_url: str, tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        data_dir=tmp_path / "praktijk", database_url=postgres_url, public_host="scribe.example", proxy="192.0.2.7"
+    )
+    with running(settings) as (service, access, _):
+        app = make_web(service, access)
+        for peer in ("192.0.2.7", "192.0.2.8"):
+            client = TestClient(app, base_url="http://scribe.example", client=(peer, 1))
+            fields = {"naam": "niemand", "wachtwoord": "x"}
+            client.post("/login", data=fields, headers={"X-Forwarded-For": "198.51.100.9"})
+        tried = [one.address for one in service.store.events() if one.action is Action.LOGIN_FAILED]
+        assert sorted(tried) == ["192.0.2.8", "198.51.100.9"]

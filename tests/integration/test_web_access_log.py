@@ -20,6 +20,8 @@ from transcribe.web.access import OnePerson
 from transcribe.web.access_log import ROWS
 from transcribe.web.guard import Guard
 
+NO_NAME: frozenset[str] = frozenset()
+NAMED = frozenset({"scribe.example"})
 ASSISTENTE = Actor(name="A. Assistente", role=Role.ASSISTENTE)
 
 
@@ -147,30 +149,41 @@ def _record() -> logging.LogRecord:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "peer", "forwarded", "address"),
+    ("hosts", "proxy", "peer", "forwarded", "address"),
     [
-        (frozenset(), "127.0.0.1", None, ""),
-        (frozenset(), "::1", None, ""),
-        (frozenset(), "192.0.2.7", None, "192.0.2.7"),
-        (frozenset(), "testclient", None, ""),
+        (NO_NAME, "", "127.0.0.1", None, ""),
+        (NO_NAME, "", "::1", None, ""),
+        (NO_NAME, "", "192.0.2.7", None, "192.0.2.7"),
+        (NO_NAME, "", "testclient", None, ""),
         # without a proxy of ours nobody is believed; with one, only what that saw itself
-        (frozenset(), "127.0.0.1", "198.51.100.9", ""),
-        (frozenset({"scribe.example"}), "127.0.0.1", "10.0.0.1, 198.51.100.9", "198.51.100.9"),
-        (frozenset({"scribe.example"}), "127.0.0.1", "<script>", ""),
-        (frozenset({"scribe.example"}), "192.0.2.7", "198.51.100.9", "192.0.2.7"),
+        (NO_NAME, "", "127.0.0.1", "198.51.100.9", ""),
+        (NAMED, "", "127.0.0.1", "10.0.0.1, 198.51.100.9", "198.51.100.9"),
+        (NAMED, "", "127.0.0.1", "<script>", ""),
+        (NAMED, "", "192.0.2.7", "198.51.100.9", "192.0.2.7"),
+        # a proxy on another machine: it, and nobody else
+        (NAMED, "192.0.2.7", "192.0.2.7", "203.0.113.5, 198.51.100.9", "198.51.100.9"),
+        (NAMED, "192.0.2.7", "::ffff:192.0.2.7", "198.51.100.9", "198.51.100.9"),
+        (NAMED, "2001:db8::7", "2001:DB8:0::7", "2001:db8::9", "2001:db8::9"),
+        (NAMED, "192.0.2.7", "192.0.2.8", "198.51.100.9", "192.0.2.8"),
+        (NAMED, "192.0.2.7", "127.0.0.1", "198.51.100.9", ""),
+        # what it does not say is not "on this machine"
+        (NAMED, "192.0.2.7", "192.0.2.7", None, "192.0.2.7"),
+        (NAMED, "192.0.2.7", "192.0.2.7", "198.51.100.9, unknown", "192.0.2.7"),
     ],
 )
 def test_the_address_is_that_of_the_client(
-    house: House, hosts: frozenset[str], peer: str, forwarded: str | None, address: str
+    house: House, hosts: frozenset[str], proxy: str, peer: str, forwarded: str | None, address: str
 ) -> None:
     from starlette.requests import HTTPConnection
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
-    guard = Guard(house.app, access=house.access, identities=OnePerson(HUISARTS), idle_minutes=30, hosts=hosts)
+    guard = Guard(
+        house.app, access=house.access, identities=OnePerson(HUISARTS), idle_minutes=30, hosts=hosts, proxy=proxy
+    )
     assert guard._address(HTTPConnection({"type": "http", "client": (peer, 1), "headers": headers})) == address
 
 
-@pytest.mark.parametrize(("hosts", "address"), [(frozenset(), ""), (frozenset({"scribe.example"}), "198.51.100.9")])
+@pytest.mark.parametrize(("hosts", "address"), [(NO_NAME, ""), (NAMED, "198.51.100.9")])
 def test_a_process_of_this_machine_names_no_address_unless_it_is_our_proxy(hosts: frozenset[str], address: str) -> None:
     """On a socket, with the web server as the service runs it: that would believe this machine by itself."""
     house = make_house(hosts=hosts)

@@ -33,6 +33,15 @@ def test_nobody_works_as_the_worker(tmp_path: Path) -> None:
         Settings(data_dir=tmp_path, user_role=Role.SYSTEEM)
 
 
+def test_a_proxy_is_one_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.from_env(data_dir=tmp_path).proxy == ""
+    monkeypatch.setenv("TRANSCRIBE_PROXY", "192.0.2.7")
+    assert Settings.from_env(data_dir=tmp_path).proxy == "192.0.2.7"
+    for wrong in ("192.0.2.0/24", "192.0.2.7,192.0.2.8", "proxy.example"):
+        with pytest.raises(ValueError, match="proxy"):
+            Settings(data_dir=tmp_path, proxy=wrong)
+
+
 @pytest.mark.parametrize(
     ("host", "public", "allowed"),
     [

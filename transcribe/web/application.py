@@ -70,6 +70,7 @@ def create_app(
     space: Callable[[], Space],
     min_free_percent: float,
     hosts: frozenset[str] = frozenset(),
+    proxy: str = "",
     watched: Watch | None = None,
     unverified_days: int = 14,
     practice: str = "",
@@ -82,12 +83,13 @@ def create_app(
     ``provider``: where people with an account may log in as well. ``practice``: whose screens these are when nobody, or
     one without an account, looks at them.
 
-    ``hosts``: names besides loopback under which this service is reached (a reverse proxy's). ``space``: of the disk
-    that recordings go to, for the warning on every page when less than ``min_free_percent`` of it is free. ``watched``:
-    what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist. ``unverified_days``: as in the
-    settings, for the warning before. ``handovers``: in memory when there are none; ``his_secret``: what a HIS signs
-    with, "" for no link with one. ``recordings``: of a demonstration, to practise on (huisarts left, patient right).
-    ``texts``: for the patient; those of this program when there are none.
+    ``hosts``: names besides loopback under which this service is reached (a reverse proxy's). ``proxy``: IP
+    address of that proxy, which is believed about where a request comes from; "": one on this machine. ``space``: of
+    the disk that recordings go to, for the warning on every page when less than ``min_free_percent`` of it is free.
+    ``watched``: what ``/health/ready`` and ``/metrics`` tell of; without it they do not exist. ``unverified_days``: as
+    in the settings, for the warning before. ``handovers``: in memory when there are none; ``his_secret``: what a HIS
+    signs with, "" for no link with one. ``recordings``: of a demonstration, to practise on (huisarts left, patient
+    right). ``texts``: for the patient; those of this program when there are none.
     """
     # no generated pages: they load scripts from elsewhere and list every route to whoever asks
     identities: Identities = accounts or OnePerson(actor, practice)
@@ -123,5 +125,5 @@ def create_app(
     for router in (entry.public, welcome.router, elsewhere.router, his.router, watch.router, *WITH_SESSION):
         app.include_router(router)
     errors.register(app)
-    app.add_middleware(Guard, access=access, identities=identities, idle_minutes=idle_minutes, hosts=hosts)
+    app.add_middleware(Guard, access=access, identities=identities, idle_minutes=idle_minutes, hosts=hosts, proxy=proxy)
     return app

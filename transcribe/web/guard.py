@@ -61,6 +61,7 @@ HEADERS = {
     ),
     "Cache-Control": "no-store",
 }
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: For names other than loopback. This name alone: others below it are the practice's.
 HSTS = "max-age=31536000"
 
@@ -81,13 +82,22 @@ class Guard:
     """Host, origin, session, headers, and the last word on exceptions."""
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, identities: Identities, idle_minutes: int, hosts: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        identities: Identities,
+        idle_minutes: int,
+        hosts: frozenset[str],
+        proxy: str = "",
     ) -> None:
+        """``hosts``, ``proxy``: see ``create_app``."""
         self._app = app
         self._access = access
         self._identities = identities
         self._idle = timedelta(minutes=idle_minutes)
         self._hosts = LOOPBACK | {name.lower() for name in hosts}
+        self._proxy = _ip(proxy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -206,11 +216,18 @@ class Guard:
 
     def _address(self, connection: HTTPConnection) -> str:
         """IP address of the client; "" on this machine. Behind our proxy: what that says, and not what it was told."""
-        peer = connection.client.host if connection.client else ""
-        if self._hosts != LOOPBACK and not _far(peer):
-            # some proxies add to the line that was there, others put a line of their own below it
-            peer = ",".join(connection.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
-        return _far(peer)
+        peer = _ip(connection.client.host if connection.client else "")
+        if not self._is_proxy(peer):
+            return _far(peer)
+        # some proxies add to the line that was there, others put a line of their own below it
+        said = ",".join(connection.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+        return _far(_ip(said) or peer)
+
+    def _is_proxy(self, peer: IpAddress | None) -> bool:
+        """The one that the settings name; without that one on this machine, if we have another name than loopback."""
+        if self._proxy is not None:
+            return peer == self._proxy
+        return self._hosts != LOOPBACK and not _far(peer)
 
     def _session(self, request: HTTPConnection, *, passive: bool) -> tuple[Session, Person]:
         """Asked for anew with every request: who was disabled or got another role is out at once."""
@@ -231,13 +248,18 @@ class Guard:
             request.state.session, request.state.person = found
 
 
-def _far(peer: str) -> str:
-    """The address when it is one, and not of this machine."""
+def _ip(text: str) -> IpAddress | None:
+    """None: it is no address. One of IPv4 is that, also where the socket writes it as IPv6 (::ffff:192.0.2.7)."""
     try:
-        found = ipaddress.ip_address(peer)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return ""
-    return "" if found.is_loopback else str(found)
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _far(address: IpAddress | None) -> str:
+    """The address when there is one, and not of this machine."""
+    return "" if address is None or address.is_loopback else str(address)
 
 
 def check_origin(request: HTTPConnection) -> None:
