@@ -373,7 +373,9 @@ class Staff:
         return account, code
 
     def invite_again(self, person: Person, account_id: UUID) -> tuple[Account, str]:
-        """For who forgot the password, lost the telephone or comes back: what opened before opens nothing now."""
+        """For who forgot the password, lost the telephone or comes back: what opened before opens nothing now, the
+        number at a provider no more than the password.
+        """
         account = self._of(person, account_id)
         code = secrets.token_urlsafe(32)
         account = self._change(
@@ -383,6 +385,7 @@ class Staff:
             password="",
             secret=b"",
             recovery=(),
+            elsewhere="",
             invitation=rules.digest(code),
             invited_until=self._clock() + INVITATION_LIFE,
         )

@@ -234,6 +234,21 @@ def test_without_a_provider_there_is_no_such_page() -> None:
     assert browser.get("/login/terug").status_code == 404
 
 
+def test_a_new_invitation_takes_the_number_away(clinic: Clinic, jansen: Desk) -> None:
+    """Whoever has her card or her account there would be in before she is."""
+    invited(clinic, jansen)
+    assert f"Ook het nummer bij {DEZI} vervalt" in shown(jansen.client.get("/medewerkers"))
+    answer = jansen.post(f"/medewerkers/{clinic.account('w.neem').id}/uitnodigen", of="/medewerkers")
+    assert answer.status_code == 200
+    browser = clinic.browser()
+    assert browser.get(at_the_provider(browser.get("/login/elders"), HERS)).status_code == 403
+    assert clinic.account("w.neem").state is State.INVITED
+    # and it is free to be written down again, for her or for who has it now
+    fields = {"rol": "waarnemer", "elders": HERS}
+    jansen.post(f"/medewerkers/{clinic.account('w.neem').id}/rol", of="/medewerkers", **fields)
+    assert browser.get(at_the_provider(browser.get("/login/elders"), HERS)).status_code == 200
+
+
 def test_behind_a_proxy_one_is_sent_back_over_tls(clinic: Clinic) -> None:
     clinic.hosts = frozenset({"scribe.example"})
     clinic.restart()
