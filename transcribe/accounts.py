@@ -110,6 +110,15 @@ class OtherRole(Refused):
     text = N_("U bent bij {name} niet als arts ingelogd. Kies daar de rol die bij uw werk hier hoort.")
 
 
+class OwnRole(Refused):
+    """One click would show the consults to who may not see them, and another would hide it."""
+
+    text = N_(
+        "Uw eigen rol en uw eigen beheer wijzigt een andere beheerder, of u doet het op de machine zelf: transcribe "
+        "accounts change."
+    )
+
+
 class LastManager(Refused):
     text = N_("Er moet iemand blijven die de medewerkers beheert. Geef eerst een collega het beheer.")
 
@@ -277,6 +286,12 @@ def digest(secret: str) -> bytes:
 def check_manages(person: Person) -> None:
     if not person.manages:
         raise NotManager
+
+
+def check_not_own_role(person: Person, before: Account, after: Account) -> None:
+    """Raises ``OwnRole``."""
+    if person.account_id == before.id and (before.role, before.manages) != (after.role, after.manages):
+        raise OwnRole
 
 
 def check_still_managed(before: Sequence[Account], after: Account) -> None:

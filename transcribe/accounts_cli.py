@@ -32,7 +32,7 @@ def add_commands(
 ) -> None:
     """``friendly`` turns our errors into sentences and exit codes; ``out`` is the console."""
     accounts = typer.Typer(
-        no_args_is_help=True, help=_("Wie er kan inloggen: tonen, toevoegen, herstellen, uitschakelen.")
+        no_args_is_help=True, help=_("Wie er kan inloggen: tonen, toevoegen, wijzigen, herstellen, uitschakelen.")
     )
     cli.add_typer(accounts, name="accounts")
 
@@ -61,6 +61,30 @@ def add_commands(
         with friendly(), _desk(data_dir, database_url, os_user) as desk:
             account, code = desk.staff.invite(desk.person, name=name, login=login, role=role, manages=manages)
             _show_link(out(), desk.settings, account, code)
+
+    @accounts.command("change", help=_("Geef een medewerker een andere rol, of het beheer; wie is ingelogd, is eruit."))
+    def change(
+        login: Login,
+        role: Annotated[str, typer.Option("--role", help=_("De rol; zonder deze blijft de rol wat die was."))] = "",
+        manages: Annotated[
+            bool | None, typer.Option("--manages/--no-manages", help=_("Beheert ook de medewerkers, of niet meer."))
+        ] = None,
+        data_dir: DataDir = None,
+        database_url: DatabaseUrl = None,
+        os_user: OsUser = None,
+    ) -> None:
+        with friendly(), _desk(data_dir, database_url, os_user) as desk:
+            account = desk.of(login)
+            desk.staff.change(
+                desk.person,
+                account.id,
+                role=role or account.role.value,
+                manages=account.manages if manages is None else manages,
+                elsewhere=account.elsewhere,
+            )
+            changed = desk.of(login)
+            shown = f"{_(changed.role.value)}{', ' + _('beheert medewerkers') if changed.manages else ''}"
+            out().print(f"{changed.name}: {shown}", markup=False)
 
     @accounts.command("reset", help=_("Nieuwe link voor wie er niet meer in komt; het oude wachtwoord vervalt."))
     def reset(login: Login, data_dir: DataDir = None, database_url: DatabaseUrl = None, os_user: OsUser = None) -> None:

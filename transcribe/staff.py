@@ -393,13 +393,14 @@ class Staff:
         return account, code
 
     def change(self, person: Person, account_id: UUID, *, role: str, manages: bool, elsewhere: str = "") -> None:
-        """Sessions end: a page of another role must not stay open."""
+        """Sessions end: a page of another role must not stay open. Raises ``OwnRole``."""
         account = self._of(person, account_id)
         manages = manages or _role(role) is Role.BEHEERDER
         changes = {"role": _role(role), "manages": manages, "elsewhere": rules.checked_elsewhere(elsewhere)}
         changed = replace(account, **changes)  # type: ignore[arg-type]
         if changed == account:
             return
+        rules.check_not_own_role(person, account, changed)
         self._check_free_elsewhere(changed)
         account = self._change(person, account, **changes)
         also = " met beheer" if manages else ""

@@ -186,6 +186,13 @@ def test_the_owner_of_the_machine_lets_people_in(data_dir: Path) -> None:
     listed = cli("accounts", "list", *where).stdout
     for word in ("a.jansen", "Dr. A. Jansen", "huisarts", "✓", "uitgenodigd"):
         assert word in listed
+    assert (
+        cli("accounts", "change", "a.jansen", "--role", "poh", *where)
+        .stdout.strip()
+        .endswith("poh, beheert medewerkers")
+    )
+    assert cli("accounts", "change", "a.jansen", "--no-manages", *where).stdout.strip() == "Dr. A. Jansen: poh"
+    assert cli("accounts", "change", "a.jansen", "--role", "koning", *where).returncode == 3
     assert cli("accounts", "disable", "a.jansen", *where).returncode == 0
     assert "uitgeschakeld" in cli("accounts", "list", *where).stdout
     unknown = cli("accounts", "reset", "w.neem", *where)

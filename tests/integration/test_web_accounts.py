@@ -443,8 +443,28 @@ def test_a_session_ends_after_a_working_day(clinic: Clinic, jansen: Desk) -> Non
 
 def test_somebody_always_manages(clinic: Clinic, jansen: Desk, neem: Desk) -> None:
     own = clinic.account("a.jansen").id
-    for path, fields in (("uitschakelen", {}), ("uitnodigen", {}), ("rol", {"rol": "huisarts"})):
-        answer = jansen.post(f"/medewerkers/{own}/{path}", **fields)
+    for path in ("uitschakelen", "uitnodigen"):
+        answer = jansen.post(f"/medewerkers/{own}/{path}")
         assert answer.status_code == 409, path
         assert "Er moet iemand blijven" in shown(answer)
     assert jansen.status("/medewerkers") == 200
+
+
+@pytest.mark.parametrize("role", [Role.BEHEERDER, Role.HUISARTS])
+def test_nobody_changes_the_own_role_or_the_own_beheer(clinic: Clinic, jansen: Desk, role: Role) -> None:
+    beheer = clinic.colleague(jansen, "B. Heer", "b.heer", role, manages=True)
+    before = clinic.account("b.heer")
+    page = shown(beheer.client.get("/medewerkers"))
+    assert page.count("Uw eigen rol en uw eigen beheer wijzigt een andere beheerder") == 1
+    assert f"/medewerkers/{before.id}/rol" not in page
+    wanted = [{"rol": "poh", "beheer": "ja"}, {"rol": "poh"}, {"rol": "waarnemer"}]
+    for fields in [*wanted, {"rol": role.value}] if role is not Role.BEHEERDER else wanted:
+        answer = beheer.post(f"/medewerkers/{before.id}/rol", **fields)
+        assert answer.status_code == 403, fields
+        assert "wijzigt een andere beheerder" in shown(answer)
+    assert clinic.account("b.heer") == before
+    assert Action.ACCOUNT_CHANGED not in actions(clinic)
+    # a colleague's page says it of the colleague, and changes this one
+    assert f"/medewerkers/{before.id}/rol" in jansen.client.get("/medewerkers").text
+    assert jansen.post(f"/medewerkers/{before.id}/rol", rol="poh").status_code == 303
+    assert clinic.account("b.heer").role is Role.POH

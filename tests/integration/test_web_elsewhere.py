@@ -249,6 +249,16 @@ def test_a_new_invitation_takes_the_number_away(clinic: Clinic, jansen: Desk) ->
     assert browser.get(at_the_provider(browser.get("/login/elders"), HERS)).status_code == 200
 
 
+def test_one_writes_down_the_own_number_and_keeps_the_own_role(clinic: Clinic, jansen: Desk) -> None:
+    own = clinic.account("a.jansen").id
+    page = shown(jansen.client.get("/medewerkers"))
+    assert "Uw eigen rol en uw eigen beheer wijzigt een andere beheerder" in page
+    assert f'id="rol-{own}"' not in page
+    answer = jansen.post(f"/medewerkers/{own}/rol", of="/medewerkers", rol="huisarts", beheer="ja", elders="900")
+    assert answer.status_code == 303
+    assert clinic.account("a.jansen").elsewhere == "900"
+
+
 def test_behind_a_proxy_one_is_sent_back_over_tls(clinic: Clinic) -> None:
     clinic.hosts = frozenset({"scribe.example"})
     clinic.restart()

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from transcribe.accounts import Account, State
+from transcribe.accounts import Account, OwnRole, State
 from transcribe.errors import N_, Refused, TooManyTries, TranscribeError
 from transcribe.ports import Session
 from transcribe.web.entry import enter
@@ -171,6 +171,7 @@ def _staff(
         practice=web.staff.title(web.person.practice),
         roles=ROLES,
         states=STATE_TEXT,
+        own_role=OwnRole.text,
         typed=typed or {},
         invited=invited,
         link=link,

@@ -19,7 +19,16 @@ from starlette.exceptions import HTTPException
 
 from consent import ConsentMissing, ConsentProblem
 from transcribe import errors
-from transcribe.accounts import NotManager, OtherRole, UnknownHere, UsedInvitation, WrongCode, WrongLogin, WrongPassword
+from transcribe.accounts import (
+    NotManager,
+    OtherRole,
+    OwnRole,
+    UnknownHere,
+    UsedInvitation,
+    WrongCode,
+    WrongLogin,
+    WrongPassword,
+)
 from transcribe.errors import N_
 from transcribe.logs import place
 from transcribe.oidc import NotProven, OtherPractice, ProviderAway, TooLow
@@ -60,6 +69,7 @@ STATUS: dict[type[Exception], int] = {
     errors.NotLoggedIn: 401,
     errors.TooManyTries: 429,
     NotManager: 403,
+    OwnRole: 403,
     WrongLogin: 403,
     WrongCode: 403,
     WrongPassword: 403,
