@@ -150,6 +150,9 @@ def rights() -> str:
         "colleague or a rule of another practice answers as one with a number that nobody has;",
         "`tests/integration/test_web_rights.py` asks every route as every role, in both.",
         "",
+        "While a practice has a logbeheerder who can log in, huisarts and waarnemer don't read the access log: its",
+        "pages refuse them, and the menu has no link.",
+        "",
         "A consult that is closed to colleagues ([accounts.md](accounts.md)) answers those to whom it is closed with",
         "a refusal, but for routes marked †; `tests/integration/test_web_closed.py` asks them all.",
     ]

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from transcribe.consult import Actor, Role, name_key, plain_name
-from transcribe.errors import N_, InvalidInput, Refused
+from transcribe.errors import N_, InvalidInput, NotAllowed, Refused
 from transcribe.policy import DOCTORS, responsible
 
 LEAST_PASSWORD, MOST_PASSWORD = 12, 200
@@ -77,10 +77,15 @@ class Person:
     practice: str = ""
     manages: bool = False
     account_id: UUID | None = None  # None: the one person of a demonstration
+    log_kept: bool = False  # a logbeheerder of the practice reads the access log: doctors don't
 
 
 class NotManager(Refused):
     text = N_("Dit mag alleen wie de medewerkers beheert. Vraag het de beheerder van uw praktijk.")
+
+
+class LogKept(NotAllowed):
+    text = N_("Het toegangslog van uw praktijk leest de logbeheerder. Vraag het die collega.")
 
 
 class WrongLogin(Refused):

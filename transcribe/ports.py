@@ -32,6 +32,7 @@ from transcribe.consult import (
     Logged,
     Part,
     PartSize,
+    Role,
     Search,
     Stage,
     Status,
@@ -649,6 +650,10 @@ class Accounts(Protocol):
 
     def of(self, practice: str) -> list[Account]:
         """By name."""
+        ...
+
+    def active(self, practice: str, role: Role) -> bool:
+        """Is there somebody with that role who can log in?"""
         ...
 
     def title(self, practice: str) -> str:

@@ -78,7 +78,9 @@ class Staff:
         account = self.account(session)
         if account.state is not State.ACTIVE:
             raise NotLoggedIn
-        return _person(account)
+        # asked with each request, as all of this is: a new logbeheerder need not wait until doctors log in again
+        log_kept = account.role in DOCTORS and self._accounts.active(account.practice, Role.LOGBEHEERDER)
+        return replace(_person(account), log_kept=log_kept)
 
     def account(self, session: Session) -> Account:
         """Also of one who is on the way in. Raises ``NotLoggedIn``."""

@@ -7,8 +7,8 @@ from datetime import datetime
 from threading import RLock
 from uuid import UUID
 
-from transcribe.accounts import Account, Limit, Tries, one_more
-from transcribe.consult import name_key
+from transcribe.accounts import Account, Limit, State, Tries, one_more
+from transcribe.consult import Role, name_key
 from transcribe.errors import Conflict, NotFound
 
 
@@ -71,6 +71,9 @@ class MemoryAccounts:
         with self._lock:
             found = [one for one in self._accounts.values() if one.practice == practice]
         return sorted(found, key=lambda one: name_key(one.name))
+
+    def active(self, practice: str, role: Role) -> bool:
+        return any(one.role is role and one.state is State.ACTIVE for one in self.of(practice))
 
     def title(self, practice: str) -> str:
         return self._titles.get(practice, "")

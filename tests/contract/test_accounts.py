@@ -92,6 +92,17 @@ def test_those_of_one_practice_come_by_name(accounts: Accounts) -> None:
     assert accounts.of("Eik") == []
 
 
+def test_of_a_role_somebody_can_log_in(accounts: Accounts) -> None:
+    assert not accounts.active("Linde", Role.LOGBEHEERDER)
+    account = made("l.og", role=Role.LOGBEHEERDER)
+    accounts.add(account)
+    for version, state in enumerate((State.INVITED, State.ACTIVE, State.DISABLED), start=2):
+        accounts.save(replace(account, state=state, version=version))
+        assert accounts.active("Linde", Role.LOGBEHEERDER) is (state is State.ACTIVE)
+        assert not accounts.active("Linde", Role.HUISARTS)
+        assert not accounts.active("Beuk", Role.LOGBEHEERDER)
+
+
 def test_a_login_is_of_one_person_and_a_name_of_one_in_a_practice(accounts: Accounts) -> None:
     first = made("jansen")
     accounts.add(first)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from tests.clinic import Clinic
 from tests.integration.test_web import HUISARTS, House, make_house
 from tests.live_server import served
 from transcribe import logs
@@ -55,6 +56,30 @@ def test_who_may_not_read_it_gets_no_link_and_no_page(assistant: House) -> None:
     assert assistant.post("/toegangslog", wie="").status_code == 403
     assert assistant.post("/toegangslog/patient", kenmerk="HIS-4711").status_code == 403
     assert set(assistant.actions()) == {Action.LOGGED_IN}
+
+
+@pytest.mark.parametrize("role", [Role.HUISARTS, Role.WAARNEMER])
+def test_doctors_read_it_while_there_is_no_logbeheerder(role: Role) -> None:
+    clinic = Clinic()
+    manager, doctor = clinic.set_up(), clinic.seat("", role)
+
+    def reads() -> bool:
+        menu = 'href="/toegangslog"' in doctor.client.get("/account").text
+        answers = [doctor.client.get("/toegangslog"), doctor.post("/toegangslog", wie="")]
+        answers.append(doctor.post("/toegangslog/patient", kenmerk="HIS-4711"))
+        assert [one.status_code for one in answers] == [200 if menu else 403] * 3
+        assert menu or all("leest de logbeheerder" in one.text for one in answers)
+        return menu
+
+    clinic.seat("Zuid", Role.LOGBEHEERDER)
+    assert reads()
+    link = clinic.invite(manager, "L. Og", "l.og", Role.LOGBEHEERDER)
+    assert reads(), "who was only invited reads nothing yet"
+    keeper = clinic.accept(link, "l.og").enrol()
+    assert not reads()
+    assert keeper.status("/toegangslog") == 200
+    manager.post(f"/medewerkers/{clinic.account('l.og').id}/uitschakelen")
+    assert reads()
 
 
 def test_the_newest_come_first_and_the_look_itself_is_the_newest(house: House) -> None:

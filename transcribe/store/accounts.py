@@ -96,6 +96,12 @@ class PostgresAccounts:
         with self._begin() as tx:
             return [self._account(row) for row in tx.execute(wanted)]
 
+    def active(self, practice: str, role: Role) -> bool:
+        table = tables.account
+        wanted = (table.c.practice == practice) & (table.c.role == role.value) & (table.c.state == State.ACTIVE.value)
+        with self._begin() as tx:
+            return bool(tx.scalar(select(exists().where(wanted))))
+
     def title(self, practice: str) -> str:
         table = tables.practice
         with self._begin() as tx:

@@ -26,6 +26,7 @@ from transcribe.i18n import LANGUAGES, translations
 from transcribe.i18n import PRACTICE_ZONE as PRACTICE_ZONE
 from transcribe.web import bundles
 from transcribe.web.access import local_page
+from transcribe.web.rights import LOGS, permitted
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "taal"
@@ -168,7 +169,7 @@ class Pages:
         context.setdefault("token", session.token if session else "")
         context["logged_in"] = session is not None
         context["person"] = person = request.scope.get("state", {}).get("person")
-        context["logs"] = person is not None and policy.RIGHTS[person.actor.role].logs
+        context["logs"] = person is not None and permitted(LOGS, person)
         context["clinical"] = person is not None and policy.RIGHTS[person.actor.role].record
         context["here"] = request.url.path
         context["path"] = local_page(request.url.path)

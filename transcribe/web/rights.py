@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from transcribe.accounts import NotManager, Person
+from transcribe.accounts import LogKept, NotManager, Person
 from transcribe.consult import Role
 from transcribe.errors import NotAllowed
 from transcribe.policy import CAREGIVERS, DOCTORS, EVERYBODY, RIGHTS
@@ -149,6 +149,8 @@ def name_of(endpoint: Callable[..., Any]) -> str:
 
 
 def permitted(rule: Rule, person: Person) -> bool:
+    if rule is LOGS and person.log_kept:
+        return False
     return person.actor.role in rule.roles or (rule.managers and person.manages)
 
 
@@ -158,9 +160,11 @@ def rule_of(connection: HTTPConnection) -> Rule:
 
 
 def check_right(connection: HTTPConnection) -> None:
-    """Raises ``NotAllowed`` or ``NotManager`` unless whoever is logged in may use this route."""
+    """Raises ``NotAllowed``, ``LogKept`` or ``NotManager`` unless whoever is logged in may use this route."""
     rule = rule_of(connection)
     person: Person = connection.state.person
     if permitted(rule, person):
         return
+    if rule is LOGS and person.log_kept:
+        raise LogKept
     raise NotManager if rule.managers else NotAllowed(role=person.actor.role.value)
