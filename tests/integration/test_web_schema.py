@@ -302,6 +302,10 @@ def consults(here: Here) -> Iterator[UUID]:
     workflow.undo(actor, made, version())
     yield made
     made = here.consult_at(Status.DRAFTED)
+    closed = here.service.store.consult(made)
+    workflow._writer.apply(actor, closed, Action.CLOSED, readers=("W. Neem",))  # to whoever looks
+    yield made
+    made = here.consult_at(Status.DRAFTED)
     workflow.pass_on(Actor(name="P. Zorg", role=Role.POH), made, version(), actor.name, "Graag nakijken.")
     yield made
     made = here.consult_at(Status.DRAFTED)
