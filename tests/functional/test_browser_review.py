@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.functional.conftest import LiveServer, service_on_fakes
 from tests.functional.test_browser_story import SETTLED_MS, WORKSTATION, drafted, pasted
+from tests.unit.test_sound_quality import GOOD, pair
 from transcribe.asr.transcript import Speaker, Utterance, Word
 from transcribe.consult import Action, Actor, Role, Status
 from transcribe.soep.note import Line, Note, Report, Section, note_text
@@ -733,3 +735,24 @@ def test_by_touch_a_sentence_shows_where_it_can_go(live_server: LiveServer, draf
     said.get_by_role("button", name="O", exact=True).tap()
     page.locator(".line-text", has_text="De keel is rood.").wait_for()
     context.close()
+
+
+def test_a_long_talk_scrolls_by_itself_whatever_stands_above_it(chromium: Browser) -> None:
+    """Beside the note stands all that was said, below the player, the voices and the word on the sound: it has the rest
+    of the screen and scrolls by itself, to its last words.
+    """
+    talk = [replace(one, speaker=Speaker.ONBEKEND) for one in TALK] * 12
+    transcriber = ScriptedTranscriber(talk, sound=pair(GOOD, GOOD))
+    with service_on_fakes(transcriber=transcriber, drafter=ScriptedDrafter(DRAFT)) as server:
+        consult = drafted(server)
+        page = chromium.new_page(viewport=WORKSTATION)
+        page.goto(server.start(f"/consult/{consult}"))
+        page.locator("#geluidskwaliteit").wait_for()
+        said = page.locator("[data-talk]")
+        said.evaluate("one => { one.scrollTop = one.scrollHeight }")
+        last = said.locator("li").last.bounding_box()
+        side = page.locator(".source-side").bounding_box()
+        page.close()
+    assert last is not None
+    assert side is not None
+    assert last["y"] + last["height"] <= side["y"] + side["height"] <= WORKSTATION["height"]

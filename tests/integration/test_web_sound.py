@@ -36,7 +36,7 @@ def _page(house: House, sound: Quality | None, language: str) -> str:
 @pytest.mark.parametrize(
     ("sound", "sentence"),
     [
-        (pair(GOOD, GOOD), ">Het geluid was goed te verstaan.<"),
+        (pair(GOOD, GOOD), ">De kwaliteit van het geluid was goed.<"),
         (pair(GOOD, SOFT), ">De patiënt klinkt zacht: controleer getallen en namen extra.<"),
         (
             pair(NOISY, replace(NOISY, level_db=-80.0)),

@@ -82,7 +82,7 @@ document.addEventListener("keydown", (event) => {
     const button = document.getElementById("akkoord");
     if (!button) return;
     event.preventDefault();
-    if (button.disabled) document.querySelector("#aandacht button, #aandacht a")?.focus();
+    if (button.disabled) (document.querySelector("#aandacht button") ?? document.querySelector("#aandacht a"))?.focus();
     else button.form.requestSubmit(button);
     return;
   }
