@@ -279,9 +279,12 @@ def check_send_back(actor: Actor, consult: Consult) -> None:
 
 
 def may_take_over(actor: Actor, consult: Consult) -> bool:
-    """Every doctor, and whoever passed it on: a name that was typed wrong must not keep a draft from everybody."""
+    """Every doctor, whoever passed it on, and of a closed consult those who keep it: a name that was typed wrong must
+    not keep a draft from everybody.
+    """
     rights = RIGHTS[actor.role]
-    return rights.approve or (rights.edit and name_key(consult.passed_by) == name_key(actor.name))
+    keeps = bool(consult.readers) and not closed_to(actor, consult)  # back from who took it over in an emergency
+    return rights.approve or (rights.edit and (keeps or name_key(consult.passed_by) == name_key(actor.name)))
 
 
 def check_take_over(actor: Actor, consult: Consult) -> None:

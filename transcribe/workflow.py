@@ -89,8 +89,21 @@ DESTROYED_TEXT = {
     KeyPurpose.SOURCE: "opname, transcript en concept",
     KeyPurpose.RECORD: "patiëntkenmerk en verslag",
 }
-#: Who did one of these held the consult.
-_HOLDING = frozenset({Action.CONSULT_CREATED, Action.RECORDING_STARTED, Action.AUDIO_STORED})
+#: Emergencies that are looked through for those to tell somebody of.
+MOST_TOLD = 1000
+#: Who did one of these has something to do with the consult, if it was not in an emergency.
+_HOLDING = frozenset(
+    {
+        Action.CONSULT_CREATED,
+        Action.RECORDING_STARTED,
+        Action.AUDIO_STORED,
+        Action.NOTE_EDITED,
+        Action.LINE_CONFIRMED,
+        Action.TAKEN_OVER,
+        Action.APPROVED,
+        Action.CLOSED,
+    }
+)
 #: In the access log, of a note that was shown with the words it comes from.
 WITH_TRANSCRIPT = "met gesprek"
 #: Longest line a person may type; a note line is a telegram, not a letter.
@@ -849,10 +862,13 @@ class Workflow:
         """
         return not policy.closed_to(actor, consult) or self.emergency_until(actor, consult.id) is not None
 
-    def check_open(self, actor: Actor, consult_id: UUID) -> None:
-        """Raises ``ClosedConsult``."""
-        if not self.is_open(actor, self._store.consult(consult_id)):
+    def check_open(self, actor: Actor, consult_id: UUID, *, urgent: bool = False) -> None:
+        """``urgent``: for what an emergency opens as well. Raises ``ClosedConsult``, ``NotInEmergency``."""
+        consult = self._store.consult(consult_id)
+        if not self.is_open(actor, consult):
             raise ClosedConsult
+        if not urgent:
+            policy.check_keeps(actor, consult)
 
     def emergency_until(self, actor: Actor, consult_id: UUID) -> datetime | None:
         """When this person's emergency ends; None: there is none."""
@@ -866,6 +882,8 @@ class Workflow:
     def open_in_emergency(self, actor: Actor, consult_id: UUID, why: Emergency) -> None:
         """For ``policy.EMERGENCY_LASTS``. Those to whom it is not closed are told."""
         policy.check_emergency(actor, self._store.consult(consult_id))
+        if self.emergency_until(actor, consult_id) is not None:
+            return  # told once: a hundred of them would hide another one
         self._store.log(self._writer.event(actor, Action.EMERGENCY_ACCESS, consult_id, why.value))
 
     def emergencies(self, consult_id: UUID) -> list[AuditEvent]:
@@ -876,7 +894,7 @@ class Workflow:
     def emergencies_to_tell(self, actor: Actor) -> list[tuple[Consult, AuditEvent]]:
         """Of others, lately, in consults that this person keeps; newest first."""
         since = self._writer.clock() - policy.EMERGENCY_TOLD
-        rows = self._store.logged(LogFilter(since=since, action=Action.EMERGENCY_ACCESS))
+        rows = self._store.logged(LogFilter(since=since, action=Action.EMERGENCY_ACCESS), limit=MOST_TOLD)
         others = [row.event for row in rows if name_key(row.event.actor) != name_key(actor.name)]
         told = [(self._store.consult(event.consult_id), event) for event in others if event.consult_id is not None]
         return [(consult, event) for consult, event in told if name_key(actor.name) in self._keepers(consult)]
@@ -895,10 +913,12 @@ class Workflow:
         policy.check_close(actor, consult)
         if consult.version != version:
             raise Conflict
+        events = self._store.events(consult_id)
+        urgent = {name_key(event.actor) for event in events if event.action is Action.EMERGENCY_ACCESS}
         held = (
             event.actor
-            for event in self._store.events(consult_id)
-            if event.action in _HOLDING and event.role in policy.CAREGIVERS
+            for event in events
+            if event.action in _HOLDING and event.role in policy.CAREGIVERS and name_key(event.actor) not in urgent
         )
         readers = {name_key(name): name for name in (*held, actor.name)} | {name_key(actor.name): actor.name}
         first = readers.pop(name_key(actor.name))  # for whom its draft waits

@@ -148,22 +148,75 @@ def test_it_waits_for_who_closed_it_and_for_nobody_else(surgery: Surgery) -> Non
     assert surgery.send(surgery.locum, "regel/L1/wijzig", tekst="Anders.").status_code == 303
 
 
+#: What an emergency opens: to read the consult, and to finish its note.
+URGENT = {"routes.consult_page", "routes.standing", "routes.progress", "routes.withdraw", "closing.emergency",
+    "media.audio", "media.outline", "ingest.growing", "passing.take_over",
+    *(name for name in RULES if name.startswith("review."))}  # fmt: skip
+
+
 def test_an_emergency_gives_nothing_that_lasts(surgery: Surgery) -> None:
-    """After taking over as before: no closing lifted, nothing destroyed or passed on, and over in an hour."""
+    """Every route with the consult's number, before and after taking over: nothing lifted, destroyed, recorded or
+    passed on. In an hour it is over.
+    """
     assert surgery.send(surgery.locum, "noodtoegang", reden="spoed").status_code == 303
     for taken_over in (False, True):
         if taken_over:
             assert surgery.send(surgery.locum, "overnemen").status_code == 303
-        for path in ("openstellen", "verwijderen", "overdragen"):
-            assert surgery.send(surgery.locum, path, naam="P. Zorg", bevestigd="P. Zorg").status_code == 409, path
+        before, tried = surgery.clinic.service.store.consult(surgery.consult_id), 0
+        for route in api_routes(surgery.clinic.app):
+            if "{consult_id}" not in route.path or name_of(route.endpoint) in URGENT:
+                continue
+            for method in sorted(route.methods):
+                answer = ask(surgery.locum, method, path_of(route.path, surgery.consult_id), surgery.version())
+                assert answer.status_code == 409, (route.path, method, answer.status_code)
+                tried += 1
+        assert tried > 15
+        assert surgery.clinic.service.store.consult(surgery.consult_id) == before
         page = surgery.locum.client.get(surgery.page).text
         assert not any(f'id="{one}"' in page for one in ("openstellen", "verwijderen", "overdragen", "afschermen"))
-    assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER, HELD)
+    path = f"{BASE.replace('http', 'ws')}{surgery.page}/opname"
+    with surgery.locum.client.websocket_connect(path, headers={"Origin": BASE}) as socket:
+        assert set(socket.receive_json()) == {"stored", "frames", "page"}
     surgery.later(61)
     assert surgery.locum.client.get(surgery.page).status_code == 403
     assert surgery.send(surgery.owner, "overnemen").status_code == 303
     assert surgery.send(surgery.owner, "openstellen").status_code == 303
     assert "opende met noodtoegang" in surgery.owner.client.get("/").text  # told all the same
+
+
+def test_who_keeps_a_consult_gets_it_back_whatever_the_role() -> None:
+    clinic = Clinic()
+    nurse, locum = clinic.seat("", Role.POH, name="P. Zorg"), clinic.seat("", Role.WAARNEMER, name=LOCUM)
+    made = Surgery(clinic=clinic, owner=nurse, locum=locum, nurse=nurse, assistant=nurse, consult_id=clinic.drafted(""))
+    assert made.send(nurse, "afschermen").status_code == 303
+    assert made.send(locum, "noodtoegang", reden="spoed").status_code == 303
+    assert made.send(locum, "overnemen").status_code == 303
+    assert made.send(nurse, "overnemen").status_code == 303
+    assert made.send(nurse, "regel/L1/wijzig", tekst="Anders.").status_code == 303
+
+
+def test_one_emergency_is_told_once(surgery: Surgery) -> None:
+    for _ in range(3):
+        assert surgery.send(surgery.locum, "noodtoegang", reden="spoed").status_code == 303
+    assert len(surgery.clinic.service.store.logged(LogFilter(action=Action.EMERGENCY_ACCESS))) == 1
+
+
+def test_who_signed_is_not_locked_out_and_who_was_here_in_an_emergency_is() -> None:
+    clinic = Clinic()
+    workflow, store = clinic.service.workflow, clinic.service.store
+    doctor, nurse, locum = (
+        Actor(name=name, role=role)
+        for name, role in ((OWNER, Role.HUISARTS), ("P. Zorg", Role.POH), (LOCUM, Role.WAARNEMER))
+    )
+    consult_id = clinic.drafted("")
+    workflow.close(nurse, consult_id, store.consult(consult_id).version)
+    workflow.open_in_emergency(locum, consult_id, Emergency.CARE)
+    workflow.take_over(locum, consult_id, store.consult(consult_id).version)
+    workflow.take_over(nurse, consult_id, store.consult(consult_id).version)
+    workflow.lift(nurse, consult_id, store.consult(consult_id).version)
+    workflow.edit_line(doctor, consult_id, store.consult(consult_id).version, "L1", "Anders.")
+    workflow.close(nurse, consult_id, store.consult(consult_id).version)
+    assert store.consult(consult_id).readers == ("P. Zorg", HELD, OWNER)
 
 
 def test_a_colleague_does_not_lock_out_who_held_the_consult() -> None:
@@ -215,9 +268,9 @@ def test_an_emergency_is_of_the_account_and_not_of_a_name(surgery: Surgery) -> N
     workflow = surgery.clinic.service.workflow
     first = Actor(name=LOCUM, role=Role.WAARNEMER, id="1")
     workflow.open_in_emergency(first, surgery.consult_id, Emergency.CARE)
-    workflow.check_open(first, surgery.consult_id)
+    workflow.check_open(first, surgery.consult_id, urgent=True)
     with pytest.raises(ClosedConsult):
-        workflow.check_open(replace(first, id="2"), surgery.consult_id)
+        workflow.check_open(replace(first, id="2"), surgery.consult_id, urgent=True)
 
 
 def test_the_closing_is_lifted_by_a_reader(surgery: Surgery) -> None:

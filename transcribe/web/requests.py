@@ -201,16 +201,18 @@ async def checked(request: Request) -> Fields:
 
 
 async def check_open(connection: HTTPConnection) -> None:
-    """Raises ``ClosedConsult`` when the address names a consult that is closed to whoever asks."""
-    given = connection.path_params.get("consult_id")
-    if given is None or rule_of(connection).closed:
+    """Raises ``ClosedConsult`` when the address names a consult that is closed to whoever asks, and ``NotInEmergency``
+    when that does not open this route.
+    """
+    given, rule = connection.path_params.get("consult_id"), rule_of(connection)
+    if given is None or rule.closed:
         return
     try:
         consult_id = UUID(str(given))
     except ValueError:
         return  # the route itself says that there is no such page
     web = web_of(connection)
-    await run_in_threadpool(web.workflow.check_open, web.actor, consult_id)
+    await run_in_threadpool(web.workflow.check_open, web.actor, consult_id, urgent=rule.urgent)
 
 
 def check_token(session: Session, given: str) -> None:

@@ -22,12 +22,14 @@ class Rule:
     roles: frozenset[Role] = field(default_factory=frozenset)
     managers: bool = False  # whoever manages the accounts, whatever the role
     closed: bool = False  # of a consult that is closed to whoever asks, too (policy.closed_to)
+    urgent: bool = False  # of such a one in an emergency: to read it, and to finish its note
 
 
 ANYONE = Rule(roles=frozenset(Role) - {Role.SYSTEEM})
 CARE = Rule(roles=EVERYBODY)
 CARE_ALWAYS = Rule(roles=EVERYBODY, closed=True)
 EDIT = Rule(roles=CAREGIVERS)
+EDIT_URGENT = Rule(roles=CAREGIVERS, urgent=True)
 SIGN = Rule(roles=DOCTORS)
 MANAGE = Rule(managers=True)
 LOGS = Rule(roles=frozenset(role for role in Role if RIGHTS[role].logs))
@@ -74,7 +76,7 @@ RULES: dict[str, Rule] = {
     "routes.record_consent": CARE,
     "routes.withdraw": CARE_ALWAYS,  # the patient's right waits for nobody
     "routes.consult_page": CARE_ALWAYS,  # it says that it is closed, and what one can do
-    "routes.progress": CARE,
+    "routes.progress": Rule(roles=EVERYBODY, urgent=True),
     "routes.standing": CARE_ALWAYS,  # a page that shows it goes
     "routes.retry": CARE,
     "routes.discard": CARE,
@@ -100,34 +102,34 @@ RULES: dict[str, Rule] = {
     "ingest.standing": CARE,
     "ingest.stream": CARE,
     # what was said, and the note
-    "media.audio": EDIT,
-    "media.outline": EDIT,
-    "ingest.growing": EDIT,
-    "review.change_page": EDIT,
-    "review.edit": EDIT,
-    "review.typed": EDIT,
-    "review.confirm": EDIT,
-    "review.see": EDIT,
-    "review.dismiss": EDIT,
-    "review.remove": EDIT,
-    "review.restore": EDIT,
-    "review.add": EDIT,
-    "review.take": EDIT,
-    "review.move": EDIT,
-    "review.undo": EDIT,
-    "review.redo": EDIT,
-    "review.merge": EDIT,
-    "review.codes": EDIT,
-    "review.code": EDIT,
-    "review.approve": SIGN,
-    "review.deliver": EDIT,
-    "review.copy_text": EDIT,
+    "media.audio": EDIT_URGENT,
+    "media.outline": EDIT_URGENT,
+    "ingest.growing": EDIT_URGENT,
+    "review.change_page": EDIT_URGENT,
+    "review.edit": EDIT_URGENT,
+    "review.typed": EDIT_URGENT,
+    "review.confirm": EDIT_URGENT,
+    "review.see": EDIT_URGENT,
+    "review.dismiss": EDIT_URGENT,
+    "review.remove": EDIT_URGENT,
+    "review.restore": EDIT_URGENT,
+    "review.add": EDIT_URGENT,
+    "review.take": EDIT_URGENT,
+    "review.move": EDIT_URGENT,
+    "review.undo": EDIT_URGENT,
+    "review.redo": EDIT_URGENT,
+    "review.merge": EDIT_URGENT,
+    "review.codes": EDIT_URGENT,
+    "review.code": EDIT_URGENT,
+    "review.approve": Rule(roles=DOCTORS, urgent=True),
+    "review.deliver": EDIT_URGENT,
+    "review.copy_text": EDIT_URGENT,
     "contact.declare": SIGN,
     "video.change": EDIT,
     "speakers.name": EDIT,
     "passing.pass_on": EDIT,
     "passing.send_back": EDIT,
-    "passing.take_over": EDIT,
+    "passing.take_over": EDIT_URGENT,
     # kept from colleagues
     "closing.close": EDIT,
     "closing.lift": EDIT,
