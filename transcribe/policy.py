@@ -274,6 +274,7 @@ def check_send_back(actor: Actor, consult: Consult) -> None:
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}))
     check_turn(actor, consult)
+    check_keeps(actor, consult)
     if not (consult.waits_for and consult.passed_by):
         raise NotPassedOn
 
@@ -361,6 +362,7 @@ def check_name_speakers(actor: Actor, consult: Consult) -> None:
     check_may_edit(actor)
     check_status(consult, frozenset({Status.DRAFTED}))
     check_turn(actor, consult)
+    check_keeps(actor, consult)
     if consult.exercise:
         raise InvalidInput(problem=N_("Bij een oefening staat vast wie wat zei."))
 
@@ -368,7 +370,7 @@ def check_name_speakers(actor: Actor, consult: Consult) -> None:
 def may_name_speakers(actor: Actor, consult: Consult) -> bool:
     """Would ``check_name_speakers`` let this person?"""
     drafted = consult.status is Status.DRAFTED and not consult.exercise
-    return drafted and RIGHTS[actor.role].edit and not waits_elsewhere(actor, consult)
+    return drafted and RIGHTS[actor.role].edit and not waits_elsewhere(actor, consult) and not closed_to(actor, consult)
 
 
 def check_confirm(line: Line, flags: Iterable[str], shown: str) -> None:

@@ -664,6 +664,7 @@ class Recorder:
         if not policy.can_go_on(consult):
             raise CanNotGoOn
         policy.check_turn(actor, consult)
+        policy.check_keeps(actor, consult)
         if consult.status is Status.DRAFTED:
             policy.check_may_approve(actor)  # as to throw it away
             if seen != consult.version:

@@ -353,6 +353,7 @@ class Workflow:
         consult = self._store.consult(consult_id)
         replacing = consult.status is Status.RECORDED and consult.reason in STOPPING
         policy.check_status(consult, frozenset({Status.RECORDED if replacing else Status.CONSENTED}))
+        policy.check_keeps(actor, consult)
         require(self._store.consent(consult_id), Purpose.RECORDING)
         policy.check_space(self._space(), self._min_free_percent)
         key = self._store.data_key(consult_id, KeyPurpose.SOURCE)

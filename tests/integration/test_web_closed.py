@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -182,6 +183,38 @@ def test_an_emergency_gives_nothing_that_lasts(surgery: Surgery) -> None:
     assert surgery.send(surgery.owner, "overnemen").status_code == 303
     assert surgery.send(surgery.owner, "openstellen").status_code == 303
     assert "opende met noodtoegang" in surgery.owner.client.get("/").text  # told all the same
+
+
+def test_an_emergency_offers_nothing_that_is_refused(surgery: Surgery) -> None:
+    """What its pages ask for and send is what an emergency opens: of a draft that waits for somebody, of one that was
+    taken over, and of one that is signed.
+    """
+    for desk, name in ((surgery.owner, "P. Zorg"), (surgery.nurse, OWNER)):
+        assert surgery.send(desk, "overdragen", naam=name, bevestigd=name).status_code == 303
+    assert surgery.send(surgery.locum, "noodtoegang", reden="spoed").status_code == 303
+    patterns = {
+        re.compile(re.sub(r"\{[^}]+\}", "[^/]+", route.path)): RULES[name_of(route.endpoint)]
+        for route in api_routes(surgery.clinic.app)
+        if "{consult_id}" in route.path
+    }
+
+    def offered() -> set[str]:
+        page = surgery.locum.client.get(surgery.page).text
+        asked = re.findall(r'(?:action|href|hx-get|hx-post|hx-put)="(/consult/[^"#?]+)', page)
+        rules = {path: [rule for pattern, rule in patterns.items() if pattern.fullmatch(path)] for path in asked}
+        assert not [path for path, found in rules.items() if not any(rule.urgent or rule.closed for rule in found)]
+        return set(asked)
+
+    assert f"{surgery.page}/overnemen" in offered()
+    assert surgery.send(surgery.locum, "overnemen").status_code == 303
+    assert f"{surgery.page}/regel" in offered()
+    while flags := re.findall(r'/regel/(L[0-9]+)/bevestig"', surgery.locum.client.get(surgery.page).text):
+        assert surgery.send(surgery.locum, f"regel/{flags[0]}/verwijder").status_code == 303
+    page = surgery.locum.client.get(surgery.page).text
+    shown = page.partition('name="sha256" value="')[2].partition('"')[0]
+    assert surgery.send(surgery.locum, "akkoord", sha256=shown).status_code == 303
+    assert surgery.clinic.service.store.consult(surgery.consult_id).status is Status.APPROVED
+    assert offered()
 
 
 def test_who_keeps_a_consult_gets_it_back_whatever_the_role() -> None:

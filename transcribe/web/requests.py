@@ -152,13 +152,7 @@ def session_of(request: Request) -> Session:
 
 async def read_form(request: Request) -> Fields:
     """A small urlencoded form, in memory. Multipart is not taken: its parser writes files to disk in clear."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != FORM_TYPE:
-        raise HTTPException(415)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise HTTPException(413)
+    body = await _body(request, FORM_TYPE, MAX_FORM_BYTES)
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
     except ValueError as broken:
@@ -170,17 +164,23 @@ async def read_form(request: Request) -> Fields:
 
 async def read_json(request: Request, most: int) -> Any:
     """The body of a request by a script of ours, of at most so many bytes."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    body = await _body(request, "application/json", most)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as broken:
+        raise InvalidInput(problem=BAD_FORM) from broken
+
+
+async def _body(request: Request, kind: str, most: int) -> bytes:
+    """Of this type and at most so many bytes: a longer one is not read to its end."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != kind:
         raise HTTPException(415)
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
             raise HTTPException(413)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as broken:
-        raise InvalidInput(problem=BAD_FORM) from broken
+    return body
 
 
 async def checked(request: Request) -> Fields:

@@ -324,7 +324,7 @@ class ConsultView:
         """By the reader: a draft goes on only by who may throw it away."""
         allowed = RIGHTS[self.reader.role]
         mine = allowed.approve and not self.elsewhere if self.consult.status is Status.DRAFTED else allowed.record
-        return can_go_on(self.consult) and mine
+        return can_go_on(self.consult) and mine and not self.closed
 
     @property
     def can_erase(self) -> bool:
