@@ -512,6 +512,8 @@ class Recorder:
             if size:
                 self._audio.write(consult_id, PCM, key, copy.pieces(file, size))
         duration_s = size / _second(consult)
+        abandoned = actor == SYSTEM and consult.status is Status.RECORDING  # of a paused one the pause was the end
+        left = [Unrecorded(kind=Unheard.LEFT, at_s=duration_s, length_s=0.0)] if abandoned else []
         while consult.status in policy.RUNNING:
             try:
                 added = consult.audio_s != duration_s
@@ -548,7 +550,7 @@ class Recorder:
                         duration_s=duration_s,
                         channels=len(channels),
                         missing=tuple(copy.missing),
-                        unrecorded=self._unrecorded(consult_id, copy, stopped_at),
+                        unrecorded=(*self._unrecorded(consult_id, copy, stopped_at), *left),
                     ),
                     audio_s=duration_s,
                     missing_s=copy.lost_s,

@@ -1011,6 +1011,14 @@ def test_what_was_not_recorded_is_told_where_it_is_signed(house: House) -> None:
     assert talk.rindex('id="uiting-') < talk.index("buiten verslag, 40 s")
 
 
+def test_a_recording_that_nobody_stopped_says_where_the_rest_may_be(house: House) -> None:
+    house.decoder.unrecorded = (Unrecorded(kind=Unheard.LEFT, at_s=float(SECONDS), length_s=0.0),)
+    page = house.client.get(f"/consult/{house.consult_at(Status.DRAFTED)}").text
+    assert f'id="niet-gestopt">Niemand heeft deze opname gestopt. Na 0:{SECONDS} kwam' in page
+    talk = page[page.index('id="gesprek-') :]
+    assert talk.rindex('id="uiting-') < talk.index("hierna kwam geen geluid meer binnen")
+
+
 def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
     base = f"/consult/{consult_id}"

@@ -560,6 +560,20 @@ def test_a_recording_that_nobody_finished_gets_its_draft_after_all(house: House)
     assert house.consult(consult_id).status is Status.RECORDED
     assert house.store.events(consult_id)[-1].role is Role.SYSTEEM
     assert house.recorder.finish_abandoned() == 0
+    decoded = house.store.kept(consult_id).decoded
+    assert decoded is not None
+    assert [(one.kind, one.at_s) for one in decoded.unrecorded] == [(Unheard.LEFT, 2.0)]
+
+
+def test_a_pause_that_was_the_end_is_no_broken_recording(house: House) -> None:
+    consult_id = house.recording(b"ab" * SECOND)
+    house.recorder.pause(GP, consult_id)
+    house.recorder.finish_abandoned()
+    house.later(minutes=241)
+    assert house.recorder.finish_abandoned() == 1
+    decoded = house.store.kept(consult_id).decoded
+    assert decoded is not None
+    assert decoded.unrecorded == ()
 
 
 def test_sound_that_comes_in_keeps_it_going(house: House) -> None:

@@ -37,6 +37,7 @@ class Span:
 class Unheard(StrEnum):
     GAP = "gat"  # the browser, the microphone or the connection was away: silence stands in its place
     ASIDE = "buiten verslag"  # left out at somebody's wish
+    LEFT = "niet gestopt"  # the end: nobody stopped it, and no more sound came; nobody knows how long they still talked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Unrecorded:
 
     kind: Unheard
     at_s: float  # where it begins, or would stand, in the recording
-    length_s: float  # of an aside by the clock
+    length_s: float  # of an aside by the clock; 0 where nobody knows
 
 
 @dataclass(frozen=True, kw_only=True)

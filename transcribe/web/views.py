@@ -436,7 +436,7 @@ class UtteranceView:
 class UnrecordedView:
     at_s: float
     seconds: int
-    aside: bool
+    kind: Unheard
     before: int  # the index of the utterance that comes next
 
 
@@ -640,7 +640,12 @@ class ReviewView:
 
     @property
     def gaps(self) -> list[UnrecordedView]:
-        return [one for one in self.unrecorded if not one.aside]
+        return [one for one in self.unrecorded if one.kind is Unheard.GAP]
+
+    @property
+    def left_at_s(self) -> float | None:
+        """Until where there is sound of a recording that nobody stopped."""
+        return next((one.at_s for one in self.unrecorded if one.kind is Unheard.LEFT), None)
 
 
 def review_view(
@@ -763,7 +768,7 @@ def _unrecorded(transcript: Transcript | None) -> list[UnrecordedView]:
         UnrecordedView(
             at_s=one.at_s,
             seconds=max(1, round(one.length_s)),
-            aside=one.kind is Unheard.ASIDE,
+            kind=one.kind,
             before=sum(utterance.start_s < one.at_s for utterance in transcript.utterances),
         )
         for one in transcript.unrecorded
