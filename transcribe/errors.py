@@ -144,8 +144,8 @@ class TooManyTries(TranscribeError):
 
 class Conflict(TranscribeError):
     text = N_(
-        "Iemand anders heeft dit consult intussen gewijzigd; dit is daarom niet gedaan. Kijk hoe het nu is en doe het "
-        "zo nodig opnieuw."
+        "Dit consult is intussen gewijzigd, door een collega of in een ander venster; dit is daarom niet gedaan. "
+        "Kijk hoe het nu is en doe het zo nodig opnieuw."
     )
 
 

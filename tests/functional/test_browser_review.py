@@ -11,6 +11,7 @@ import pytest
 
 from tests.functional.conftest import LiveServer, service_on_fakes
 from tests.functional.test_browser_story import SETTLED_MS, WORKSTATION, drafted, pasted
+from tests.microphone import PHONE
 from tests.unit.test_sound_quality import GOOD, pair
 from transcribe.asr.transcript import Speaker, Utterance, Word
 from transcribe.consult import Action, Actor, Role, Status
@@ -212,6 +213,18 @@ def test_every_edit_can_be_undone(page: Page) -> None:
     undo.wait_for(state="detached")
 
 
+def test_a_line_that_went_by_a_slip_of_the_thumb_comes_back_with_one(page: Page) -> None:
+    """Dr. Demo scrolls on her telephone, and a line is gone: it is said where her thumb is, with the way back."""
+    page.set_viewport_size(PHONE)
+    page.locator("#regel-L3 .icon-remove").click()
+    becomes(page, BEFORE.replace("O: Keel rood.\n", ""))
+    said = page.locator(".toast")
+    assert "Regel verwijderd." in said.inner_text()
+    said.get_by_role("button").click()
+    becomes(page, BEFORE)
+    said.wait_for(state="detached")
+
+
 def test_what_was_undone_can_be_done_again(open_page: Callable[..., Page], page: Page) -> None:
     """She went back too far: Ctrl+Y, or the button that stands there now, brings each edit back. One step back and
     another edit, and there is nothing to redo. When a colleague was first, nothing is brought back over that.
@@ -330,8 +343,8 @@ def test_of_two_who_edit_one_line_both_texts_are_shown(open_page: Callable[..., 
 
 
 def test_a_reload_loses_no_keystroke(page: Page) -> None:
-    """Half a sentence is typed when the browser reloads. It is in its editor again, saved by nobody, and when she drops
-    it, it is gone for good.
+    """Half a sentence is typed when the browser reloads. It is in its editor again, saved by nobody, and she types on:
+    no letter of it is taken for a command. When she drops it, it is gone for good.
     """
     with page.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
         edit(page, "L1", " Half getypt")
@@ -339,6 +352,9 @@ def test_a_reload_loses_no_keystroke(page: Page) -> None:
     editor = page.locator("#regel-L1").get_by_role("textbox")
     editor.wait_for()
     assert editor.input_value() == "Sinds 3 dagen keelpijn. Half getypt"
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt")):
+        page.keyboard.type(" en verder")
+    assert editor.input_value() == "Sinds 3 dagen keelpijn. Half getypt en verder"
     assert shown(page) == BEFORE
     with page.expect_response(lambda answer: answer.url.endswith("/getypt")):
         editor.press("Escape")

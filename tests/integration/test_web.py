@@ -528,7 +528,7 @@ def test_every_error_of_ours_has_a_status(kind: type[Exception]) -> None:
         (errors.WrongStatus(status="concept"), 409, "status “concept”"),
         (errors.NoteHasOpenFlags(count=2), 409, "Nog 2 punt(en)"),
         (errors.InvalidInput(problem="Dit onderdeel is leeg."), 422, "Dit onderdeel is leeg."),
-        (errors.Conflict(), 409, "Iemand anders"),
+        (errors.Conflict(), 409, "intussen gewijzigd"),
         (errors.Erased(), 410, "vernietigd"),
         (errors.NotFound(), 404, "Niet gevonden"),
         (errors.SetupProblem(problem="schijf weg"), 503, "schijf weg"),
@@ -1133,11 +1133,11 @@ def test_withdrawal_destroys_and_shows_the_certificates(house: House) -> None:
     house.post(f"/consult/{consult_id}/intrekken")
     page = house.client.get(f"/consult/{consult_id}").text
     assert "De toestemming is ingetrokken" in page
-    assert page.count("vernietigd op") == page.count("nog niet uit elk bestand en elke sleutelkopie") == 2
+    assert page.count("vernietigd op") == page.count("wat er nog ligt van bestanden") == 2
     one = house.store.certificates(consult_id)[0]
     house.store.clear([one], one.destroyed_at)
     cleared = house.client.get(f"/consult/{consult_id}").text
-    assert (cleared.count("vernietigd op"), cleared.count("nog niet uit elk bestand")) == (2, 1)
+    assert (cleared.count("vernietigd op"), cleared.count("wat er nog ligt van bestanden")) == (2, 1)
     assert "HIS-4711" not in page
     assert CANARY not in page
     assert house.client.get(f"/consult/{consult_id}/audio").status_code == 410

@@ -75,7 +75,7 @@ def test_redoing_is_offered_after_undoing_and_refused_when_somebody_was_first(ho
     assert send(house, draft, "regel/L1/wijzig", tekst="Van een collega.") == 303
     refused = house.post(f"/consult/{draft}/opnieuw-doen", versie=versie, htmx=True)
     assert refused.status_code == 409
-    assert "Iemand anders heeft dit consult intussen gewijzigd" in refused.text
+    assert "Dit consult is intussen gewijzigd" in refused.text
     assert "Van een collega." in text(house, draft)
     assert offered() == ["ongedaan"]
 

@@ -333,6 +333,14 @@ def test_every_line_of_the_draft_is_counted_once() -> None:
     assert checked(NOTE, signed, [], AT).seconds is None
 
 
+def test_a_page_that_was_left_open_is_not_read() -> None:
+    looks = [looked(AT), looked(AT + timedelta(seconds=30)), looked(AT + timedelta(hours=2))]
+    assert checked(NOTE, NOTE, looks, AT + timedelta(hours=2, seconds=12)).seconds == 42
+    assert checked(NOTE, NOTE, [looked(AT)], AT + timedelta(minutes=11)).seconds is None
+    again = AuditEvent(at=AT + timedelta(minutes=1), actor="x", role=Role.SYSTEEM, action=Action.DRAFTED)
+    assert checked(NOTE, NOTE, [looked(AT), again], AT + timedelta(minutes=2)).seconds is None  # of another draft
+
+
 def test_an_approval_leaves_one_row_of_counts_and_a_second_one_none() -> None:
     service = scripted_service()
     consult = approved(service)

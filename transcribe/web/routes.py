@@ -39,7 +39,10 @@ from transcribe.web.views import (
 
 FOUND = N_("Gevonden")
 WRONG_SEARCH = N_("De datum of de status is niet te lezen. Kies het opnieuw.")
-CHANGED = N_("Iemand anders heeft dit consult intussen gewijzigd. Herlaad de pagina om te zien hoe het nu is.")
+CHANGED = N_(
+    "Dit consult is intussen gewijzigd, door een collega of in een ander venster. Herlaad de pagina om te zien hoe het "
+    "nu is."
+)
 #: The fields of the form, and how long its answer can be gone back to.
 SEARCHED = ("kenmerk", "van", "tot", "deel")
 FOUND_FOR = timedelta(minutes=30)

@@ -27,6 +27,7 @@ document.addEventListener("editor:close", (event) => dropped(event.target.datase
 
 // what this person typed before: in this tab, or in another one that may be closed
 const texts = [...document.querySelectorAll("[data-typed]")];
+let busyWith = null;
 for (const name of new Set(texts.map((one) => one.dataset.typed))) {
   const all = texts.filter((one) => one.dataset.typed === name);
   const mine = all.find((one) => one.dataset.tab === TAB) ?? all.at(-1);
@@ -37,10 +38,17 @@ for (const name of new Set(texts.map((one) => one.dataset.typed))) {
     continue;
   }
   const form = retype({ name, part: mine.dataset.beside, value, was: mine.dataset.began });
+  if (mine.dataset.tab === TAB) busyWith = form.querySelector("textarea");
   for (const other of all) {
     if (other.textContent === value) continue;
     beside(form, review().dataset.elsewhere, other.textContent);
   }
+}
+
+// after a reload in the middle of a sentence the next letter belongs to it, and is no command
+if (busyWith && document.activeElement === document.body) {
+  busyWith.focus();
+  busyWith.setSelectionRange(busyWith.value.length, busyWith.value.length);
 }
 
 // Leaving with words that the server does not have yet asks first, unless it sends us away: a log-out or a withdrawal.
@@ -94,8 +102,24 @@ document.addEventListener("htmx:after:swap", (event) => {
   const note = review().querySelector(".note-side");
   if (note) note.scrollTop = scroll;
   focusAgain(action, place);
+  if (action === "verwijder") removed();
   settle();
 });
+
+// A tap beside the mark takes a whole line away: it says so, where the thumb is, until the next action.
+function removed() {
+  const undo = review().querySelector("#ongedaan button");
+  if (!undo) return;
+  const again = Object.assign(document.createElement("button"), { type: "button", textContent: review().dataset.undo });
+  again.addEventListener("click", () => document.querySelector("#ongedaan button")?.click());
+  const said = Object.assign(document.createElement("p"), { className: "toast", textContent: `${review().dataset.removed} ` });
+  said.setAttribute("role", "status");
+  said.append(again);
+  document.getElementById("melding").after(said);
+}
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.detail.ctx.target === review()) document.querySelector(".toast")?.remove();
+}, true);
 
 // Typed on while the first words were on their way: what they were saved as is no more than the beginning.
 function typedOn(form, body) {
