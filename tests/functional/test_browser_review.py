@@ -225,6 +225,50 @@ def test_a_line_that_went_by_a_slip_of_the_thumb_comes_back_with_one(page: Page)
     said.wait_for(state="detached")
 
 
+def test_from_a_line_to_what_was_said_and_back(page: Page) -> None:
+    """Dr. Demo reads a line, presses g, and is at the words it rests on; j and k go through the talk, and g brings
+    her back to her line.
+    """
+    focused = "() => document.activeElement.closest('li')?.id"
+    line(page, "L1")
+    page.keyboard.press("g")
+    source = page.locator("#regel-L1").get_attribute("data-evidence").split()[0]  # type: ignore[union-attr]
+    assert page.evaluate(focused) == f"uiting-{source}"
+    page.keyboard.press("j")
+    assert page.evaluate(focused) == f"uiting-{int(source) + 1}"
+    page.keyboard.press("k")
+    assert page.evaluate(focused) == f"uiting-{source}"
+    page.keyboard.press("g")
+    assert page.evaluate(focused) == "regel-L1"
+
+
+def test_a_signature_is_not_undone_by_a_page_of_before(open_page: Callable[..., Page]) -> None:
+    """A colleague signed while Dr. Demo had the draft open. Her key does nothing to it: she sees that it is signed."""
+    page = open_page()
+    confirm = page.locator("#regel-L4 form[data-action=bevestig]")
+    page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
+    other = open_page()
+    line(other, "L4")
+    other.keyboard.press("Enter")
+    other.locator("#vlag-L4").wait_for(state="detached")
+    for flag in ("L5", "L6"):
+        if other.locator(f"#vlag-{flag}").count():
+            line(other, flag)
+            other.keyboard.press("Enter")
+            other.locator(f"#vlag-{flag}").wait_for(state="detached")
+    other.keyboard.press("n")
+    other.keyboard.press("Delete")  # what may be missed
+    other.locator("#aandacht").wait_for(state="detached")
+    other.keyboard.press("Control+Enter")
+    other.locator("[data-copy]").first.wait_for()
+    assert confirm.count() == 1
+    line(page, "L3")
+    page.keyboard.press("Delete")
+    page.get_by_text("Akkoord van").wait_for()
+    assert page.locator("[data-line]").count() == 0
+    assert "Keel rood" in page.content()
+
+
 def test_what_was_undone_can_be_done_again(open_page: Callable[..., Page], page: Page) -> None:
     """She went back too far: Ctrl+Y, or the button that stands there now, brings each edit back. One step back and
     another edit, and there is nothing to redo. When a colleague was first, nothing is brought back over that.
@@ -340,6 +384,7 @@ def test_of_two_who_edit_one_line_both_texts_are_shown(open_page: Callable[..., 
     waiting = two.get_by_role("textbox", name="Nieuwe regel bij Objectief")
     waiting.wait_for()
     assert waiting.input_value() == "Keel rood. Beslag links."
+    two.get_by_text("De regel waarin u typte is intussen verwijderd.").wait_for()
 
 
 def test_a_reload_loses_no_keystroke(page: Page) -> None:

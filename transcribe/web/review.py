@@ -43,6 +43,9 @@ def review_page(
         review, web.actor, presets=web.workflow.video_presets(), erased_at=web.erased_soon(review.consult)
     )
     open_note = view.consult.status is Status.DRAFTED or changing
+    if is_htmx(request) and not open_note:
+        # signed meanwhile: its lines would stand there to be edited, and nothing says that this undoes the signature
+        return Response(status_code=204, headers={"HX-Refresh": "true"})
     signed = "exercise.html" if view.exercise else "approved.html"
     template = "_review.html" if is_htmx(request) else "review.html" if open_note else signed
     return web.pages.render(

@@ -159,6 +159,7 @@ function retype({ name, part, value, was }) {
   if (!form) {
     dropped(name);
     typed(goes, area.value);
+    beside(goes, review().dataset.gone, "");
   }
   // both texts are shown: what stands there now, and what was typed
   const line = form?.closest(".line");

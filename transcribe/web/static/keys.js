@@ -1,5 +1,6 @@
 // The page by keyboard: what each key does stands in _keys.html.
 import { open, show } from "./edit.js";
+import { bringIntoView } from "./evidence.js";
 import { filled } from "./filled.js";
 import { unsettled } from "./fresh.js";
 import { letters } from "./letters.js";
@@ -12,11 +13,32 @@ const lines = () => [...document.querySelectorAll("#review [data-line]")];
 const current = () => document.activeElement?.closest("[data-line]");
 const typing = (target) => target.closest("textarea, input:not([type=checkbox]):not([type=radio]), select, [contenteditable]");
 
+const SAID = "[data-talk] > .utterance";
+let from = null; // the line from which somebody went to what was said
+
+function beside(all, one, by) {
+  const at = all.indexOf(one);
+  return all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
+}
+
 function step(by) {
-  const all = lines();
-  const at = all.indexOf(current());
-  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
-  next?.focus();
+  const said = document.activeElement?.closest(SAID);
+  if (said) hear(beside([...document.querySelectorAll(SAID)], said, by));
+  else beside(lines(), current(), by)?.focus();
+}
+
+function hear(said) {
+  if (!said) return;
+  bringIntoView(said);
+  said.scrollIntoView({ block: "nearest" });
+  said.querySelector(".play").focus({ preventScroll: true });
+}
+
+// to what the line rests on, and back
+function across() {
+  if (document.activeElement?.closest(SAID)) return ((from?.isConnected && from) || lines()[0])?.focus();
+  from = current();
+  hear((from && document.querySelector(`${SAID}.lit`)) ?? document.querySelector(SAID));
 }
 
 // what asks something, in the order of the page; round and round
@@ -119,6 +141,9 @@ document.addEventListener("keydown", (event) => {
   } else if (key === "n") {
     event.preventDefault();
     attend();
+  } else if (key === "g") {
+    event.preventDefault();
+    across();
   } else if (key === "+" || key === "-") {
     event.preventDefault();
     pace(key === "+" ? 1 : -1);
