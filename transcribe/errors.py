@@ -6,6 +6,7 @@ TranscribeError
 │   ├── WrongStatus           the consult is not in a status in which this can be done
 │   ├── NoteHasOpenFlags      lines still need the GP's eyes
 │   ├── TextChanged           the text on the screen is no longer the text in the store
+│   ├── CopyChanged           the text on the screen is no longer the one that is signed
 │   ├── LineChanged           a line, or what is flagged of it, is not what was on the screen
 │   ├── NotApproved           no valid approval of exactly this text
 │   ├── NothingToApprove      the note has no lines
@@ -89,6 +90,10 @@ class NoteHasOpenFlags(Refused):
 
 class TextChanged(Refused):
     text = N_("Het verslag is gewijzigd sinds u het zag. Lees het opnieuw voordat u akkoord geeft.")
+
+
+class CopyChanged(Refused):
+    text = N_("Wat op uw scherm staat is niet meer het verslag met akkoord. Lees het opnieuw voordat u kopieert.")
 
 
 class LineChanged(Refused):

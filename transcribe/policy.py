@@ -26,6 +26,7 @@ from transcribe.consult import (
 )
 from transcribe.errors import (
     N_,
+    CopyChanged,
     DemoModelRefused,
     DiskLow,
     ExerciseNotCopied,
@@ -404,10 +405,18 @@ def check_approve(actor: Actor, consult: Consult, note: Note, open_points: Sized
         raise TextChanged
 
 
-def check_deliver(actor: Actor, consult: Consult, note_version: int, note: Note, approval: Approval | None) -> Approval:
+def check_deliver(
+    actor: Actor,
+    consult: Consult,
+    note_version: int,
+    note: Note,
+    approval: Approval | None,
+    shown_sha256: str | None = None,
+) -> Approval:
     """The gate before a copy: an approval of exactly this version and exactly this text. Returns it.
 
-    None opens it for an exercise.
+    None opens it for an exercise. ``shown_sha256``: of the whole text on the screen, as for an approval (None: there is
+    no screen). Raises ``CopyChanged`` when another one was signed since: nobody copies what they did not see.
     """
     check_may_copy(actor)
     if consult.exercise:
@@ -419,6 +428,8 @@ def check_deliver(actor: Actor, consult: Consult, note_version: int, note: Note,
         or approval.sha256 != text_hash(note_text(note))
     ):
         raise NotApproved
+    if shown_sha256 is not None and shown_sha256 != approval.sha256:
+        raise CopyChanged
     return approval
 
 

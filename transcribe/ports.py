@@ -129,7 +129,9 @@ class Store(Protocol):
         ...
 
     def typing(self, consult_id: UUID) -> Typing:
-        """Nothing when its key was destroyed."""
+        """Nothing when its key was destroyed. What was typed and not saved when somebody signed goes to the key of the
+        signed note, so that it is not lost with the draft.
+        """
         ...
 
     def keep_typing(self, consult_id: UUID, typed: Typed) -> None:

@@ -163,6 +163,8 @@ class MemoryStore:
             _put_note(new, change)
             if change.approval is not None:
                 new.approvals.append(change.approval)
+                if new.typing[0] in new.keys:
+                    new.typing = (KeyPurpose.RECORD, new.typing[1])
             if change.delivery is not None:
                 new.deliveries.append(change.delivery)
             if change.message is not None:

@@ -993,9 +993,12 @@ class Workflow:
         self._remove(consult_id)
         return approval
 
-    def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
-        """The text for the HIS: everything, or a part as ``part_text`` names them. Each copy is recorded."""
-        consult, approval, text = self._signed_text(actor, consult_id, part)
+    def deliver(self, actor: Actor, consult_id: UUID, part: str = WHOLE, *, shown: str | None = None) -> str:
+        """The text for the HIS: everything, or a part as ``part_text`` names them. Each copy is recorded.
+
+        ``shown``: the SHA-256 of the whole text that is on the screen. Raises ``CopyChanged``.
+        """
+        consult, approval, text = self._signed_text(actor, consult_id, part, shown)
         delivery = Delivery(
             id=uuid4(),
             consult_id=consult_id,
@@ -1007,16 +1010,18 @@ class Workflow:
         self._writer.apply(actor, consult, Action.COPIED, detail=part, status=Status.DELIVERED, delivery=delivery)
         return text
 
-    def copy_text(self, actor: Actor, consult_id: UUID, part: str = WHOLE) -> str:
+    def copy_text(self, actor: Actor, consult_id: UUID, part: str = WHOLE, *, shown: str | None = None) -> str:
         """What ``deliver`` gives, under the same rules, for who has yet to bring it to a clipboard: no copy so far."""
-        return self._signed_text(actor, consult_id, part)[2]
+        return self._signed_text(actor, consult_id, part, shown)[2]
 
-    def _signed_text(self, actor: Actor, consult_id: UUID, part: str) -> tuple[Consult, Approval, str]:
+    def _signed_text(
+        self, actor: Actor, consult_id: UUID, part: str, shown: str | None
+    ) -> tuple[Consult, Approval, str]:
         consult = self._store.consult(consult_id)
         policy.check_may_copy(actor)
         policy.check_status(consult, policy.WITH_NOTE)
         note_version, note = self._note(consult)
-        approval = policy.check_deliver(actor, consult, note_version, note, self._store.approval(consult_id))
+        approval = policy.check_deliver(actor, consult, note_version, note, self._store.approval(consult_id), shown)
         try:
             text = note_text(note) if part == WHOLE else part_text(note, part)
         except KeyError as unknown:

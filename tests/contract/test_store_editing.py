@@ -65,15 +65,15 @@ def test_what_is_typed_goes_with_the_draft_it_was_typed_in(store: Store) -> None
     assert store.typing(again.id).texts == ()
 
 
-def test_what_is_typed_goes_with_the_key_of_the_draft_and_with_that_of_the_note(store: Store) -> None:
+def test_what_is_typed_is_not_lost_by_a_signature_and_goes_with_the_note(store: Store) -> None:
     consult = drafted(store)
     first = Typed(by="A", editor="L1", text="half")
     store.keep_typing(consult.id, first)
     source, record = certificate(consult, KeyPurpose.SOURCE), certificate(consult, KeyPurpose.RECORD)
     consult = applied(store, consult, Status.APPROVED, approval=approval(consult, 1), destroy=(source,))
-    assert store.typing(consult.id).texts == ()
-    store.keep_typing(consult.id, first)
     assert store.typing(consult.id).texts == (first,)
+    store.keep_typing(consult.id, replace(first, text="half getypt"))
+    assert store.typing(consult.id).texts == (replace(first, text="half getypt"),)
     consult = applied(store, consult, Status.ERASED, destroy=(record,))
     assert store.typing(consult.id).texts == ()
     with pytest.raises(Erased):

@@ -248,17 +248,7 @@ def test_a_signature_is_not_undone_by_a_page_of_before(open_page: Callable[..., 
     confirm = page.locator("#regel-L4 form[data-action=bevestig]")
     page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
     other = open_page()
-    line(other, "L4")
-    other.keyboard.press("Enter")
-    other.locator("#vlag-L4").wait_for(state="detached")
-    for flag in ("L5", "L6"):
-        if other.locator(f"#vlag-{flag}").count():
-            line(other, flag)
-            other.keyboard.press("Enter")
-            other.locator(f"#vlag-{flag}").wait_for(state="detached")
-    other.keyboard.press("n")
-    other.keyboard.press("Delete")  # what may be missed
-    other.locator("#aandacht").wait_for(state="detached")
+    signable(other)
     other.keyboard.press("Control+Enter")
     other.locator("[data-copy]").first.wait_for()
     assert confirm.count() == 1
@@ -267,6 +257,85 @@ def test_a_signature_is_not_undone_by_a_page_of_before(open_page: Callable[..., 
     page.get_by_text("Akkoord van").wait_for()
     assert page.locator("[data-line]").count() == 0
     assert "Keel rood" in page.content()
+
+
+def signable(page: Page) -> None:
+    """Handles all that a signature waits for."""
+    for flag in [one.get_attribute("id") or "" for one in page.locator("[id^='vlag-']").all()]:
+        line(page, flag.removeprefix("vlag-"))
+        page.keyboard.press("Enter")
+        page.locator(f"#{flag}").wait_for(state="detached")
+    if page.locator("[data-missed]").count():
+        page.keyboard.press("n")
+        page.keyboard.press("Delete")
+    page.locator("#aandacht").wait_for(state="detached")
+
+
+def test_what_a_colleague_changed_a_moment_ago_is_not_signed_unseen(open_page: Callable[..., Page]) -> None:
+    """Dr. Demo has read it all and signs, twice in a row as impatient people do. A colleague saved another text just
+    before: nothing is signed, the line is marked, and only when she has seen it her next signature counts.
+    """
+    page = open_page()
+    page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
+    signable(page)
+    other = open_page()
+    edit(other, "L1", " Last.")
+    other.keyboard.press("Enter")
+    becomes(other, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    for _ in range(4):
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(300)
+    page.get_by_text("Lees wat gemarkeerd is").wait_for()
+    assert page.locator("#regel-L1").evaluate("one => one === document.activeElement")
+    assert "Gewijzigd sinds u deze pagina opende" in page.locator("#regel-L1").inner_text()
+    page.wait_for_timeout(1100)
+    page.keyboard.press("Control+Enter")
+    page.locator("[data-copy]").first.wait_for()
+    assert "keelpijn. Last." in page.locator("#kopie").inner_text()
+
+
+def test_what_was_typed_is_not_lost_when_a_colleague_signs(open_page: Callable[..., Page]) -> None:
+    """Dr. Demo types in a line when the draft is signed in another window. The page becomes the signed one, and says
+    what she typed and that it is not in it; it need not be, and then it is gone.
+    """
+    page, other = open_page(), open_page()
+    signable(other)
+    with page.expect_response(lambda answer: answer.url.endswith("/getypt") and answer.ok):
+        edit(page, "L3", " Beslag links.")
+    other.keyboard.press("Control+Enter")
+    other.locator("[data-copy]").first.wait_for()
+    page.reload()
+    words = page.locator("#getypt")
+    assert "Keel rood. Beslag links." in words.inner_text()
+    assert "Beslag links." not in page.locator("#kopie").inner_text()
+    words.get_by_role("button", name="Hoeft niet").click()
+    words.wait_for(state="detached")
+    page.reload()
+    page.locator("[data-copy]").first.wait_for()
+    assert words.count() == 0
+
+
+def test_nothing_is_copied_that_is_not_on_the_screen(open_page: Callable[..., Page]) -> None:
+    """The note is changed and signed again in another window. Her key copies nothing, and the page says why."""
+    other = open_page()
+    signable(other)
+    other.keyboard.press("Control+Enter")
+    other.locator("[data-copy]").first.wait_for()
+    page = open_page()
+    page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
+    other.goto(f"{other.url}/wijzigen")
+    edit(other, "L1", " Last.")
+    other.keyboard.press("Enter")
+    becomes(other, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    other.wait_for_timeout(SETTLED_MS)
+    signable(other)
+    other.keyboard.press("Control+Enter")
+    other.locator("[data-copy]").first.wait_for()
+    page.keyboard.press("a")
+    page.get_by_text("niet meer het verslag met akkoord").wait_for()
+    assert page.locator(".copied.fresh").count() == 0
+    page.get_by_role("link", name="Toon het verslag zoals het nu is").click()
+    page.wait_for_function("() => document.getElementById('kopie').textContent.includes('keelpijn. Last.')")
 
 
 def test_what_was_undone_can_be_done_again(open_page: Callable[..., Page], page: Page) -> None:

@@ -142,6 +142,12 @@ class House:
         headers = {"Accept": accept} | ({"HX-Request": "true"} if htmx else {})
         return self.client.post(path, data={"token": self.token, **fields}, headers=headers)
 
+    def copy(self, consult_id: UUID, part: str, *, htmx: bool = False, accept: str = "application/json") -> Any:
+        """As the page does that shows what is signed now."""
+        approval = self.store.approval(consult_id)
+        shown = approval.sha256 if approval else "0" * 64
+        return self.post(f"/consult/{consult_id}/kopie/{part}", htmx=htmx, accept=accept, sha256=shown)
+
     def search(self, **fields: str) -> Any:
         """The page with what was found."""
         answer = self.post("/zoeken", **fields)
@@ -1054,7 +1060,7 @@ def test_lines_are_edited_confirmed_removed_put_back_and_added(house: House) -> 
         ("/uiting", {"neem": "99-S"}, 404),
         ("/uiting", {"neem": "-1-S"}, 422),
         ("/uiting", {"neem": "1"}, 422),
-        ("/kopie/X", {}, 409),
+        ("/kopie/X", {"sha256": "0" * 64}, 409),
     ],
 )
 def test_what_is_not_there_cannot_be_changed(house: House, path: str, fields: dict[str, str], status: int) -> None:
@@ -1108,19 +1114,19 @@ def test_from_approval_to_copy_and_back(house: House) -> None:
     page = house.client.get(base).text
     assert "Akkoord van Dr. Proef" in page
     assert "Opname, transcript en concept" in page
-    copied = house.post(f"{base}/kopie/S", accept="application/json")
+    copied = house.copy(consult_id, "S")
     assert copied.json()["text"] == CANARY
     assert re.fullmatch(r"\d\d:\d\d", copied.json()["at"])
     assert "gekopieerd" in house.client.get(base).text
-    assert house.post(f"{base}/kopie/O", accept="application/json").status_code == 422
-    assert CANARY in house.post(f"{base}/kopie/alles").text
+    assert house.copy(consult_id, "O").status_code == 422
+    assert CANARY in house.copy(consult_id, "alles", accept="text/html").text
 
     change = house.client.get(f"{base}/wijzigen").text
     assert "vervalt het akkoord" in change
     assert house.consult(consult_id).status is Status.DELIVERED
     version = str(house.version(consult_id))
     assert house.post(f"{base}/regel/L1/wijzig", versie=version, tekst="anders").status_code == 303
-    assert house.post(f"{base}/kopie/S", accept="application/json").status_code == 409
+    assert house.copy(consult_id, "S").status_code == 409
     reopened = house.client.get(base).text
     assert "Gewijzigd na akkoord" in reopened
     assert "Kopieer S" not in reopened
@@ -1170,7 +1176,7 @@ def test_no_draft_text_leaves_by_another_route_than_the_review_page(house: House
             continue
         assert CANARY not in house.client.get(path).text, path
     for part in "SOEP":
-        answer = house.post(f"/consult/{consult_id}/kopie/{part}", accept="application/json")
+        answer = house.copy(consult_id, part)
         assert answer.status_code == 409
         assert CANARY not in answer.text
     assert CANARY in house.client.get(f"/consult/{consult_id}").text

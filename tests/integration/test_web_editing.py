@@ -11,6 +11,7 @@ import pytest
 from tests.integration.test_web import CANARY, DRAFT, HUISARTS, House, make_house
 from transcribe.consult import Action, Actor, Role, Status
 from transcribe.soep.note import note_text
+from transcribe.testing import confirm_seen
 from transcribe.workflow import OUTLINE
 
 
@@ -139,11 +140,34 @@ def test_an_approval_of_which_the_answer_was_lost_goes_on(house: House) -> None:
     assert house.post(f"/consult/{consult_id}/akkoord", sha256="0" * 64, htmx=True).status_code == 409
 
 
+def test_a_page_of_before_copies_nothing(house: House) -> None:
+    """A colleague changed the note and signed it again while this page was open: what is copied was not seen."""
+    consult_id = house.consult_at(Status.APPROVED)
+    shown = re.findall(r'name="sha256" value="([0-9a-f]{64})"', house.client.get(f"/consult/{consult_id}").text)[-1]
+    address = f"/consult/{consult_id}/kopie/alles"
+    assert house.post(f"{address}/tekst", accept="application/json", sha256=shown).status_code == 200
+    version = str(house.version(consult_id))
+    added = {"onderdeel": "P", "tekst": "Rust houden."}
+    assert house.post(f"/consult/{consult_id}/regel", versie=version, **added).status_code == 303
+    for line_id in house.workflow.review(HUISARTS, consult_id).flags:
+        confirm_seen(house.workflow, HUISARTS, consult_id, line_id)
+    signed = house.workflow.review(HUISARTS, consult_id).sha256
+    answer = house.post(f"/consult/{consult_id}/akkoord", sha256=signed)
+    assert answer.status_code == 303, answer.text
+    for path in (f"{address}/tekst", address):
+        refused = house.post(path, accept="application/json", sha256=shown)
+        assert refused.status_code == 409
+        assert "niet meer het verslag met akkoord" in refused.json()["error"]
+        assert house.post(path, accept="application/json").status_code == 422  # nor one that does not say what it shows
+    assert Action.COPIED not in house.actions()
+    assert "Rust houden." in house.copy(consult_id, "alles").json()["text"]
+
+
 def test_the_text_for_a_clipboard_is_no_copy_yet(house: House) -> None:
     consult_id = house.consult_at(Status.APPROVED)
-    text = house.post(f"/consult/{consult_id}/kopie/S/tekst", accept="application/json").json()["text"]
+    text = house.copy(consult_id, "S/tekst").json()["text"]
     assert Action.COPIED not in house.actions()
-    assert house.post(f"/consult/{consult_id}/kopie/S", accept="application/json").json()["text"] == text
+    assert house.copy(consult_id, "S").json()["text"] == text
     assert Action.COPIED in house.actions()
     draft = house.consult_at(Status.DRAFTED)
-    assert house.post(f"/consult/{draft}/kopie/S/tekst", accept="application/json").status_code == 409
+    assert house.copy(draft, "S/tekst").status_code == 409

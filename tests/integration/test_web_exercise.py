@@ -104,7 +104,7 @@ def test_nothing_of_an_exercise_is_copied_before_or_after_the_signature(part: st
     made = house()
     consult_id = drafted(made.service, exercise=True)
     for _ in range(2):
-        answer = made.post(f"/consult/{consult_id}/kopie/{part}")
+        answer = made.post(f"/consult/{consult_id}/kopie/{part}", sha256="0" * 64)
         assert answer.status_code == 409
         assert answer.json()["error"] == "Dit is een oefening met fouten erin. De tekst kan niet naar een HIS."
         if made.service.store.consult(consult_id).status is Status.DRAFTED:

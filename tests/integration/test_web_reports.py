@@ -112,14 +112,14 @@ def test_what_is_taken_over_goes_to_the_report_that_speaks_of_it(house: House) -
 
 def test_each_report_is_copied_by_itself_and_every_copy_is_on_record(house: House) -> None:
     consult_id = house.consult_at(Status.DRAFTED)
-    assert house.post(f"/consult/{consult_id}/kopie/R1").status_code == 409
+    assert house.copy(consult_id, "R1").status_code == 409
     approve(house, consult_id)
     page = house.client.get(f"/consult/{consult_id}").text
     for part, text in (("R1", "S: Hoest, geen koorts.\nE: Acute bronchitis."), ("R2-S", "Wrat op duim.")):
         assert f'data-copy="{part}"' in page
-        answer = house.post(f"/consult/{consult_id}/kopie/{part}", accept="application/json")
+        answer = house.copy(consult_id, part)
         assert answer.json()["text"] == text
-    assert house.post(f"/consult/{consult_id}/kopie/R3").status_code == 422
+    assert house.copy(consult_id, "R3").status_code == 422
     assert [one.part for one in house.store.deliveries(consult_id)] == ["R1", "R2-S"]
 
 
@@ -163,7 +163,7 @@ def test_a_code_after_approval_closes_the_gate(coding: House) -> None:
     approve(coding, consult_id)
     assert send(coding, "icpc", consult_id, keuze="R1-E-R78") == 303
     assert coding.consult(consult_id).status is Status.DRAFTED
-    assert coding.post(f"/consult/{consult_id}/kopie/alles").status_code == 409
+    assert coding.copy(consult_id, "alles").status_code == 409
 
 
 def test_the_practices_own_table_is_offered(coding: House) -> None:

@@ -259,7 +259,7 @@ def test_a_change_after_the_signature_closes_the_gate(house: House) -> None:
     assert 'id="video"' in page
     assert change(house, consult_id, app="Zaurus").status_code == 200
     assert house.consult(consult_id).status is Status.DRAFTED
-    assert house.post(f"/consult/{consult_id}/kopie/S", htmx=True).status_code == 409
+    assert house.copy(consult_id, "S", htmx=True).status_code == 409
     sign(house, consult_id)
     assert house.workflow.deliver(HUISARTS, consult_id).startswith("S: Videoconsult via Zaurus.\n")
     both = [note_text(house.store.note(consult_id, number)[1]) for number in (signed.approval.note_version, None)]

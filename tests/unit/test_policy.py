@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from transcribe import policy
 from transcribe.consult import TRANSITIONS, Actor, Approval, Consult, Part, Role, Status, name_key, plain_name
 from transcribe.errors import (
+    CopyChanged,
     DemoModelRefused,
     ExerciseNotCopied,
     ExerciseRefused,
@@ -262,6 +263,13 @@ def test_when_a_note_may_be_copied(status, note_version, given, allowed) -> None
     else:
         with pytest.raises(NotApproved):
             policy.check_deliver(GP, consult(status), note_version, NOTE, given)
+
+
+def test_a_text_that_is_not_on_the_screen_is_not_copied() -> None:
+    signed = approval()
+    assert policy.check_deliver(GP, consult(Status.APPROVED), 2, NOTE, signed, signed.sha256) == signed
+    with pytest.raises(CopyChanged):
+        policy.check_deliver(GP, consult(Status.APPROVED), 2, NOTE, signed, text_hash("van daarvoor"))
 
 
 @pytest.mark.parametrize("status", list(Status))

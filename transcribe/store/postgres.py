@@ -190,6 +190,8 @@ class PostgresStore:
             self._put_note(tx, change, keys)
             if change.approval is not None:
                 tx.execute(insert(tables.approval).values(_fields(change.approval)))
+                if (typing := _typing(tx, consult.id, keys)).texts:  # words of a page that did not sign
+                    _put_only(tx, consult.id, _TYPING, typing, {KeyPurpose.RECORD: keys[KeyPurpose.RECORD]})
             if change.delivery is not None:
                 tx.execute(insert(tables.delivery).values(_fields(change.delivery)))
             if change.message is not None:
@@ -241,19 +243,13 @@ class PostgresStore:
             self._put_piece(tx, consult_id, found.upload, piece, self._keys(tx, consult_id))
 
     def keep_typing(self, consult_id: UUID, typed: Typed) -> None:
-        content = tables.content
         with self._begin() as tx:
             # the consult's row is locked: two tabs write one after the other, and no key is destroyed meanwhile
             this = select(tables.consult.c.id).where(tables.consult.c.id == consult_id).with_for_update()
             if tx.scalar(this) is None:
                 raise NotFound
             keys = self._keys(tx, consult_id)
-            purpose = _of_draft(keys)
-            same = (content.c.consult_id == consult_id) & (content.c.kind == _TYPING) & (content.c.version == 1)
-            old = tx.scalar(select(content.c.blob).where(same, content.c.purpose == purpose.value))
-            place = _content_place(consult_id, _TYPING, 1)
-            typing = Typing() if old is None else codec.decode(Typing, open_sealed(keys[purpose], old, place))
-            _put_only(tx, consult_id, _TYPING, typing.typed(typed), keys)
+            _put_only(tx, consult_id, _TYPING, _typing(tx, consult_id, keys).typed(typed), keys)
 
     def keep_video(self, consult_id: UUID, seen: int, video: Video, audit: AuditEvent) -> None:
         consult = tables.consult.c
@@ -1079,6 +1075,15 @@ def _newest_version(tx: Connection, consult_id: UUID, kind: str) -> int | None:
 
 def _forget_pieces(tx: Connection, consult_id: UUID) -> None:
     tx.execute(delete(tables.piece).where(tables.piece.c.consult_id == consult_id))
+
+
+def _typing(tx: Connection, consult_id: UUID, keys: Mapping[KeyPurpose, bytes]) -> Typing:
+    content, purpose = tables.content, _of_draft(keys)
+    same = (content.c.consult_id == consult_id) & (content.c.kind == _TYPING) & (content.c.version == 1)
+    old = tx.scalar(select(content.c.blob).where(same, content.c.purpose == purpose.value))
+    if old is None:
+        return Typing()
+    return codec.decode(Typing, open_sealed(keys[purpose], old, _content_place(consult_id, _TYPING, 1)))
 
 
 def _forget_typing(tx: Connection, consult_id: UUID) -> None:

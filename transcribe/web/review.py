@@ -254,15 +254,15 @@ def approve(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID) 
 
 
 @router.post("/consult/{consult_id}/kopie/{part}/tekst")
-def copy_text(web: WebDep, consult_id: UUID, part: str) -> Response:
+def copy_text(web: WebDep, fields: FieldsDep, consult_id: UUID, part: str) -> Response:
     """For the clipboard; the page tells when it is there."""
-    return JSONResponse({"text": web.workflow.copy_text(web.actor, consult_id, part)})
+    return JSONResponse({"text": web.workflow.copy_text(web.actor, consult_id, part, shown=fields.text("sha256"))})
 
 
 @router.post("/consult/{consult_id}/kopie/{part}")
-def deliver(request: Request, web: WebDep, consult_id: UUID, part: str) -> Response:
+def deliver(request: Request, web: WebDep, fields: FieldsDep, consult_id: UUID, part: str) -> Response:
     """The text for the HIS. The copy is on record when this answers."""
-    text = web.workflow.deliver(web.actor, consult_id, part)
+    text = web.workflow.deliver(web.actor, consult_id, part, shown=fields.text("sha256"))
     at = hour(web.now())
     if wants_json(request):
         version = web.workflow.consult(consult_id).version

@@ -17,7 +17,8 @@ async function ask(form, address) {
   if (answer.status === 401) return location.reload();
   const result = await answer.json();
   if (answer.ok) return result;
-  say(result.error);
+  // 409: another text was signed, or none is; what stands here is of before
+  say(result.error, "error", answer.status === 409 ? { to: location.pathname, text: texts.now } : null);
 }
 
 async function copy(form) {
@@ -99,6 +100,18 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (event.repeat) return; // a key that is held down is one copy
   button.form.requestSubmit(button);
+});
+
+// words that were typed elsewhere and not saved when it was signed
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-drop]");
+  if (!button) return;
+  const fields = { token: document.body.dataset.token, regel: button.dataset.drop, tabblad: button.dataset.tab, tekst: "" };
+  const answer = await fetch(`${location.pathname}/getypt`, { method: "POST", body: new URLSearchParams(fields) }).catch(() => null);
+  if (!answer?.ok) return say(document.getElementById("melding").dataset.networkError);
+  const list = button.closest("ul");
+  button.closest("li").remove();
+  if (!list.children.length) document.getElementById("getypt").remove();
 });
 
 // several reports: a number chooses the one that the letters copy

@@ -182,10 +182,24 @@ document.addEventListener("htmx:after:swap", async (event) => {
   const { ctx } = event.detail;
   if (ctx.response?.status !== 409 || !ctx.sourceElement?.closest?.("#review form")) return;
   const message = [...document.getElementById("melding").childNodes];
+  const before = new Map(lineTexts().map((one) => [one.id, one.textContent]));
   kept = null;
   await htmx.ajax("GET", location.pathname, { target: "#review", swap: "outerMorph" });
+  if (!review()) return;
   document.getElementById("melding").replaceChildren(...message);
+  // what is another text than this person saw says so, and is looked at before it is signed: see keys.js
+  for (const one of lineTexts()) if (before.get(one.id) !== one.textContent) unseen(one.closest("[data-line]"));
+  const gone = [...before.keys()].some((id) => !document.getElementById(id));
+  if (gone) document.getElementById("kopie").classList.add("unseen");
+  settle();
+  stay();
 });
+const lineTexts = () => [...(review()?.querySelectorAll("[data-text]") ?? [])];
+function unseen(line) {
+  line.classList.add("unseen");
+  const told = Object.assign(document.createElement("p"), { className: "flag-text", textContent: review().dataset.unseen });
+  line.querySelector(".line-main").append(told);
+}
 
 // Where the focus goes when the button that had it is not there any more: a selector.
 function homeOf(form, body) {

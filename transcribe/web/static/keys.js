@@ -72,6 +72,11 @@ const written = (form) => [...form.querySelectorAll("[name=naam], [name=bericht]
 const guarded = (event) => {
   if (!event.target.matches?.(LEAVING)) return;
   const texts = document.getElementById("review").dataset;
+  if (event.target.matches("form[data-action=akkoord]") && news()) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
   const forms = [...document.querySelectorAll(`#video-form, #contact form, ${PASSING}`)];
   const form = forms.find((one) => one !== event.target && (one.matches(PASSING) ? written(one) : filled(one)));
   if (!unsaved().length && !form) return;
@@ -82,6 +87,20 @@ const guarded = (event) => {
   say(form ? texts.unsavedForm : texts.unsaved, "warn");
 };
 window.addEventListener("submit", guarded, true);
+
+// Somebody else changed the text a moment ago: the first signature goes to what is new of it, and waits for another,
+// which is no second click of the first.
+let told = -Infinity;
+function news() {
+  const all = [...document.querySelectorAll("#review .unseen")];
+  if (!all.length) return performance.now() - told < 1000;
+  told = performance.now();
+  for (const one of all) one.classList.replace("unseen", "unseen-told");
+  all[0].focus();
+  all[0].scrollIntoView({ block: "center" });
+  say(document.getElementById("review").dataset.news, "warn");
+  return true;
+}
 
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
