@@ -427,7 +427,8 @@ def check_deliver(
         or approval.note_version != note_version
         or approval.sha256 != text_hash(note_text(note))
     ):
-        raise NotApproved
+        # whoever reads a signed text on the screen must not hear that it was never signed
+        raise NotApproved if approval is None or shown_sha256 is None else CopyChanged
     if shown_sha256 is not None and shown_sha256 != approval.sha256:
         raise CopyChanged
     return approval

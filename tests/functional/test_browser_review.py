@@ -225,6 +225,34 @@ def test_a_line_that_went_by_a_slip_of_the_thumb_comes_back_with_one(page: Page)
     said.wait_for(state="detached")
 
 
+def test_what_esc_threw_away_comes_back(page: Page) -> None:
+    """She typed half a sentence, and her finger slips to Esc. Ctrl+Z brings her words back, and no older change."""
+    edit(page, "L1", " Last.")
+    page.keyboard.press("Enter")
+    becomes(page, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    edit(page, "L2", " En nog een halve zin")
+    text = page.locator("#regel-L2 textarea").input_value()
+    page.keyboard.press("Escape")
+    assert "niet bewaard" in page.locator(".toast").inner_text()
+    page.keyboard.press("Control+Z")
+    assert page.locator("#regel-L2 textarea").input_value() == text
+    assert page.locator("#regel-L2 textarea").evaluate("one => one === document.activeElement")
+    page.keyboard.press("Escape")
+    page.locator(".toast button").click()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('kopie').textContent.includes('En nog een halve zin')")
+    assert "keelpijn. Last." in shown(page)
+
+
+def test_typing_without_a_connection_says_so(page: Page) -> None:
+    """The Wi-Fi is gone while she types: the page says that nothing is saved, and later that it is."""
+    page.route("**/getypt", lambda route: route.abort())
+    edit(page, "L1", " Zonder verbinding")
+    page.get_by_text("wat u nu typt is nog niet bewaard").wait_for()
+    page.unroute("**/getypt")
+    page.get_by_text("Wat u typte is bewaard").wait_for()
+
+
 def test_from_a_line_to_what_was_said_and_back(page: Page) -> None:
     """Dr. Demo reads a line, presses g, and is at the words it rests on; j and k go through the talk, and g brings
     her back to her line.

@@ -214,7 +214,7 @@ def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> R
     elsewhere = waits_elsewhere(web.actor, consult)
     waits = WaitsFor(name=consult.waits_for)
     text = web.pages.explain(request, waits) if elsewhere else web.pages.sentence(request, CHANGED)
-    return web.pages.render(request, "_error.html", text=text, status=409)
+    return web.pages.render(request, "_error.html", text=text, status=409, page=f"/consult/{consult_id}")
 
 
 @router.post("/consult/{consult_id}/opnieuw")

@@ -22,8 +22,10 @@ export function open(id) {
 }
 
 function close(form) {
+  const { value, defaultValue } = form.querySelector("textarea");
   form.reset();
-  form.dispatchEvent(new CustomEvent("editor:close", { bubbles: true }));
+  const text = value === defaultValue ? "" : value;
+  form.dispatchEvent(new CustomEvent("editor:close", { bubbles: true, detail: { text } }));
   const line = form.closest(".line");
   if (line) {
     form.hidden = true;

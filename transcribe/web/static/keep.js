@@ -1,5 +1,5 @@
 // What a person is busy with survives a fresh page from the server: open fold-outs, unsaved text, the place of focus.
-import { show } from "./edit.js";
+import { open, show } from "./edit.js";
 import { settle, stay } from "./fresh.js";
 import { TAB, addingTo, dirty, dropped, origin, send, takenUp, typed, unkept } from "./typing.js";
 
@@ -106,16 +106,38 @@ document.addEventListener("htmx:after:swap", (event) => {
   settle();
 });
 
-// A tap beside the mark takes a whole line away: it says so, where the thumb is, until the next action.
+// A tap beside the mark takes a whole line away, an Esc a long text: it says so, where the thumb is, until the next action.
 function removed() {
-  const undo = review().querySelector("#ongedaan button");
-  if (!undo) return;
-  const again = Object.assign(document.createElement("button"), { type: "button", textContent: review().dataset.undo });
-  again.addEventListener("click", () => document.querySelector("#ongedaan button")?.click());
-  const said = Object.assign(document.createElement("p"), { className: "toast", textContent: `${review().dataset.removed} ` });
+  if (!review().querySelector("#ongedaan button")) return;
+  const { removed: text, undo } = review().dataset;
+  toast(text, undo, () => document.querySelector("#ongedaan button")?.click());
+}
+const TOLD_MS = 15_000;
+const WORTH = 12; // letters: fewer are typed again sooner than they are brought back
+document.addEventListener("editor:close", ({ target: form, detail }) => {
+  const { thrown, goOn: label } = review().dataset;
+  if (!detail?.text || detail.text.length < WORTH) return;
+  const name = form.dataset.editor;
+  toast(thrown, label, () => {
+    const again = editor(name);
+    if (!again) return;
+    again.querySelector("textarea").value = detail.text;
+    typed(again, detail.text);
+    open(name);
+  });
+});
+function toast(text, label, act) {
+  document.querySelector(".toast")?.remove();
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+  const said = Object.assign(document.createElement("p"), { className: "toast", textContent: `${text} ` });
   said.setAttribute("role", "status");
-  said.append(again);
+  said.append(button);
+  button.addEventListener("click", () => {
+    said.remove();
+    act();
+  });
   document.getElementById("melding").after(said);
+  setTimeout(() => said.remove(), TOLD_MS);
 }
 document.addEventListener("htmx:before:swap", (event) => {
   if (event.detail.ctx.target === review()) document.querySelector(".toast")?.remove();

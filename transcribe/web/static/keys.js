@@ -112,7 +112,11 @@ document.addEventListener("keydown", (event) => {
   const back = backOrForth(event);
   if (back && !typing(target)) {
     event.preventDefault();
-    if (!event.repeat) document.querySelector(`form[data-action=${back}]`)?.requestSubmit();
+    if (event.repeat) return;
+    // what was thrown away last comes back first
+    const thrown = back === "ongedaan" && document.querySelector(".toast button");
+    if (thrown) thrown.click();
+    else document.querySelector(`form[data-action=${back}]`)?.requestSubmit();
     return;
   }
   if (event.altKey || event.metaKey) return;

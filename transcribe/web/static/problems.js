@@ -26,6 +26,11 @@ document.addEventListener("htmx:error", (event) => {
   // a page that refreshes itself tries again by itself
   if (event.target.matches?.("[hx-trigger^='every']")) return;
   say(place.dataset.networkError);
+  place.firstChild.dataset.network = "";
+});
+// ... and goes when there is an answer again, also to what the page asks by itself
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.response?.status < 500 && place.querySelector("[data-network]")) hush();
 });
 // a message belongs to the last action: the next one that succeeds removes it
 document.addEventListener("htmx:after:swap", (event) => {

@@ -12,6 +12,8 @@ const began = new Map(); // what stood there when the typing began, by editor
 let timer = 0;
 let busy = false;
 let warning = null; // that nothing is kept
+let missed = false; // the last try got no answer
+let cut = false; // the warning is about the connection
 
 // random, and the same after a reload; nothing of a patient
 function tabOfBrowser() {
@@ -46,6 +48,7 @@ export async function send(leaving = false) {
     const answer = leaving ? null : await sending;
     if (answer?.ok && waiting.get(key) === fields) waiting.delete(key);
     if (answer) await told(answer);
+    else if (!leaving) offline();
   }
   busy = false;
   // typed on meanwhile, or not kept: again in a moment
@@ -80,14 +83,25 @@ export function takenUp({ typed: name, tab, began: was }) {
 }
 
 async function told(answer) {
+  missed = false;
   if (answer.ok) {
-    if (warning?.isConnected) say(review().dataset.keptAgain, "ok");
+    if (warning?.isConnected) say(review().dataset[cut ? "online" : "keptAgain"], "ok");
     warning = null;
+    cut = false;
   } else if (answer.status === 401 || (answer.status === 403 && !(await renewed()))) {
     loggedOut();
   } else if (answer.status !== 403 && !warning?.isConnected) {
     warn((await answer.json().catch(() => ({}))).error ?? document.getElementById("melding").dataset.networkError);
   }
+}
+
+// said once, when a second try brought nothing either: a moment without is no news
+function offline() {
+  if (missed && !warning?.isConnected) {
+    warn(review().dataset.offline);
+    cut = true;
+  }
+  missed = true;
 }
 
 function warn(text) {
