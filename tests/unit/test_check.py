@@ -35,6 +35,15 @@ TALK = (
     ("P", "Ik heb nooit eerder trombose gehad, mijn zus heeft wel hoge bloeddruk."),  # 21
     ("H", "Keel rood. Geen dikke klieren."),  # 22
     ("H", "Losartan vijftig."),  # 23
+    ("H", "Bel als hij vier uur niet plast, of als u geen zin uit kunt spreken."),  # 24
+    ("P", "Haar broer had als kind buisjes."),  # 25
+    ("P", "Rechts heb ik een kloofje. Hij drinkt liever links."),  # 26
+    ("H", "De blauwe puffer, zes keer per dag."),  # 27
+    ("P", "Die salbutamol, ja."),  # 28
+    ("H", "Paracetamol, twee van vijfhonderd. Ik kom om vijf uur langs, of kwart voor zes."),  # 29
+    ("P", "In eenennegentig voor het laatst. Niet tillen, niet bukken, dat doe ik al."),  # 30
+    ("P", "Moet ik met de pil stoppen?"),  # 31
+    ("H", "Nee."),  # 32
 )
 WHO = {"H": Speaker.HUISARTS, "P": Speaker.PATIENT}
 
@@ -78,6 +87,13 @@ RIGHT = [
     ("Zus hypertensie.", (21,)),
     ("Keel rood, geen vergrote klieren.", (22,)),
     ("Losartan 50 mg.", (23,)),
+    ("Bellen bij 4 uur niet plassen of geen zin kunnen spreken.", (24,)),
+    ("Broer had buisjes.", (25,)),
+    ("Kloof rechter tepel, drinkt links.", (26,)),
+    ("Salbutamol 6 keer per dag.", (27,)),
+    ("Paracetamol 1000 mg. Visite 17 u of 17.45 u.", (29,)),
+    ("Laatst in 1991; niet tillen of bukken.", (30,)),
+    ("Gebruikt de pil.", (31, 32)),
 ]
 
 PLANTED = [
@@ -120,6 +136,16 @@ PLANTED = [
     ("Patiënt hypertensie.", (21,), Kind.SPEAKER),
     ("Keel rood, vergrote klieren.", (22,), Kind.NEGATION),
     ("Losartan 50 mcg.", (23,), Kind.NUMBER),
+    ("Bellen bij 4 uur plassen.", (24,), Kind.NEGATION),
+    ("Bellen bij zin kunnen spreken.", (24,), Kind.NEGATION),
+    ("Patiënt had buisjes.", (25,), Kind.SPEAKER),
+    ("Kloof linker tepel.", (26,), Kind.LATERALITY),
+    ("Sinds 3 dagen pijn in linkerknie; isolatie.", (0,), Kind.NO_SOURCE),
+    ("Pijn in linkerknie, 3 weken per dag.", (0,), Kind.NUMBER),
+    ("Slaapt goed: wakker van pijn in linkerknie.", (0,), Kind.CONTRADICTION),
+    ("Naproxen 6 keer per dag.", (27,), Kind.NO_SOURCE),
+    ("Visite 16 u.", (29,), Kind.NUMBER),
+    ("Laatst in 1992.", (30,), Kind.NUMBER),
     ("Hoest niet.", (), Kind.NO_SOURCE),
     ("Hoest niet.", (99,), Kind.NO_SOURCE),
     ("Hoest niet.", (-1,), Kind.NO_SOURCE),
@@ -134,6 +160,19 @@ def test_a_right_line_is_left_alone(text: str, evidence: tuple[int, ...]) -> Non
 @pytest.mark.parametrize(("text", "evidence", "kind"), PLANTED)
 def test_a_planted_error_is_found(text: str, evidence: tuple[int, ...], kind: Kind) -> None:
     assert kind in {finding.kind for finding in findings(line(text, *evidence), transcript())}
+
+
+def test_a_plan_of_one_verb_is_asked_about() -> None:
+    stop = line("Stoppen.", 20, section=Section.P)
+    assert Kind.INCOMPLETE in {f.kind for f in findings(stop, transcript())}
+    for text, section in (("Naproxen stoppen.", Section.P), ("Koelen.", Section.P), ("Stoppen.", Section.S)):
+        found = findings(line(text, 3, section=section), transcript())
+        assert Kind.INCOMPLETE not in {f.kind for f in found}
+
+
+@pytest.mark.parametrize("text", ["Slaapt goed, soms wakker van pijn.", "Eerst geen koorts, nu koorts tot 39."])
+def test_what_may_both_be_so_is_no_contradiction(text: str) -> None:
+    assert Kind.CONTRADICTION not in {f.kind for f in findings(line(text, 0), transcript())}
 
 
 def test_what_the_patient_says_is_no_finding_of_the_huisarts() -> None:

@@ -15,6 +15,8 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.errors import N_
 from transcribe.soep import drugs, hearing, measures
 from transcribe.soep.agreeing import claim
+from transcribe.soep.alone import bare_order, contradiction, no_measure
+from transcribe.soep.closest import Passage, denied_alarm, denied_there, passages, relative_there, turned_side
 from transcribe.soep.concepts import concepts_of
 from transcribe.soep.denials import bare_of_denial, denied_between
 from transcribe.soep.language import DUTCH, by_language, comparing, speaking
@@ -38,6 +40,8 @@ class Kind(StrEnum):
     TIME = "tijd"
     HEARING = "slecht verstaan"
     CONSENT = "toestemming"
+    CONTRADICTION = "tegenspraak"
+    INCOMPLETE = "onvolledig"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +91,9 @@ def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:
     unsupported = tuple(_unsupported(line, source, talk))
     result = [*unsupported, *_numbers(line.text, source)]
     if not any(not finding.here for finding in unsupported):  # otherwise nothing of the line was found
-        result += _negations(line.text, source)
+        result += _negations(line.text, source) or _other_passage(line.text, passages(source))
     result += [
+        *_alone(line),
         *_speakers(line, source),
         *_sides(line.text, source, talk),
         *_times(line.text, source),
@@ -133,7 +138,7 @@ TELLING = ("care", "findings", "body", "vitals", "symptoms")
 
 def _unsupported(line: Line, source: Source, talk: Talk) -> Iterator[Finding]:
     """Why the evidence does not carry a line. Drugs and diagnoses each count; other words part by part."""
-    unsaid = list(_unsaid_drugs(line.text, source))
+    unsaid = list(_unsaid_drugs(line, source, talk))
     yield from unsaid
     if unsaid:
         return
@@ -145,23 +150,41 @@ def _unsupported(line: Line, source: Source, talk: Talk) -> Iterator[Finding]:
         ):
             yield _no_source(NOT_SAID, found.text)
             return
+    if short := _unsaid_statement(line.text, source):
+        yield _no_source(NOT_SAID, short)
+        return
     said = content_words(line.text, _allowed())
     half = len(said) <= FEW and len(unknown) * 2 == len(said)
     if len(unknown) * 2 > len(said) or (half and any(has(kind, word) for word in unknown for kind in TELLING)):
         yield _no_source(N_("Geen bron: deze regel is niet terug te vinden in het gesprek dat erbij staat."))
 
 
-def _unsaid_drugs(text: str, source: Source) -> Iterator[Finding]:
+def _unsaid_statement(text: str, source: Source) -> str:
+    """A short statement of a line ("isolatie") of which nothing was said. A denial of it may be an answer to more."""
+    for part in re.split(r"[.;](?:\s|$)", text):
+        said = content_words(part, _allowed())
+        bare = not DENIAL.search(plain_same_length(part)) and not re.search(r"\d", part)
+        if bare and 1 <= len(said) <= FEW and len(unknown_words(part, source)) == len(said):
+            return part.strip()
+    return ""
+
+
+_BY_ITS_FORM = re.compile(
+    r"\b(?:pleister|puf|plas(?:pil|tablet)|tablet|pil|spray|zalf|creme|druppel|spuit|die|hem|halver|verhog|verlag)\w*"
+)
+
+
+def _unsaid_drugs(line: Line, source: Source, talk: Talk) -> Iterator[Finding]:
     spoken = f"{source.wide} {source.raw}"
     said = {name for _, name in drugs.named(spoken)}
-    for shown, name in drugs.named(text):
+    for shown, name in drugs.named(line.text):
         if name in said or source.knows(shown):
             continue
         heard = drugs.heard_as(shown, spoken)
         if heard:
             why = N_("In deze regel staat “{here}”, in het gesprek “{there}”. Klopt de naam?")
             yield Finding(kind=Kind.DRUG, sentence=why, here=shown, there=heard)
-        else:
+        elif not (talk.near(line.evidence).knows(shown) and _BY_ITS_FORM.search(plain_same_length(source.text))):
             yield _no_source(NOT_SAID, shown)
 
 
@@ -174,6 +197,8 @@ def _numbers(text: str, source: Source) -> Iterator[Finding]:
     around = source.measures | measures.measures(source.wide, spoken=True) if shown else set()
     converted = {number for number, unit in shown if measures.same_amount((number, unit), around)}
     stated = measures.numbers(text)
+    if stated - source.numbers - converted:
+        converted |= measures.clock_numbers(text, source.wide) | measures.implied(source.wide, source.raw_numbers)
     for number in sorted(stated - source.numbers - converted) if stated else ():
         why = (
             N_("Het getal {here} werd in het gesprek teruggenomen.")
@@ -189,6 +214,8 @@ def _numbers(text: str, source: Source) -> Iterator[Finding]:
             there = ", ".join(f"{n}dd" for n in sorted(said[name]))
             why = N_("“{here}” staat in het gesprek niet bij {0}, maar {there}.")
             yield Finding(kind=Kind.NUMBER, sentence=why, here=f"{wrong[0]}dd", there=there, more=(name,))
+    if span := no_measure(text):
+        yield Finding(kind=Kind.NUMBER, sentence=N_("“{here}” is geen maat. Klopt de eenheid?"), here=span)
     for span in measures.upside_down(text):
         yield Finding(kind=Kind.NUMBER, sentence=N_("“{here}” is geen reeks van laag naar hoog."), here=span)
     for number, unit in sorted(shown):
@@ -203,16 +230,29 @@ def _numbers(text: str, source: Source) -> Iterator[Finding]:
 
 # --- denied or affirmed -----------------------------------------------------------------------------------------------
 
+DENIED_THERE = N_("“{here}” is in het gesprek ontkend, in deze regel niet.")
 _WEIGHED = ("symptoms", "dx", "drugs", "findings", "care")
 #: Words that say how much or how, not what: a denial beside them is about something else.
 _VALUES = frozenset(
     ("hoge", "lage", "hoog", "laag", "andere", "negatief", "positief", "normaal", "geen", "niet", "zonder", "meer",
-     "minder", "sinds", "bang", "goed", "beter", "gehad", "eerder", "geweest")
+     "minder", "sinds", "bang", "goed", "beter", "gehad", "eerder", "geweest", "erger", "slechter", "vaker", "door")
 )  # fmt: skip
 
 
-def _negations(text: str, source: Source) -> Iterator[Finding]:
+def _negations(text: str, source: Source) -> list[Finding]:
     """Things the line denies and the source affirms, or the other way round."""
+    return list(_denials(text, source))
+
+
+def _other_passage(text: str, among: tuple[Passage, ...]) -> Iterator[Finding]:
+    """The same, seen from the passages of the talk that a part of the line comes closest to."""
+    if lost := denied_there(text, among):
+        yield Finding(kind=Kind.NEGATION, sentence=DENIED_THERE, here=lost)
+    elif alarm := denied_alarm(text, among):
+        yield _denial(alarm, Polarity.DENIED)
+
+
+def _denials(text: str, source: Source) -> Iterator[Finding]:
     planned = {m.start for kind in ("drugs", "care") for m in mentions(kind, text)}
     clinical = {m.start for kind in _WEIGHED for m in mentions(kind, text)}
     flat = plain_same_length(text)
@@ -224,6 +264,8 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
             continue
         shown = polarity(text, at, at + len(word))
         said = source.polarities(word, plan=at in planned)
+        if shown is not Polarity.DENIED and _denied_elsewhere(flat, word, at):
+            continue
         if shown is Polarity.AFFIRMED and Polarity.DENIED in said and Polarity.AFFIRMED not in said:
             yield _denial(text[at : at + len(word)], shown)
             return
@@ -237,9 +279,8 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
     if lost:
         yield _denial(lost, Polarity.AFFIRMED)
         return
-    for word in bare_of_denial(text, source, _allowed())[:1]:
-        why = N_("“{here}” is in het gesprek ontkend, in deze regel niet.")
-        yield Finding(kind=Kind.NEGATION, sentence=why, here=word)
+    for word in bare_of_denial(text, source, _allowed() | _VALUES)[:1]:
+        yield Finding(kind=Kind.NEGATION, sentence=DENIED_THERE, here=word)
         return
     apart = denied_between(text, source)
     if apart:
@@ -249,6 +290,12 @@ def _negations(text: str, source: Source) -> Iterator[Finding]:
             else N_("Voor “{0}” staat in het gesprek een ontkenning, in deze regel niet.")
         )
         yield Finding(kind=Kind.NEGATION, sentence=why, here=" ".join(apart).strip(), more=apart)
+
+
+def _denied_elsewhere(flat: str, word: str, at: int) -> bool:
+    """Does another place of the line deny the same thing? "Geen foto nu; na 3 dagen wel een foto"."""
+    places = (match.start() for match in re.finditer(rf"(?<!\w){re.escape(word)}", flat) if match.start() != at)
+    return any(polarity(flat, place, place + len(word)) is Polarity.DENIED for place in places)
 
 
 def _denied_part(text: str, source: Source) -> str:
@@ -285,12 +332,19 @@ def _denial(what: str, shown: Polarity) -> Finding:
 # --- left or right ----------------------------------------------------------------------------------------------------
 
 
+#: After these either side may be meant: "de andere kant", "rechterknie, de linker is goed".
+_BOTH_SIDES = re.compile(
+    r"\b(?:beide\w*|allebei|both|andere? (?:kant|zij\w*|oog|oor|knie|been|arm|hand|voet|enkel|heup|schouder|borst)|"
+    r"de (?:linker|rechter) (?:is|was|heeft|doet|niet|ook))\b"
+)
+
+
 def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
     """A side that was not said, or was said of something else."""
     there = sides(source.text)
     said = {side for side, _ in there}
     said = said or {side for side, _ in sides(source.wide)} or {side for side, _ in sides(talk.everything.text)}
-    both = re.search(r"\b(?:beide\w*|allebei|both)\b", plain_same_length(source.text))
+    both = _BOTH_SIDES.search(plain_same_length(source.text))
     for side in sorted({side for side, _ in sides(text)} - (said if not both else {"links", "rechts"})):
         yield Finding(kind=Kind.LATERALITY, sentence=N_("“{here}” komt niet overeen met het gesprek."), here=side)
         return
@@ -303,6 +357,10 @@ def _sides(text: str, source: Source, talk: Talk) -> Iterator[Finding]:
             why = N_("“{here}” bij “{0}” komt niet overeen met het gesprek.")
             yield Finding(kind=Kind.LATERALITY, sentence=why, here=side, more=(turned[0],))
             return
+    other_side, what = turned_side(text, source)
+    if other_side:
+        why = N_("“{here}” bij “{0}” komt niet overeen met het gesprek.")
+        yield Finding(kind=Kind.LATERALITY, sentence=why, here=other_side, more=(what,))
 
 
 # --- who said it, and about whom --------------------------------------------------------------------------------------
@@ -332,6 +390,11 @@ def _speakers(line: Line, source: Source) -> Iterator[Finding]:
         if others and (prescribed := [shown for shown, _ in drugs.named(line.text)]):
             why = N_("“{here}” staat in het plan; in het gesprek noemt alleen de patiënt het.")
             yield Finding(kind=Kind.SPEAKER, sentence=why, here=prescribed[0])
+        return
+    said, whose = relative_there(line.text, passages(source))
+    if said:
+        why = N_("“{here}” gaat in het gesprek over een ander ({there}), niet over de patiënt.")
+        yield Finding(kind=Kind.SPEAKER, sentence=why, here=said, there=whose)
         return
     for part in re.split(r"[.;]|, (?=pati[eë]nt)", line.text):
         if has("family", part) or re.search(r"\b(?:fa|familie|famili\w*|hetero\w*)\b", plain_same_length(part)):
@@ -369,6 +432,19 @@ def _also_named(text: str, stem: str, meant: set[int]) -> list[re.Match[str]]:
         return []
     found = ((start, end) for concept, start, end in concepts_of(text) if concept in meant)
     return [match for start, end in found if (match := re.compile(".+").search(flat, start, end))]
+
+
+# --- the line by itself ----------------------------------------------------------------------------------------------
+
+
+def _alone(line: Line) -> Iterator[Finding]:
+    one, other = contradiction(line.text)
+    if one:
+        why = N_("“{here}” en “{0}” spreken elkaar tegen. Wat klopt?")
+        yield Finding(kind=Kind.CONTRADICTION, sentence=why, here=one, more=(other,))
+    if order := bare_order(line.text, line.section):
+        why = N_("“{here}”: wat of waarmee? De regel zegt het niet.")
+        yield Finding(kind=Kind.INCOMPLETE, sentence=why, here=order)
 
 
 # --- when -------------------------------------------------------------------------------------------------------------

@@ -153,11 +153,57 @@ def same_amount(measure: tuple[str, str], said: Iterable[tuple[str, str]]) -> bo
     return False
 
 
+_CLOCK = re.compile(r"(?<![\d,./])(?P<hour>[01]?\d|2[0-3])(?:[.,:](?P<minute>[0-5]\d))?(?= ?(?:u|uur)\b)|"
+                    r"(?:\bom |\bgegeten )(?P<at>[01]?\d|2[0-3])[.,:](?P<past>[0-5]\d)\b")  # fmt: skip
+_SAID_CLOCK = re.compile(
+    r"\b(?P<first>half|kwart voor|kwart over|\d+ (?:minuten )?(?:voor|over)(?: half)?) (?P<hour>\d+)\b"
+    r"|\b(?P<whole>\d+)(?: uur|\.00)?\b"
+)
+
+
+def _said_clocks(text: str) -> set[tuple[int, int]]:
+    """The times of day of a talk, on a clock of 12 hours: "kwart voor twaalf" is 11.45."""
+    found = set()
+    for match in _SAID_CLOCK.finditer(plain_same_length(written(text))):
+        if match["whole"]:
+            found.add((int(match["whole"]) % 12, 0))
+            continue
+        first, hour = match["first"], int(match["hour"])
+        away = 15 if first.startswith("kwart") else int(re.findall(r"\d+", first)[0]) if first[0].isdigit() else 0
+        minutes = hour * 60 - (30 if "half" in first else 0) + (-away if "voor" in first else away)
+        found.add((minutes // 60 % 12, minutes % 60))
+    return found
+
+
+def clock_numbers(text: str, said: str) -> set[str]:
+    """The numbers of a line that are times of day which were said: "17 u" for "vijf uur", "11.45 u"."""
+    times = list(_CLOCK.finditer(plain_same_length(text)))
+    clocks = _said_clocks(said) if times else set()
+    found = set()
+    for match in times:
+        hour, minute = match["hour"] or match["at"], match["minute"] or match["past"]
+        if (int(hour) % 12, int(minute or 0)) in clocks:
+            found |= {hour, f"{hour},{minute}", f"{hour}.{minute}"} if minute else {hour}
+    return found
+
+
+_EACH = re.compile(r"(?<![\d,/])(\d+) (?:tabletten |stuks )?van (\d+)(?![\d,/])")
+
+
+def implied(said: str, told: set[str]) -> set[str]:
+    """Numbers that follow from what was said: "twee van vijfhonderd" is 1000; the year "eenennegentig" is 1991."""
+    found = {str(int(a) * int(b)) for a, b in _EACH.findall(_spaced(said)) if int(a) <= 6}
+    found |= {f"{century}{year}" for year in told if re.fullmatch(r"\d\d", year) for century in ("19", "20")}
+    return found | ({"3"} if "driedaags" in said.lower() else set())
+
+
 def conflicting(measure: tuple[str, str], said: Iterable[tuple[str, str]], text: str) -> bool:
     """Was this number said of something else, and never of this? ``text`` is what was said."""
     number, unit = measure
     units = {other for n, other in said if n == number}
     if same_amount(measure, said):
+        return False
+    if unit == "dd" and units & {"x", "keer", "maal"}:
         return False
     if unit == "dd" and any(other == "dd" for _, other in said):
         return True

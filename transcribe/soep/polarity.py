@@ -59,6 +59,8 @@ def polarity(text: str, start: int, end: int) -> Polarity:
     denial = max((m.end() for m in DENIAL.finditer(before)), default=None)
     if denial is not None:
         between = re.sub(r"^ eerder\b", "", _SIGNS.sub("", before[denial:]))  # "niet eerder trombose"
+        if re.fullmatch(r" \w+ (?:of|en|noch) (?:\w+ )?", between):
+            return Polarity.UNCLEAR  # "niet tillen of bukken"
         if not _TURN.search(between):
             if not between.strip() and re.search(r"\b(?:geen|zonder) ?$", before[:denial]):
                 return Polarity.DENIED

@@ -36,14 +36,14 @@ _HEADS = ("pijn", "klacht", "ontsteking", "infectie", "verlies", "bloeding", "je
 def looked_for(word: str) -> tuple[tuple[str, ...], ...]:
     """What to look for to find a thing in other forms and under other names, the best first."""
     flat = plain(word)
-    bare = _SUFFIX.sub("", flat)
+    bare = SUFFIX.sub("", flat)
     short = bare[:6] if len(bare) > 3 else flat[:4] if len(flat) > 3 else f" {flat} "
     alike = next((group for group in _alike() if flat.startswith(group)), (short,))
     head = next(((head[:6],) for head in _HEADS if head in flat[3:]), ())
     return (alike, head) if head else (alike,)
 
 
-_SUFFIX = re.compile(r"(?:ende|end|ingen|ing|heden|heid|elijke?|ische?|tjes?|jes?|en|er|es|e|s|t|d)$")
+SUFFIX = re.compile(r"(?:ende|end|ingen|ing|heden|heid|elijke?|ische?|tjes?|jes?|en|er|es|e|s|t|d)$")
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ class Source:
         stem = wanted[:5] if len(wanted) > 5 else wanted[:4]
         if stem in self._sound:
             return True
-        bare = fold(_SUFFIX.sub("", wanted.removeprefix("ge")))
+        bare = fold(SUFFIX.sub("", wanted.removeprefix("ge")))
         return len(bare) >= 4 and bare[:6] in self._sound
 
     @functools.cached_property
-    def _weighed(self) -> tuple[Sentence, ...]:
+    def weighed(self) -> tuple[Sentence, ...]:
         """The evidence, with the questions it answers."""
         answering = {s.turn - 1 for s in self.said}
         asked = (s for s in self.around if s.question and s.turn in answering and s not in self.said)
@@ -126,7 +126,7 @@ class Source:
     def answered_no(self, word: str) -> bool:
         """Was this only asked after, and the answer no?"""
         asked = [
-            s for s in self._weighed for stem in looked_for(word)[:1] for t in stem if t in plain_same_length(s.text)
+            s for s in self.weighed for stem in looked_for(word)[:1] for t in stem if t in plain_same_length(s.text)
         ]
         return bool(asked) and all(s.question for s in asked) and self.polarities(word) == {Polarity.DENIED}
 
@@ -148,17 +148,17 @@ class Source:
     def _polarities(self, stem: str, plan: bool) -> set[Polarity]:
         found: set[Polarity] = set()
         answered = {id(question): answer for question, answer in self.replies}
-        for n, sentence in enumerate(self._weighed):
+        for n, sentence in enumerate(self.weighed):
             flat = plain_same_length(sentence.text)
             if stem.strip() not in flat:
                 continue
-            following = self._weighed[n + 1].text if n + 1 < len(self._weighed) else ""
+            following = self.weighed[n + 1].text if n + 1 < len(self.weighed) else ""
             doctor = sentence.speaker is Speaker.HUISARTS
             spoken = _NO_FIRST.sub(lambda m: " " * len(m.group()), sentence.text)
             for start, end in _places(stem, plain_same_length(spoken)):
                 if sentence.question:
                     known = cue_pattern("asking", "open_question").match(flat)  # "Waar zit de pijn?": there is pain
-                    found |= {Polarity.AFFIRMED} if known else _asked(stem, answered.get(id(sentence)))
+                    found |= {Polarity.AFFIRMED} if known else _asked(stem, sentence, answered.get(id(sentence)))
                     continue
                 if doctor and any(r.start <= start < r.end for r in rejected(sentence.text, following)):
                     found.add(Polarity.DENIED)
@@ -170,7 +170,7 @@ class Source:
                 short = _short(spoken, doctor)  # as the drafter would write it
                 here |= {polarity(short, *place) for place in _places(stem, plain_same_length(short))}
                 later = (
-                    s for s in self._weighed if s.utterance > sentence.utterance and s.speaker is not sentence.speaker
+                    s for s in self.weighed if s.utterance > sentence.utterance and s.speaker is not sentence.speaker
                 )
                 if any(cue("plan", "refuse_that", s.text) for s in later):
                     here = {Polarity.DENIED} if plan and not doctor else here | {Polarity.DENIED}
@@ -214,9 +214,14 @@ def _short(spoken: str, doctor: bool) -> str:
     return telegram(spoken, doctor=doctor)
 
 
-def _asked(stem: str, answer: Sentence | None) -> set[Polarity]:
+_ABOUT_STOPPING = re.compile(r"\b(?:stop\w*|gestopt|weglaten|afbouwen|vergeten|overslaan)\b")
+
+
+def _asked(stem: str, question: Sentence, answer: Sentence | None) -> set[Polarity]:
     if answer is None:
         return {Polarity.UNCLEAR}
+    if _ABOUT_STOPPING.search(plain_same_length(question.text)):
+        return {Polarity.UNCLEAR}  # "Moet ik met de pil stoppen?" "Nee."
     no = cue("answer", "no", answer.text) or cue("plan", "refuse", answer.text) or _NO_LONGER.match(answer.text)
     if stem in plain_same_length(answer.text):
         return set()  # the answer itself says how it is
@@ -226,6 +231,9 @@ def _asked(stem: str, answer: Sentence | None) -> set[Polarity]:
         return {Polarity.UNCLEAR}
     told = re.search(r"\bwel\b|\d", answer.text) and not DENIAL.search(plain_same_length(answer.text))
     return {Polarity.AFFIRMED} if told or cue("answer", "yes", answer.text) else {Polarity.UNCLEAR}
+
+
+NEAR = 10  # utterances
 
 
 class Talk:
@@ -244,6 +252,11 @@ class Talk:
     @functools.cached_property
     def everything(self) -> Source:
         return self.source(tuple(range(len(self.transcript.utterances))))
+
+    def near(self, evidence: tuple[int, ...]) -> Source:
+        """The evidence with what was said shortly before and after: what "de pleister" or "die pil" may mean."""
+        last = len(self.transcript.utterances)
+        return self.source(tuple(sorted({at for i in evidence for at in range(max(0, i - NEAR), min(last, i + NEAR))})))
 
     def source(self, evidence: tuple[int, ...]) -> Source:
         """The evidence of these indexes; indexes outside the transcript do not count."""
