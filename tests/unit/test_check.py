@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
+from transcribe.soep.alone import strange_allergen
 from transcribe.soep.check import Kind, findings, open_findings
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.missed import missed
@@ -228,6 +229,25 @@ def test_confirmed_lines_have_no_open_findings() -> None:
 def test_the_draft_of_a_right_transcript_has_no_findings() -> None:
     note = ExtractiveDrafter().draft(transcript())
     assert open_findings(note, transcript()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Allergisch voor doxcyclicilline.", "doxcyclicilline"),
+        ("Allergie: wespen en krombetie.", "krombetie"),
+        ("Allergisch voor penicilline, noten en pleisters.", ""),
+        ("Overgevoelig voor amoxicilline (uitslag).", ""),
+        ("Geen allergieën.", ""),
+        ("Allergie: geen bekend.", ""),
+    ],
+)
+def test_an_allergy_to_what_nobody_knows_is_asked_about(text: str, asked: str) -> None:
+    """Also when the recogniser was sure of it, and the talk says the very same."""
+    assert strange_allergen(text) == asked
+    talk = Transcript(utterances=(Utterance(speaker=Speaker.PATIENT, text=f"Ik ben {text}", start_s=0, end_s=1),))
+    found = [one for one in findings(line(text, 0), talk) if one.here == asked and one.kind is Kind.DRUG]
+    assert bool(found) == bool(asked)
 
 
 def test_missed_names_what_was_said_and_is_in_no_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
+from transcribe.soep import drugs
 from transcribe.soep.lexicon import has, plain_same_length, table, terms
 from transcribe.soep.note import Section
 
@@ -46,6 +47,35 @@ def bare_order(line: str, section: Section) -> str:
     if section is not Section.P or not _WORD.fullmatch(flat):
         return ""
     return "" if flat in terms("orders_alone") or has("drugs", flat) or has("care", flat) else line.strip(" .")
+
+
+@functools.cache
+def _allergens() -> tuple[str, ...]:
+    names = table("allergens.toml")["names"]
+    assert isinstance(names, list)
+    return tuple(str(name) for name in names)
+
+
+_ALLERGIC = re.compile(r"\b(?:allergisch|overgevoelig|allergie|overgevoeligheid)\s*(?:voor|:)\s*([^.;()?]+)")
+_APART = re.compile(r",|/|\ben\b|\bof\b|\bplus\b|\bmaar\b")
+_VAGUE = re.compile(
+    r"\b(?:niets|niks|geen|nee|onbekend|iets|alles|veel|allerlei|bekend|dat|deze|die|dit|hem|het|haar|welk\w*|wat|een)\b"
+)
+
+
+def strange_allergen(line: str) -> str:
+    """What somebody is allergic to, when it is no medicine and no allergen that is known here ("doxcyclicilline")."""
+    flat = plain_same_length(line)
+    for found in _ALLERGIC.finditer(flat):
+        at = found.start(1)
+        for part in _APART.split(found[1]):
+            words = re.findall(r"[a-z][a-z-]+", part)
+            known = any(word.startswith(_allergens()) for word in words) or drugs.named(part)
+            if words and not known and not _VAGUE.search(part):
+                return line[at : at + len(part)].strip()
+            at += len(part)
+            at += len((_APART.match(flat, at) or [""])[0])
+    return ""
 
 
 _TOO_OFTEN = re.compile(r"\d+ (?:(?:weken|maanden|jaar) per (?:dag|week)|dagen per dag|(?:maanden|jaar) per maand)\b")

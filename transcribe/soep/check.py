@@ -15,7 +15,7 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.errors import N_
 from transcribe.soep import drugs, hearing, measures
 from transcribe.soep.agreeing import claim
-from transcribe.soep.alone import bare_order, contradiction, no_measure
+from transcribe.soep.alone import bare_order, contradiction, no_measure, strange_allergen
 from transcribe.soep.closest import Passage, denied_alarm, denied_there, passages, relative_there, turned_side
 from transcribe.soep.concepts import concepts_of
 from transcribe.soep.denials import bare_of_denial, denied_between
@@ -445,6 +445,9 @@ def _alone(line: Line) -> Iterator[Finding]:
     if order := bare_order(line.text, line.section):
         why = N_("“{here}”: wat of waarmee? De regel zegt het niet.")
         yield Finding(kind=Kind.INCOMPLETE, sentence=why, here=order)
+    if strange := strange_allergen(line.text):
+        why = N_("“{here}” is niet bekend als geneesmiddel of als iets waar mensen allergisch voor zijn. Klopt het?")
+        yield Finding(kind=Kind.DRUG, sentence=why, here=strange)
 
 
 # --- when -------------------------------------------------------------------------------------------------------------
