@@ -33,8 +33,13 @@ system-packages:
 
 # What records in a browser has the machine for itself: sound does not wait. Of the others a file stays with one process.
 test: .venv/.ready-dev system-packages ## all tests
-	$(BIN)/python -m pytest -m microphone
-	$(BIN)/python -m pytest -m 'not microphone' -n 2 --dist loadfile --no-loadscope-reorder
+	@mkdir -p build
+	@echo "tests that record in a browser; beside them, at the lowest priority, those that need seconds"
+	@nice -n 19 $(BIN)/python -m pytest -m 'not slow and not browser' >build/fast-tests 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest -m microphone; heard=$$?; \
+	wait $$beside; quick=$$?; cat build/fast-tests; \
+	test $$heard -eq 0 -a $$quick -eq 0
+	$(BIN)/python -m pytest -m 'not microphone and (slow or browser)' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.ready-dev ## the tests that need seconds
 	$(BIN)/python -m pytest -m 'not slow and not browser'
