@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -207,6 +208,12 @@ def add_commands(
                     first=walked.first, last=walked.last, count=len(kept)
                 )
             )
+            if newest := max((one.anchor for one in kept), key=attrgetter("seq"), default=None):
+                out().print(
+                    _("Het nieuwste anker is van {at}. Of de {rows} regels daarna alles zijn, is niet te zien.").format(
+                        at=_local(newest.at), rows=walked.last - newest.seq
+                    )
+                )
             if not kept:
                 out().print(_("Zonder anker is niet te zien of het einde is afgekapt: transcribe log anchor."))
 

@@ -69,6 +69,7 @@ def test_it_is_shown_exported_and_verified_and_each_of_those_is_in_it(where: tup
     found = log(where, "verify", "--anchor", log(where, "anchor").stdout.strip())
     assert (found.returncode, "2 ankers" in found.stdout) == (0, True), found.stderr
     assert "klopt" in found.stdout
+    assert "Het nieuwste anker is van" in found.stdout
 
 
 def test_a_log_that_was_cut_off_is_found_out(where: tuple[Path, str]) -> None:
