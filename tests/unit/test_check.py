@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
@@ -10,6 +12,7 @@ from transcribe.soep.check import Kind, findings, open_findings
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Note, Origin, Report, Section
+from transcribe.soep.points import pressing
 
 TALK = (
     ("P", "Sinds drie dagen heb ik pijn in mijn linkerknie."),  # 0
@@ -267,6 +270,27 @@ def test_missed_names_what_was_said_and_is_in_no_line() -> None:
     found = {item.utterance: item.kind for item in missed(_note(), talk)}
     assert found == {0: "allergie", 1: "medicatie", 2: "meting", 3: "vangnet", 4: "afspraak"}
     assert missed(ExtractiveDrafter().draft(talk), talk) == ()
+
+
+def test_what_was_heard_poorly_of_a_dictation_is_asked_about() -> None:
+    """It is kept out of the draft, and the huisarts spoke it for the note: a signature waits until it is answered."""
+    said = tuple(
+        Utterance(speaker=Speaker.HUISARTS, text=text, start_s=n, end_s=n + 1.0, suspicion=suspicion)
+        for n, (text, suspicion) in enumerate(
+            [
+                ("Objectief. Keel rood.", None),
+                ("Bloe dhoorteer over negentig.", Suspicion.UNLIKELY),
+                ("Ondertiteld door iemand.", Suspicion.PHANTOM),
+            ]
+        )
+    )
+    talk = Transcript(utterances=said, dictation=True)
+    note = ExtractiveDrafter().draft(talk)
+    assert all(1 not in one.evidence for one in note.lines())
+    found = missed(note, talk)
+    assert [(one.utterance, one.kind) for one in found] == [(1, "slecht verstaan")]
+    assert pressing(replace(note, missed=found), talk) == found
+    assert missed(note, replace(talk, dictation=False)) == ()
 
 
 def test_a_complaint_and_a_denial_that_the_note_does_not_name_are_missed() -> None:

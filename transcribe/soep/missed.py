@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import REASONS
 from transcribe.soep.lexicon import cue, has, mentions, plain_same_length
@@ -13,11 +13,14 @@ from transcribe.soep.note import Missed, Note
 from transcribe.soep.numbers import numbers_in, plain
 from transcribe.soep.sentences import clean, split
 
+POORLY_HEARD = "slecht verstaan"
+
 
 def missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
     """Drugs, allergies, measurements, safety net, agreements, complaints and what was denied, that no line rests on.
 
-    A complaint that the note names anywhere is not missed. What the patient wants out of the record is never listed.
+    Of a dictation also what was heard too poorly to stand in it. A complaint that the note names anywhere is not
+    missed. What the patient wants out of the record is never listed.
     """
     try:
         with speaking(transcript.language):
@@ -34,7 +37,11 @@ def _missed(note: Note, transcript: Transcript) -> Iterator[Missed]:
     for index, utterance in enumerate(transcript.utterances):
         said = split(clean(utterance.text, transcript.language))
         asked, before = before, [s for s in said if s.endswith("?")] if utterance.speaker is Speaker.HUISARTS else []
-        if index in used or index in withheld or utterance.suspicion is not None:
+        if index in used or index in withheld:
+            continue
+        if transcript.dictation and utterance.suspicion is Suspicion.UNLIKELY:
+            yield Missed(utterance=index, kind=POORLY_HEARD)  # spoken for the note: not left out unasked
+        if utterance.suspicion is not None:
             continue
         kind = next((k for s in said if (k := _worth(s, utterance.speaker))), "")
         if not kind and utterance.speaker is not Speaker.HUISARTS and said:

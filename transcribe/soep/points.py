@@ -6,7 +6,7 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep.note import Concern, Missed, Note
 
 #: Kinds of ``Missed`` that a signature waits for: what harms when it is not in the record. The others may stay open.
-PRESSING = frozenset({"allergie", "medicatie", "meting", "vangnet"})
+PRESSING = frozenset({"allergie", "medicatie", "meting", "vangnet", "slecht verstaan"})
 
 
 def pressing(note: Note, transcript: Transcript | None) -> tuple[Missed, ...]:

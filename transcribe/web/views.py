@@ -195,7 +195,7 @@ SOEP_WORDS = [
     N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
     N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
-    N_("niet gebruikt door het taalmodel"),
+    N_("slecht verstaan"), N_("niet gebruikt door het taalmodel"),
 ]  # fmt: skip
 
 
