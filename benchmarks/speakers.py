@@ -1,12 +1,15 @@
 """Who said what when all voices are on one channel: the consults spoken by espeak-ng, mixed, told apart, scored.
 
     python -m benchmarks.speakers [--set develop|second|held] [--only KIND ...] [--model] [--no-stops]
+        [--profile room|elsewhere|colleague]
 
 ``develop``: consults 001 to 012 and one half of the voices; all constants were chosen there. ``second``: consults 013
 to 020 and ``unseen/development`` with the other half of the voices; one rule (the share of turns) came after a look at
 it. ``held``: ``unseen/held`` with the other half of the voices; totals only (docs/speakers.md lists the looks). Words
 are the true ones, at about their true times, cut into utterances as the service does; ``--model``: those of the demo
-model, which knows the demo voices only. Needs espeak-ng and the extra ``train``.
+model, which knows the demo voices only. ``--profile``: the huisarts has a voice profile, of the text that the page
+gives to read: recorded in the same room, or with no noise, echo or telephone at all; or it is a colleague's, and the
+huisarts of the talk has none. Needs espeak-ng and the extra ``train``.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from transcribe.audio.pcm import RATE_HZ, Pcm
 from transcribe.audio.vad import SileroDetector
 from transcribe.soep.bench import as_draft
 from transcribe.soep.extractive import ExtractiveDrafter
+from transcribe.speakers.profile import READ_ALOUD, Profile, profile_of
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "models" / "demo-nl" / "train"))
@@ -50,6 +54,8 @@ VARY = {
     "patient": ("nl+f2", "nl+f4", "nl+linda"),
     "begeleider": ("nl+f4", "nl+f2"),
 }
+#: In none of the talks.
+COLLEAGUE = Voice("nl+m6", 150, 52)
 PAUSE_S = (0.15, 0.9)
 JITTER_S = 0.07  # at most, of a word's edge: attention is not exact
 WINDOW_S = 24.0
@@ -160,7 +166,9 @@ class NothingToHear:
 TRUE_WORDS = SpeechTranscriber(SileroDetector(), NothingToHear())
 
 
-def with_true_words(consult: dict[str, Any], pcm: Pcm, chance: random.Random, *, stops: bool) -> Transcript:
+def with_true_words(
+    consult: dict[str, Any], pcm: Pcm, chance: random.Random, *, stops: bool, profile: Profile | None = None
+) -> Transcript:
     """Through the service's own way of cutting words into utterances, which knows nothing of who speaks."""
     windows: list[list[Heard]] = [[]]
     for utterance in consult["utterances"]:
@@ -168,7 +176,7 @@ def with_true_words(consult: dict[str, Any], pcm: Pcm, chance: random.Random, *,
             windows.append([])
         windows[-1] += _words(utterance, chance, stops=stops)
     return TRUE_WORDS.transcribe(
-        pcm, [Speaker.ONBEKEND], heard=[_window(words) for words in windows], progress=lambda _: None
+        pcm, [Speaker.ONBEKEND], heard=[_window(words) for words in windows], profile=profile, progress=lambda _: None
     )
 
 
@@ -223,6 +231,15 @@ class Tally:
         return [f"{value:.1f}" for value in (*shares, *found)]
 
 
+def enrolled(of: str, cast: dict[str, Voice], kind: str, chance: random.Random) -> Profile:
+    voice = COLLEAGUE if of == "colleague" else cast["huisarts"]
+    sound, change = speak(" ".join(READ_ALOUD), voice), KINDS[kind][1]
+    if change is not None and of != "elsewhere":
+        sound = change(sound, np.random.default_rng(chance.randrange(1 << 30)))
+    pcm = as_pcm(sound)
+    return profile_of(lambda start_s, end_s: pcm.read(start_s, end_s, 0), pcm.duration_s)
+
+
 def measured(
     kinds: Sequence[str], consults: Sequence[dict[str, Any]], pool: dict[str, tuple[str, ...]], args: Any
 ) -> dict[str, Tally]:
@@ -231,14 +248,16 @@ def measured(
     cast = KINDS[kinds[0]][0]
     for consult in consults:
         chance = random.Random(f"{consult['id']}-{cast}")
-        dry = spoken(consult, voices_for(cast, pool, chance), chance)
+        people = voices_for(cast, pool, chance)
+        dry = spoken(consult, people, chance)
         for kind in kinds:
             change = KINDS[kind][1]
             pcm = as_pcm(dry if change is None else change(dry, np.random.default_rng(int(consult["id"]))))
+            own = enrolled(args.profile, people, kind, random.Random(consult["id"])) if args.profile else None
             if args.model:
-                told = args.model.transcribe(pcm, [Speaker.ONBEKEND], progress=lambda _: None)
+                told = args.model.transcribe(pcm, [Speaker.ONBEKEND], profile=own, progress=lambda _: None)
             else:
-                told = with_true_words(consult, pcm, chance, stops=not args.no_stops)
+                told = with_true_words(consult, pcm, chance, stops=not args.no_stops, profile=own)
             tallies[kind].add(consult, told)
             tallies[kind].draft("unknown", consult, _nobody(told))
             tallies[kind].draft("guessed", consult, told)
@@ -274,6 +293,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--no-stops", action="store_true", help="a recogniser that hears no full stops")
+    parser.add_argument("--profile", choices=("room", "elsewhere", "colleague"), help="the huisarts has one")
     args = parser.parse_args()
     if args.model:
         from models.catalog import installed

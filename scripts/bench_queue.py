@@ -37,6 +37,7 @@ from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import RATE_HZ, SAMPLE_BYTES, Decoded, Pcm, Span
 from transcribe.consult import Action, Actor, Consult, Lane, Lease, Part, Role, Search, Stage, Status
 from transcribe.soep.note import Note
+from transcribe.speakers.profile import Profile
 from transcribe.steps import Steps
 from transcribe.store import lease, worker
 from transcribe.store.database import database_url
@@ -94,6 +95,8 @@ class NoTranscriber:
         *,
         missing: Sequence[Span] = (),  # noqa: ARG002
         heard: Sequence[HeardWindow] = (),  # noqa: ARG002
+        hints: Sequence[str] = (),  # noqa: ARG002
+        profile: Profile | None = None,  # noqa: ARG002
         keep: Callable[[HeardWindow], None] = lambda _: None,  # noqa: ARG002
         progress: Callable[[float], None],  # noqa: ARG002
     ) -> Transcript:

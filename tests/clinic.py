@@ -154,6 +154,7 @@ class Clinic(Clock):
             practice="",
             keyed=keyed,
             log=lambda practice, *event: self.service.practice(practice).workflow.log(*event),
+            forget_voice=lambda practice, *whose: self.service.practice(practice).enrolment.remove(*whose),  # type: ignore[union-attr]
             clock=lambda: self.now,
         )
         self.access = Access(KEY, self.sessions, clock=lambda: self.now)

@@ -20,6 +20,7 @@ from pathlib import Path
 from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Lane
+from transcribe.speakers.profile import Profile
 from transcribe.steps import Steps
 from transcribe.store.blobs import open_blobs
 from transcribe.store.keys import MasterKey
@@ -46,6 +47,7 @@ class PacedTranscriber:
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
         hints: Sequence[str] = (),
+        profile: Profile | None = None,
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:

@@ -26,6 +26,7 @@ from transcribe import (
     process,
     record_cli,
     rights_cli,
+    voice_cli,
 )
 from transcribe.errors import AudioProblem, DemoModelRefused, InvalidInput, Refused, SetupProblem, TranscribeError
 from transcribe.i18n import preferred_language, translations
@@ -655,6 +656,7 @@ record_cli.add_commands(cli, friendly, out, translated)
 batch_cli.add_commands(cli, friendly, out, translated)
 consent_cli.add_commands(cli, friendly, out)
 accounts_cli.add_commands(cli, friendly, out)
+voice_cli.add_commands(cli, friendly, out)
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ class Thing(Enum):
     KEYS = ("2", "13", "sleutels")
     LOG = ("2", "13", "toegangslog")
     ACCOUNT = ("2", "11", "account")
+    VOICE = ("2", "11", "stemprofiel")
 
 
 class Life(Enum):
@@ -267,6 +268,22 @@ KINDS: dict[Action, Kind] = {
     Action.ACCOUNT_OPENED: _account(_C, _CREATED, "authorisation", N_("nam een uitnodiging aan")),
     Action.ACCOUNT_CHANGED: _account(_U, _CHANGED, "authorisation", N_("wijzigde de rol van een medewerker")),
     Action.ACCOUNT_DISABLED: _account(_D, _CHANGED, "authorisation", N_("schakelde een medewerker uit")),
+    Action.VOICE_ENROLLED: _other(
+        EventType.SECURITY,
+        _C,
+        Thing.VOICE,
+        _CREATED,
+        "consent profile",
+        N_("liet met toestemming een profiel van de eigen stem maken"),
+    ),
+    Action.VOICE_REMOVED: _other(
+        EventType.SECURITY,
+        _D,
+        Thing.VOICE,
+        Life.ERASURE,
+        "delete",
+        N_("liet een stemprofiel vernietigen"),
+    ),
     Action.SETTINGS_CHANGED: _other(
         EventType.SECURITY, _U, Thing.SETTINGS, _CHANGED, "configuration", N_("wijzigde de instellingen"), right="edit"
     ),

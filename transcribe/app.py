@@ -26,6 +26,7 @@ from transcribe import outbound, policy
 from transcribe.asr.transcript import HeardWindow, Speaker, Transcript
 from transcribe.audio.pcm import Pcm, Span
 from transcribe.consult import Action, Actor, Lane, Space
+from transcribe.enrolment import Enrolment
 from transcribe.errors import N_, InvalidInput, SetupProblem, StoreUnavailable
 from transcribe.follower import Follower
 from transcribe.keeper import Keeper
@@ -38,6 +39,7 @@ from transcribe.recorder import Recorder
 from transcribe.rights import PatientRights
 from transcribe.settings import Settings
 from transcribe.soep.note import Note
+from transcribe.speakers.profile import Profile
 from transcribe.staff import STRANGER, Staff, readers
 from transcribe.steps import Steps
 from transcribe.workflow import Workflow
@@ -75,11 +77,12 @@ class WhenNeeded:
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
         hints: Sequence[str] = (),
+        profile: Profile | None = None,
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         return self._transcriber().transcribe(
-            pcm, speakers, missing=missing, heard=heard, hints=hints, keep=keep, progress=progress
+            pcm, speakers, missing=missing, heard=heard, hints=hints, profile=profile, keep=keep, progress=progress
         )
 
     def listen(
@@ -246,6 +249,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
     from transcribe.store.preferences import PostgresPreferences
     from transcribe.store.sound import SealedAudioStore
     from transcribe.store.spool import FileSpool
+    from transcribe.store.voice_profiles import PostgresVoiceProfiles
 
     with ExitStack() as stack:
         make_data_dir(settings.data_dir)
@@ -267,6 +271,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         copies = KeyCopies(store, url, store.master_key)
         stack.callback(copies.close)
         preferences = stack.enter_context(PostgresPreferences(url, settings.practice, hashed=store.lasting.fingerprint))
+        voices = stack.enter_context(PostgresVoiceProfiles(url, store.master_key, settings.practice))
         handovers = stack.enter_context(PostgresHandovers(url))
         accounts = stack.enter_context(PostgresAccounts(url, store.lasting))
         mark_mode(settings)
@@ -294,6 +299,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             drafter=DrafterWhenNeeded(lambda: make_drafter(settings)),
             writer=writer,
             preferences=preferences,
+            voices=voices,
             max_minutes=settings.max_minutes,
             demo=settings.demo,
         )
@@ -334,6 +340,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 log_reading=LogReading(own, own_writer),
                 naming=Naming(store=own, writer=own_writer),
                 preferences=preferences.of(name),
+                enrolment=Enrolment(profiles=voices.of(name), decoder=decoder, writer=own_writer),
             )
 
         own = store.of(settings.practice)
@@ -341,6 +348,11 @@ def open_service(settings: Settings) -> Iterator[Service]:
 
         def log_act(of: str, actor: Actor, action: Action, detail: str, whom: str) -> None:
             practices(of).workflow.log(actor, action, detail, whom)
+
+        def forget_voice(of: str, actor: Actor, owner: str) -> None:
+            found = practices(of).enrolment
+            assert found is not None
+            found.remove(actor, owner)
 
         yield Service(
             settings=settings,
@@ -358,6 +370,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 writer=writer,
                 unverified_days=settings.unverified_days,
                 forget_keys=copies.forget,
+                forget_voices=partial(copies.forget_voices, store.scrub),
                 scrub=store.scrub,
                 anchor=lambda: write_file(settings.data_dir, store.log_anchor(), store.master_key),
             ),
@@ -372,6 +385,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                 practice=settings.practice,
                 keyed=store.lasting.mark,
                 log=log_act,
+                forget_voice=forget_voice,
             ),
             provider=None if settings.demo else provider_of(settings, store.lasting.mark),
             model=model,

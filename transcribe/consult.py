@@ -359,6 +359,8 @@ class Action(StrEnum):
     ACCOUNT_OPENED = N_("medewerker toegelaten")
     ACCOUNT_CHANGED = N_("medewerker gewijzigd")
     ACCOUNT_DISABLED = N_("medewerker uitgeschakeld")
+    VOICE_ENROLLED = N_("stemprofiel gemaakt")
+    VOICE_REMOVED = N_("stemprofiel vernietigd")
     SETTINGS_CHANGED = N_("instellingen gewijzigd")
     BACKED_UP = N_("reservekopie gemaakt")
     RESTORED = N_("reservekopie teruggezet")

@@ -35,7 +35,8 @@ OFF = timedelta(days=1)
 
 class Keeper:
     """``forget_keys`` brings the copies of the keys up to date, and returns the certificates of keys that are in none;
-    ``scrub`` takes them out of the database's own files. ``anchor`` notes how far the access log is, out of its reach.
+    ``scrub`` takes them out of the database's own files. ``forget_voices`` does both for keys of voice profiles.
+    ``anchor`` notes how far the access log is, out of its reach.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Keeper:
         unverified_days: int = 14,
         forget_keys: Callable[[Sequence[Certificate]], Sequence[Certificate]] = lambda proofs: proofs,
         keep_jobs: timedelta = KEEP_JOBS,
+        forget_voices: Callable[[], int] = lambda: 0,
         scrub: Callable[[], bool] = lambda: True,
         anchor: Callable[[], object] = lambda: None,
         elapsed: Callable[[], float] = time.monotonic,
@@ -58,6 +60,7 @@ class Keeper:
         self._writer = writer
         self._unverified_days = unverified_days
         self._forget_keys = forget_keys
+        self._forget_voices = forget_voices
         self._keep_jobs = keep_jobs
         self._scrub = scrub
         self._anchor = anchor
@@ -69,7 +72,7 @@ class Keeper:
 
     def tend(self) -> None:
         """One round. One thing that fails does not keep the others waiting."""
-        for task in (self.expire, self.clear, self.requeue, self.prune, self.anchor):
+        for task in (self.expire, self.clear, self.voices, self.requeue, self.prune, self.anchor):
             try:
                 task()
             except TranscribeError as problem:
@@ -152,6 +155,10 @@ class Keeper:
                 log.warning("consult %s: sound can't be removed (%s)", proof.consult_id, type(problem).__name__)
                 return False
         return True
+
+    def voices(self) -> int:
+        """Nothing is left of the keys of voice profiles that were removed. Returns of how many that is so now."""
+        return self._forget_voices()
 
     def requeue(self) -> int:
         """A job for every consult that wants one and has none. Returns how many."""

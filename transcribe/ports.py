@@ -41,6 +41,7 @@ from transcribe.consult import (
 )
 from transcribe.soep.note import Note
 from transcribe.soep.style import Rule, Style
+from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.video import Video, VideoPresets
 from transcribe.vitals import Vitals
 
@@ -465,10 +466,13 @@ class Transcriber(Protocol):
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
         hints: Sequence[str] = (),
+        profile: Profile | None = None,
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
         """The whole recording, ``speakers[i]`` on channel i. Raises ``NoSpeech`` when there is none.
+
+        ``profile``: the voice of the huisarts, to know who is who when everybody is on one channel.
 
         ``heard``: windows of an earlier attempt, or from while it was recorded: those of the same model are not
         recognised again. ``keep`` gets each new one. ``progress`` gets the seconds done after each piece; whatever one
@@ -565,6 +569,29 @@ class Preferences(Protocol):
 
     def import_codes(self, codes: Mapping[str, str]) -> None:
         """Take the place of the table there was."""
+        ...
+
+
+class VoiceProfiles(Protocol):
+    """Voices of the doctors of one practice who agreed to that, by name. Thread-safe; shared by all processes."""
+
+    def of(self, practice: str) -> VoiceProfiles:
+        """Those of another practice that shares the service."""
+        ...
+
+    def find(self, owner: str) -> Enrolled | None:
+        """Raises ``Unreadable`` for one that is damaged."""
+        ...
+
+    def keep(self, owner: str, enrolled: Enrolled, event: AuditEvent) -> None:
+        """With its audit row, in one transaction. The key of the one there was is destroyed with it."""
+        ...
+
+    def remove(self, owner: str, event: AuditEvent) -> bool:
+        """The key is gone when this returns, and the audit row is there. False: there was none, and nothing is logged.
+
+        The keeper takes the key out of the copies of the keys.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from transcribe.enrolment import Enrolment
 from transcribe.log_reading import LogReading
 from transcribe.naming import Naming
 from transcribe.ports import Preferences
@@ -21,6 +22,7 @@ class Practice:
     log_reading: LogReading
     naming: Naming
     preferences: Preferences | None = None  # None: it can't set anything
+    enrolment: Enrolment | None = None  # None: it keeps no voices
 
 
 class Practices:

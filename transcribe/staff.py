@@ -52,16 +52,18 @@ class Staff:
         practice: str,
         keyed: Callable[[str], bytes],
         log: Callable[[str, Actor, Action, str, str], None],
+        forget_voice: Callable[[str, Actor, str], object] = lambda *_: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """``practice``: of the first account. ``keyed``: 32 bytes that nobody else can make of a text. ``log``: in the
-        access log of a practice.
+        access log of a practice. ``forget_voice``: destroys the voice profile of whoever has that name there.
         """
         self._accounts = accounts
         self._passwords = passwords
         self._practice = practice
         self._keyed = keyed
         self._log = log
+        self._forget_voice = forget_voice
         self._clock = clock
         self._used = False
         self._nobody = ""
@@ -405,13 +407,16 @@ class Staff:
         rules.check_not_own_role(person, account, changed)
         self._check_free_elsewhere(changed)
         account = self._change(person, account, **changes)
+        if account.role not in DOCTORS:
+            self._forget_voice(account.practice, person.actor, account.name)
         also = " met beheer" if manages else ""
         self._log(person.practice, person.actor, Action.ACCOUNT_CHANGED, f"{account.role.value}{also}", account.name)
 
     def disable(self, person: Person, account_id: UUID) -> None:
-        """At once, on every screen. The name stays: it stands in approvals and in the access log."""
+        """At once, on every screen. The name stays, in approvals and in the access log; the voice does not."""
         account = self._of(person, account_id)
         if account.state is State.DISABLED:
+            self._forget_voice(account.practice, person.actor, account.name)  # it may have failed the first time
             return
         account = self._change(
             person,
@@ -424,6 +429,7 @@ class Staff:
             elsewhere="",
         )
         self._log(person.practice, person.actor, Action.ACCOUNT_DISABLED, account.role.value, account.name)
+        self._forget_voice(account.practice, person.actor, account.name)
 
     def _check_free_elsewhere(self, account: Account) -> None:
         found = self._accounts.by_elsewhere(account.elsewhere) if account.elsewhere else None

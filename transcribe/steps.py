@@ -22,12 +22,13 @@ from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, mixed
 from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
-from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber
+from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber, VoiceProfiles
 from transcribe.soep.agreeing import without_claims
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
 from transcribe.soep.planting import with_errors
 from transcribe.soep.style import apply_style
+from transcribe.speakers.profile import Profile
 from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
 
@@ -61,6 +62,7 @@ class Steps:
         drafter: Drafter,
         writer: Writer,
         preferences: Preferences | None = None,
+        voices: VoiceProfiles | None = None,
         max_minutes: int = 120,
         demo: bool = False,
     ) -> None:
@@ -71,6 +73,7 @@ class Steps:
         self._drafter = drafter
         self._writer = writer
         self._preferences = preferences
+        self._voices = voices
         self._max_minutes = max_minutes
         self._demo = demo
         self._broken_off: Counter[UUID] = Counter()  # by their decoder, in this process
@@ -126,6 +129,17 @@ class Steps:
             return []
         return self._preferences.of(consult.practice).words(self._doctor(consult))
 
+    def _profile(self, consult: Consult) -> Profile | None:
+        """How the doctor sounds whose consult it is, who agreed to that."""
+        if self._voices is None:
+            return None
+        try:
+            found = self._voices.of(consult.practice).find(self._doctor(consult))
+        except Unreadable:
+            log.error("consult %s: the voice profile of its doctor can't be read", consult.id)
+            return None
+        return None if found is None else found.profile
+
     def failed(self, consult_id: UUID, lease: Lease) -> None:
         """The worker could not go on: keep the status, say so, leave the recording where it is."""
         consult = self._store.consult(consult_id)
@@ -151,6 +165,7 @@ class Steps:
                     missing=decoded.missing,
                     heard=kept.windows,
                     hints=self.hints(consult),
+                    profile=self._profile(consult) if set(speakers) == {Speaker.ONBEKEND} else None,
                     keep=lambda window: self._store.keep(consult.id, window, lease),
                     progress=lambda done_s: self._progress(consult, done_s, lease, stop),
                 )

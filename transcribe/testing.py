@@ -50,6 +50,7 @@ from transcribe.consult import (
     Typed,
     Typing,
 )
+from transcribe.enrolment import Enrolment
 from transcribe.errors import AudioProblem, Conflict, DiskFull, EmptyFile, Erased, LeaseLost, NotFound, Unreadable
 from transcribe.keeper import Keeper
 from transcribe.log_reading import LogReading
@@ -61,6 +62,7 @@ from transcribe.recorder import Recorder
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.soep.own_words import alphabetical
 from transcribe.soep.style import Rule, Style
+from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.steps import Interrupted, Steps
 from transcribe.video import Video, VideoPresets
 from transcribe.vitals import Queue, Vitals
@@ -622,6 +624,33 @@ def _destroy(kept: _Consult, purpose: KeyPurpose) -> None:
         kept.pieces.clear()
 
 
+class MemoryVoiceProfiles:
+    """See ``ports.VoiceProfiles``."""
+
+    def __init__(self, store: MemoryStore, practice: str = "") -> None:
+        self._store = store
+        self._practice = practice
+        self._kept: dict[tuple[str, str], Enrolled] = {}
+
+    def of(self, practice: str) -> MemoryVoiceProfiles:
+        found = copy(self)  # the same dict
+        found._practice = practice
+        return found
+
+    def find(self, owner: str) -> Enrolled | None:
+        return self._kept.get((self._practice, owner))
+
+    def keep(self, owner: str, enrolled: Enrolled, event: AuditEvent) -> None:
+        self._store.of(self._practice).log(event)
+        self._kept[self._practice, owner] = enrolled
+
+    def remove(self, owner: str, event: AuditEvent) -> bool:
+        if self._kept.pop((self._practice, owner), None) is None:
+            return False
+        self._store.of(self._practice).log(event)
+        return True
+
+
 class MemoryPreferences:
     """See ``ports.Preferences``."""
 
@@ -795,6 +824,7 @@ class ScriptedTranscriber:
         self.sound = sound
         self.problem = problem
         self.hints: tuple[str, ...] = ()  # as given last
+        self.profile: Profile | None = None  # the same
         self.recognised = 0  # windows that were not kept from an earlier attempt
         self.meanwhile = meanwhile
 
@@ -806,10 +836,11 @@ class ScriptedTranscriber:
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
         hints: Sequence[str] = (),
+        profile: Profile | None = None,
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
-        self.hints = tuple(hints)
+        self.hints, self.profile = tuple(hints), profile
         if self.problem:
             raise self.problem
         half = HeardWindow(model="scripted", channel=0, start_s=0.0, end_s=pcm.duration_s / 2, segments=())
@@ -914,6 +945,7 @@ class Scripted:
     steps: Steps
     keeper: Keeper
     preferences: MemoryPreferences
+    voices: MemoryVoiceProfiles
 
     def work(self) -> int:
         """Every job that can be done now. Returns how many were taken."""
@@ -973,6 +1005,7 @@ def scripted_service(
     spool = MemorySpool(clock=clock)
     writer = Writer(store, clock=clock)
     preferences = MemoryPreferences()
+    voices = MemoryVoiceProfiles(store)
 
     def practice(name: str) -> Practice:
         own = store.of(name)
@@ -996,6 +1029,7 @@ def scripted_service(
             preferences=preferences.of(name),
             log_reading=LogReading(own, own_writer),
             naming=Naming(store=own, writer=own_writer),
+            enrolment=Enrolment(profiles=voices.of(name), decoder=decoder, writer=own_writer),
         )
 
     practices = Practices(practice)
@@ -1015,12 +1049,14 @@ def scripted_service(
             drafter=drafter or ScriptedDrafter(DRAFT),
             writer=writer,
             preferences=preferences,
+            voices=voices,
             demo=demo,
         ),
         keeper=Keeper(
             store=store, audio=audio, spool=spool, writer=writer, elapsed=elapsed or (lambda: clock().timestamp())
         ),
         preferences=preferences,
+        voices=voices,
     )
 
 

@@ -165,6 +165,10 @@ def test_around_the_consults(live_server: LiveServer, examined: Callable[[str], 
     seen.look("not there")
     seen.go("/testgesprek")
     seen.look("test call")
+    seen.go("/stem")
+    page.get_by_label("Ik heb dit gelezen").check()
+    page.get_by_text("Liever een opname").click()
+    seen.look("a profile of one's own voice")
     seen.go("/toestemming/teksten")
     seen.look("texts for the patient")
     for text in ("folder", "wachtkamer"):

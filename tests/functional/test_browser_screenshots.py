@@ -383,6 +383,10 @@ def people(camera: Camera, clinic: Clinic, another: Callable[[FastAPI, str], Cam
 
     camera.go("/account")
     camera.take("account", "one's own account", "workstation", "phone")
+    camera.go("/stem")
+    page.get_by_label("Ik heb dit gelezen").check()
+    camera.take("voice", "a profile of one's own voice", "workstation", "phone")
+    camera.go("/account")
     page.get_by_role("link", name="Nieuwe telefoon").click()
     camera.take("new-telephone", "another telephone")
     consult = clinic.drafted("")

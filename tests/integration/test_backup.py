@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -40,6 +41,7 @@ from transcribe.consult import (
 from transcribe.errors import BackupProblem, Erased, NotFound
 from transcribe.keeper import Keeper
 from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.store import backup as backup_module
 from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.backup import SAVED, Done, back_up, restore, verify
@@ -52,6 +54,7 @@ from transcribe.store.marked import mark
 from transcribe.store.own_texts import add_text, own_texts
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sound import SealedAudioStore
+from transcribe.store.voice_profiles import PostgresVoiceProfiles
 from transcribe.testing import MemorySpool
 from transcribe.writer import Writer
 
@@ -116,7 +119,13 @@ class Practice:
             spool=MemorySpool(),
             writer=Writer(self.store),
             forget_keys=copies.forget,
+            forget_voices=partial(copies.forget_voices, self.store.scrub),
         )
+
+    @contextmanager
+    def voices(self) -> Iterator[PostgresVoiceProfiles]:
+        with PostgresVoiceProfiles(self.url, MASTER) as found:
+            yield found
 
     def backup(
         self, path: Path, *, demo: bool = False, take_over: bool = False, lost: int = 0, erased: int = 0
@@ -380,6 +389,67 @@ def test_people_come_back_with_their_second_step(here: Practice, there: Practice
     with closing(restarted), PostgresAccounts(there.url, restarted.lasting) as accounts:
         assert accounts.of("") == [jansen]
         assert accounts.title("") == "De Linde"
+
+
+VOICE = Enrolled(profile=Profile(mean=(0.5,) * 15, voiced_s=31.0), agreed_at=NOW, text="1")
+
+
+def voice_keys(rows: bytes) -> int:
+    return rows.count(b"voice ")
+
+
+def test_a_voice_comes_back_and_one_that_was_removed_since_does_not(
+    here: Practice, there: Practice, disk: Path
+) -> None:
+    here.consult()
+    with here.voices() as voices:
+        for doctor in ("blijft", "weg"):
+            voices.keep(doctor, VOICE, event())
+        here.backup(disk / "een.backup")
+        assert voice_keys(plain(disk / NAME, Kind.KEYS)) == 2
+        assert voices.remove("weg", event())
+    with here.copies() as copies:
+        assert here.keeper(copies).voices() == 1
+        assert voice_keys(plain(disk / NAME, Kind.KEYS)) == 1
+        assert here.keeper(copies).voices() == 0
+    assert here.query("SELECT owner FROM voice_profile") == [("blijft",)]
+
+    there.restore(disk / "een.backup")
+
+    with there.voices() as voices:
+        assert voices.find("blijft") == VOICE
+        assert voices.find("weg") is None
+    assert there.query("SELECT owner FROM voice_profile") == [("blijft",)]
+
+
+def test_a_voice_made_after_the_backup_leaves_no_key_behind(here: Practice, there: Practice, disk: Path) -> None:
+    here.consult()
+    here.backup(disk / "een.backup")
+    with here.voices() as voices:
+        voices.keep("nieuw", VOICE, event())
+    with here.copies() as copies:
+        copies.refresh()
+    assert voice_keys(plain(disk / NAME, Kind.KEYS)) == 1
+    there.restore(disk / "een.backup")
+    assert there.query("SELECT name FROM lasting_key WHERE name LIKE 'voice %'") == []
+
+
+def test_a_removed_voice_waits_for_a_copy_that_may_hold_its_key(here: Practice, disk: Path) -> None:
+    here.consult()
+    with here.voices() as voices:
+        voices.keep("weg", VOICE, event())
+        here.backup(disk / "een.backup")
+        away = disk.rename(disk.with_name("kast"))
+        voices.remove("weg", event())
+    with here.copies() as copies:
+        for _ in range(2):
+            assert here.keeper(copies).voices() == 0
+        (place,) = copies.places()
+        assert place.missed_at is not None, "and the administrator is told"
+        away.rename(disk)
+        assert here.keeper(copies).voices() == 1
+    assert voice_keys(plain(disk / NAME, Kind.KEYS)) == 0
+    assert here.query("SELECT count(*) FROM voice_profile") == [(0,)]
 
 
 @pytest.mark.parametrize("status", [Status.RECORDING, Status.PAUSED])

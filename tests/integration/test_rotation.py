@@ -37,6 +37,7 @@ from transcribe.errors import BackupProblem, Erased, SetupProblem, Unreadable
 from transcribe.keeper import Keeper
 from transcribe.settings import Settings
 from transcribe.soep.note import Line, Note, Report, Section
+from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.store import tables
 from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.backup import back_up, restore, verify
@@ -51,6 +52,7 @@ from transcribe.store.postgres import PostgresStore
 from transcribe.store.preferences import PostgresPreferences
 from transcribe.store.rotation import REWRAPPED, STEPS, Rotated, forget_old, rotate
 from transcribe.store.sound import SealedAudioStore
+from transcribe.store.voice_profiles import PostgresVoiceProfiles
 from transcribe.testing import MemorySpool
 from transcribe.writer import Writer
 
@@ -469,6 +471,15 @@ def test_second_steps_and_known_browsers_outlive_a_rotation(here: Practice) -> N
     with here.running() as store, PostgresAccounts(here.url, store.lasting) as accounts:
         assert accounts.find(account.id) == account
         assert store.lasting.mark("browser") == mark
+
+
+def test_voices_outlive_a_rotation(here: Practice) -> None:
+    voice = Enrolled(profile=Profile(mean=(0.5,) * 15, voiced_s=31.0), agreed_at=NOW, text="1")
+    with here.running() as store, PostgresVoiceProfiles(here.url, store.master_key) as voices:
+        voices.keep("Jansen", voice, event(uuid4()))
+    here.rotate()
+    with here.running() as store, PostgresVoiceProfiles(here.url, store.master_key) as voices:
+        assert voices.find("Jansen") == voice
 
 
 def test_a_key_that_others_can_read_is_refused(here: Practice) -> None:

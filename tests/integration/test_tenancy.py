@@ -43,7 +43,7 @@ from transcribe.store.accounts import PostgresAccounts
 from transcribe.store.database import database_url
 from transcribe.store.folders import throwaway_data_dir
 from transcribe.store.keys import MasterKey
-from transcribe.store.lasting import LastingKeys, Use
+from transcribe.store.lasting import LastingKeys, Use, voice_key
 from transcribe.store.migrate import migrate, upgrade
 from transcribe.store.postgres import PostgresStore
 from transcribe.store.sessions import PostgresSessions
@@ -52,7 +52,9 @@ from transcribe.store.tenancy import APP, WEB, act_for
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 NORTH, SOUTH = "Noord", "Zuid"
 #: What a row may name comes first.
-TABLES = sorted(tables.metadata.sorted_tables, key=lambda table: table is not tables.consult)
+TABLES = sorted(
+    tables.metadata.sorted_tables, key=lambda table: (table is not tables.consult, table is tables.lasting_key)
+)
 REFUSED = "InsufficientPrivilege"
 GP = Actor(name="Dr. Noord", role=Role.HUISARTS)
 
@@ -74,6 +76,8 @@ def row_of(table: Table, known: dict[str, dict[str, object]], practice: str, num
             found[column.name] = practice
         elif column.name == "consult_id":
             found[column.name] = known["consult"]["id"]
+        elif table is tables.lasting_key and column.name == "name":  # of these a practice has those of its voices
+            found[column.name] = voice_key(known["voice_profile"]["id"])  # type: ignore[arg-type]
         else:
             found[column.name] = value_of(column.type, number)
     return found
@@ -164,7 +168,8 @@ def changed(tx: Connection, statement: Executable) -> int:
 #: What the role of a practice can read; of all other tables it gets nothing.
 READ = {
     "access_log", "approval", "certificate", "clearance", "consent", "consult", "content", "data_key", "delivery",
-    "icpc_code", "ledger", "own_word", "piece", "style", "style_glimpse", "style_rule", "turn", "video_preset",
+    "icpc_code", "lasting_key", "ledger", "own_word", "piece", "style", "style_glimpse", "style_rule", "turn",
+    "video_preset", "voice_profile",
 }  # fmt: skip
 
 

@@ -98,7 +98,8 @@ BY_SCRIPT: dict[str, dict[str, Field]] = {
     },
 }
 RAW = dict.fromkeys(
-    ("/consult/{consult_id}/opname/{layout}", "/opnamen/{consult_id}/{layout}"), "application/octet-stream"
+    ("/consult/{consult_id}/opname/{layout}", "/opnamen/{consult_id}/{layout}", "/stem/{version}"),
+    "application/octet-stream",
 )
 #: Read a form that only another program sends, or that stands on a page nobody comes to here.
 WITHOUT_A_PAGE = {"/his"}

@@ -40,6 +40,7 @@ LAYERS = {
     "transcribe.ports": 3,
     "transcribe.workflow": 3,
     "transcribe.staff": 3,
+    "transcribe.enrolment": 3,
     "transcribe.oidc": 3,
     "transcribe.writer": 3,
     "transcribe.log_reading": 3,
@@ -97,6 +98,7 @@ LAYERS = {
     "transcribe.rights_pages": 3,
     "transcribe.rights_cli": 6,
     "transcribe.accounts_cli": 6,
+    "transcribe.voice_cli": 6,
     "transcribe.__main__": 6,
 }
 
@@ -140,6 +142,7 @@ LIBRARIES = {
     "transcribe.store.accounts": {"sqlalchemy"},
     "transcribe.store.passwords": {"argon2"},
     "transcribe.store.preferences": {"sqlalchemy"},
+    "transcribe.store.voice_profiles": {"sqlalchemy"},
     "transcribe.store.jobs": {"sqlalchemy", "procrastinate"},
     "transcribe.store.lease": {"psycopg"},
     "transcribe.store.impatient": {"sqlalchemy", "psycopg"},
@@ -155,6 +158,7 @@ LIBRARIES = {
     "transcribe.keys_cli": {"typer", "rich"},
     "transcribe.rights_cli": {"typer", "rich"},
     "transcribe.accounts_cli": {"typer", "rich"},
+    "transcribe.voice_cli": {"typer", "rich"},
     "transcribe.store.migrations": {"sqlalchemy", "alembic"},
     "transcribe.store.migrate": {"sqlalchemy", "alembic"},
     "transcribe.oidc": {"httpx", "joserfc"},

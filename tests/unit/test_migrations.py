@@ -25,6 +25,7 @@ RELEASED = {
     "0015_accounts.py": "d29ddd12545d516383ffa285c37acd78cbaa229a834c793d2913d48d96afa455",
     "0016_elsewhere.py": "91ecd4d625a106cbc81dc0f78464818fc6ec81cf9e2c1a9d812ed86e6fab8e07",
     "0017_closed.py": "762a4e2a3dfbb4390d42889b1c0339fa8a4d2cfe2547e61a3dffd1dd4a1de1a6",
+    "0018_voice_profile.py": "d526f795ae75df3a29da941cbfc5c9b8009296529c8688de50cfc40581fd6f0d",
 }
 
 

@@ -19,8 +19,10 @@ from transcribe.asr.transcribe import SpeechTranscriber
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance, Voice, Word
 from transcribe.audio.decode import PyAvDecoder
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, mixed
+from transcribe.errors import InvalidInput
 from transcribe.soep.bench import read_consult
 from transcribe.speakers.features import CEPSTRA, voiced
+from transcribe.speakers.profile import TOO_LITTLE, TWO_VOICES, Profile, profile_of
 from transcribe.speakers.roles import roles
 from transcribe.speakers.telling import Reader, told_apart
 from transcribe.store.codec import decode, encode
@@ -177,6 +179,51 @@ def test_a_recogniser_without_full_stops_mixes_nobody_up() -> None:
     told = told_apart(replace(transcript, utterances=(alone,)), reader(sound))
     assert [u.text for u in told.utterances] == [u.text for u in transcript.utterances]
     assert [u.speaker for u in told.utterances] == [GP, PATIENT] * 5
+
+
+def profile_of_voice(who: str, seconds: float = 40.0) -> Profile:
+    sound = np.concatenate([sung(seconds / 20, *VOICES[who], seed=900 + n) for n in range(20)])
+    return profile_of(reader(sound), sound.size / RATE_HZ)
+
+
+@pytest.mark.parametrize("doctor", ["low", "high"])
+def test_a_voice_that_is_known_needs_no_words_to_be_the_huisarts(doctor: str) -> None:
+    """Nothing that is said here tells who asks; without a profile nobody is named."""
+    other = "high" if doctor == "low" else "low"
+    heard = mix(*[(who, "een twee drie vier vijf zes") for _ in range(6) for who in (doctor, other)])
+    assert {u.speaker for u in told_apart(*heard).utterances} == {NOBODY}
+    told = told_apart(*heard, profile=profile_of_voice(doctor))
+    assert [u.speaker for u in told.utterances] == [GP, NOBODY] * 6
+    stranger = told_apart(*heard, profile=profile_of_voice("middle"))
+    assert {u.speaker for u in stranger.utterances} == {NOBODY}, "a colleague's profile names nobody"
+
+
+def test_a_profile_against_what_is_clearly_said_names_nobody() -> None:
+    heard = mix(*by_turns("low", "high"))
+    assert [u.speaker for u in told_apart(*heard).utterances[:2]] == [GP, PATIENT]
+    assert [u.speaker for u in told_apart(*heard, profile=profile_of_voice("low")).utterances[:2]] == [GP, PATIENT]
+    assert {u.speaker for u in told_apart(*heard, profile=profile_of_voice("high")).utterances} == {NOBODY}
+
+
+def test_a_profile_of_rows_that_are_made_no_more_is_as_none() -> None:
+    heard = mix(*by_turns("low", "high"))
+    old = replace(profile_of_voice("high"), rows="iets van vroeger")
+    assert told_apart(*heard, profile=old) == told_apart(*heard)
+
+
+def test_one_voice_with_its_profile_is_still_one_voice() -> None:
+    heard = mix(*[("low", "Ik heb pijn. Bent u benauwd?")] * 8)
+    assert {u.voice for u in told_apart(*heard, profile=profile_of_voice("low")).utterances} == {None}
+
+
+def test_a_profile_is_of_one_voice_of_which_enough_is_heard() -> None:
+    with pytest.raises(InvalidInput) as little:
+        profile_of_voice("low", 8.0)
+    assert little.value.params["problem"] == TOO_LITTLE
+    _, sound = talk(*[(who, "een twee drie vier vijf zes zeven acht") for _ in range(8) for who in ("low", "high")])
+    with pytest.raises(InvalidInput) as two:
+        profile_of(reader(sound), sound.size / RATE_HZ)
+    assert two.value.params["problem"] == TWO_VOICES
 
 
 def test_what_was_made_up_tells_nothing() -> None:

@@ -26,6 +26,7 @@ from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
 from transcribe.ports import Ear, Recogniser, SpeechDetector
+from transcribe.speakers.profile import Profile
 from transcribe.speakers.telling import told_apart
 
 BLOCK_S = 60.0  # read at once while looking for speech
@@ -91,6 +92,7 @@ class SpeechTranscriber:
         missing: Sequence[Span] = (),
         heard: Sequence[HeardWindow] = (),
         hints: Sequence[str] = (),
+        profile: Profile | None = None,
         keep: Callable[[HeardWindow], None] = lambda _: None,
         progress: Callable[[float], None],
     ) -> Transcript:
@@ -103,7 +105,7 @@ class SpeechTranscriber:
         if all(utterance.suspicion is not None for utterance in transcript.utterances):
             raise NoSpeech()
         if list(speakers) == [Speaker.ONBEKEND]:
-            transcript = told_apart(transcript, _reader(pcm, 0))
+            transcript = told_apart(transcript, _reader(pcm, 0), profile=profile)
         sound = measured(pcm.read, pcm.duration_s, speakers, listening.speech())
         progress(pcm.duration_s)
         return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing), sound=sound)

@@ -2,7 +2,8 @@
 
 The huisarts asks, speaks to somebody ("u", "uw"), examines and decides, and has every second turn; the patient tells of
 himself ("ik heb", "mijn"); a companion of somebody else ("hij", "zij"). Each sentence has one vote; what counts is how
-much more one voice asks than the next.
+much more one voice asks than the next. A voice that sounds like the huisarts needs no more than that nothing is said
+against it.
 """
 
 from __future__ import annotations
@@ -44,9 +45,12 @@ class _Said:
         return (self.asks - self.tells) / (self.asks + self.tells + FEW_VOTES)
 
 
-def roles(talk: Sequence[tuple[int, str]], number: int, language: str = "nl") -> list[Speaker]:
+def roles(
+    talk: Sequence[tuple[int, str]], number: int, language: str = "nl", *, doctor: int | None = None
+) -> list[Speaker]:
     """The role of each of ``number`` voices, by a talk of utterances in order, each with its voice: the huisarts first;
-    nobody's where that is not sure.
+    nobody's where that is not sure. ``doctor``: the voice that sounds like the huisarts; when the words clearly say
+    that it is another one, nobody is named.
     """
     said = [[text for voice, text in talk if voice == one] for one in range(number)]
     turns = [voice for voice, _ in groupby(talk, key=lambda one: one[0])]
@@ -58,8 +62,11 @@ def roles(talk: Sequence[tuple[int, str]], number: int, language: str = "nl") ->
     ahead = [one.asking + turns.count(n) / max(1, len(turns)) for n, one in enumerate(counted)]
     order = sorted(range(number), key=lambda n: -ahead[n])
     found = [Speaker.ONBEKEND] * number
-    if number < 2 or ahead[order[0]] - ahead[order[1]] < MARGIN:
+    clear = number > 1 and ahead[order[0]] - ahead[order[1]] >= MARGIN
+    if not clear if doctor is None else clear and order[0] != doctor:
         return found
+    if doctor is not None:
+        order = [doctor, *(n for n in order if n != doctor)]
     found[order[0]] = Speaker.HUISARTS
     for n in sorted(order[1:], key=lambda n: -counted[n].own):
         one = counted[n]

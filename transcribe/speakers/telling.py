@@ -11,6 +11,7 @@ import numpy as np
 from transcribe.asr.transcript import Transcript, Utterance, Voice, Word
 from transcribe.audio.pcm import RATE_HZ, Samples
 from transcribe.speakers.features import Rows, voiced
+from transcribe.speakers.profile import Profile
 from transcribe.speakers.roles import roles
 from transcribe.speakers.voices import PAUSE_S, HeardWords, voices
 
@@ -20,23 +21,28 @@ Reader = Callable[[float, float], Samples]
 Embed = Callable[[Samples], Rows]
 
 
-def told_apart(transcript: Transcript, read: Reader, *, embed: Embed = voiced) -> Transcript:
+def told_apart(
+    transcript: Transcript, read: Reader, *, profile: Profile | None = None, embed: Embed = voiced
+) -> Transcript:
     """Utterances are cut where the voice changes. Who can't be told from the others stays ``ONBEKEND``: a wrong role is
     worse than none. Reads an utterance at a time, so that length costs no memory.
+
+    ``profile``: of the huisarts, made with the same ``embed``.
     """
     utterances = transcript.utterances
     if not utterances:
         return transcript
-    of_words = voices(_heard(utterances, read, embed))
-    sure = sorted({voice for voice in of_words if voice is not None})
+    found = voices(_heard(utterances, read, embed), None if profile is None else profile.row())
+    sure = sorted({voice for voice in found.words if voice is not None})
     if len(sure) < 2:
         return transcript
     told: list[Utterance] = []
-    words = iter(None if voice is None else sure.index(voice) for voice in of_words)
+    words = iter(None if voice is None else sure.index(voice) for voice in found.words)
     for utterance in utterances:
         told += _cut(utterance, [next(words) for _ in utterance.words or (None,)])
     said = [(u.voice, u.text) for u in told if u.voice is not None and u.suspicion is None]
-    known = tuple(Voice(guessed=role) for role in roles(said, len(sure), transcript.language))
+    doctor = sure.index(found.known) if found.known in sure else None
+    known = tuple(Voice(guessed=role) for role in roles(said, len(sure), transcript.language, doctor=doctor))
     return replace(
         transcript,
         utterances=tuple(u if u.voice is None else replace(u, speaker=known[u.voice].speaker) for u in told),

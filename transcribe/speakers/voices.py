@@ -6,6 +6,10 @@ are put into 2, 3 and 4 clusters by k-means. Whether those are voices, the stret
 stretch (its even words) must fall to the same cluster as the other half (its odd words), and more than two clusters
 must lie apart as well. Of a single voice cut in two, halves agree little better than by chance; a threshold on a
 distance alone, as in BIC, has to be chosen anew for every length of talk and kind of sound.
+
+Of one voice it may be known how it sounds (``profile``). When one of two clusters sounds like it and the other does
+not, that is evidence of its own, and halves need to agree less. A profile made on another microphone is far from
+everybody, and says nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from transcribe.speakers.features import Rows
 MOST = 4
 AGREE = 0.95  # of what was said is in stretches whose halves agree
 APART = 1.4  # between two of more than two voices, in units of how much one varies
+#: From a profile to the voice it is of, at most, and that as a share of how far the next one is; to the next, at least.
+NEAR, NEARER, FAR = 1.0, 0.6, 1.0
+AGREE_KNOWN = 0.85  # as ``AGREE``, of two voices of which one is known
 LEAST_ROWS = 30  # of a half of a stretch that tells something
 LEAST_STRETCHES = 2  # of a voice
 #: Rows of which one says something new: sounds last about 0.1 s, rows 10 ms.
@@ -44,10 +51,19 @@ class HeardWords:
     usable: NDArray[np.bool_]  # said for certain: tells of a voice
 
 
-def voices(heard: HeardWords) -> list[int | None]:
-    """Which voice each word is of; None: not sure, or there is only one."""
-    nobody: list[int | None] = [None] * len(heard.count)
-    if not nobody:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Whose each word is."""
+
+    words: list[int | None]  # a voice of each; None: not sure, or there is only one
+    known: int | None = None  # the voice that the profile is of; None: none, or not sure which
+    apart: float = 0.0  # the two that are nearest to each other, in units of how much one varies; 0: there is one voice
+
+
+def voices(heard: HeardWords, profile: NDArray[np.float64] | None = None) -> Told:
+    """``profile``: the mean row of a voice that may be one of them."""
+    nobody = Told(words=[None] * len(heard.count))
+    if not nobody.words:
         return nobody
     odd_words = np.arange(len(heard.count)) % 2 == 1
     halves = [_summed(heard, heard.usable & half) for half in (~odd_words, odd_words)]
@@ -63,9 +79,23 @@ def voices(heard: HeardWords) -> list[int | None]:
     for number in range(min(MOST, len(whole)), 1, -1):
         centres = _clusters(whole, weight, number)
         # two that agree are two; of more than two one may be a way of speaking of another
-        if _are_voices(_clusters(even, weight, number), even, odd, weight) and (number == 2 or _apart(centres)):
-            return _words(heard, unit, centres)
+        if _are_voices(_clusters(even, weight, number), even, odd, weight) and (
+            number == 2 or _least(centres) >= APART
+        ):
+            return Told(words=_words(heard, unit, centres), known=_known(centres, unit, profile), apart=_least(centres))
+    known = _known(centres, unit, profile)
+    if known is not None and _are_voices(_clusters(even, weight, 2), even, odd, weight, agree=AGREE_KNOWN):
+        return Told(words=_words(heard, unit, centres), known=known, apart=_least(centres))
     return nobody
+
+
+def _known(centres: Rows, unit: Rows, profile: NDArray[np.float64] | None) -> int | None:
+    if profile is None:
+        return None
+    away = np.sqrt(_distances((profile @ unit)[None], centres)[0])
+    nearest, following = np.argsort(away)[:2]
+    clear = away[nearest] <= min(NEAR, NEARER * away[following]) and away[following] >= FAR
+    return int(nearest) if clear else None
 
 
 def _summed(heard: HeardWords, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Rows]:
@@ -121,17 +151,17 @@ def _distances(points: Rows, centres: Rows) -> Rows:
     return np.asarray(((points[:, None] - centres) ** 2).sum(axis=2))
 
 
-def _are_voices(centres: Rows, even: Rows, odd: Rows, weight: NDArray[np.float64]) -> bool:
+def _are_voices(centres: Rows, even: Rows, odd: Rows, weight: NDArray[np.float64], *, agree: float = AGREE) -> bool:
     """Do the halves of stretches agree, with some in each cluster?"""
     of_even, of_odd = (_distances(points, centres).argmin(axis=1) for points in (even, odd))
     if min(np.bincount(of_even, minlength=len(centres))) < LEAST_STRETCHES:
         return False
-    return bool(weight[of_even == of_odd].sum() >= AGREE * weight.sum())
+    return bool(weight[of_even == of_odd].sum() >= agree * weight.sum())
 
 
-def _apart(centres: Rows) -> bool:
+def _least(centres: Rows) -> float:
     away = _distances(centres, centres)
-    return bool(away[~np.eye(len(centres), dtype=bool)].min() >= APART**2)
+    return float(np.sqrt(away[~np.eye(len(centres), dtype=bool)].min()))
 
 
 def _words(heard: HeardWords, unit: Rows, centres: Rows) -> list[int | None]:

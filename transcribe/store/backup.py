@@ -49,6 +49,7 @@ from transcribe.store.key_copies import (
     read_copy,
 )
 from transcribe.store.keys import MasterKey
+from transcribe.store.lasting import VOICE
 from transcribe.store.marked import MARK, installations, mark
 from transcribe.store.migrate import knows, revision_of, upgrade
 from transcribe.store.own_texts import add_text, own_texts
@@ -563,7 +564,7 @@ def _bring_keys(tx: Connection, copy: Copy, keys_path: Path) -> list[UUID]:
     erased = sorted(set(tx.scalars(_ADD_PROOFS)))
     tx.execute(_ADD_KEYS)  # but for what was destroyed, whoever says so
     _check_keys(keys_path, tx.scalar(_WITHOUT_KEY_OR_PROOF) or 0)
-    for statement in _WITHOUT_KEY:
+    for statement in (*_WITHOUT_KEY, *_VOICES):
         tx.execute(statement)
     if erased:
         tx.execute(_ERASED, {"erased": erased})
@@ -609,6 +610,17 @@ _WITHOUT_KEY = (
     text(f"""
         UPDATE consult SET patient_sealed = NULL WHERE patient_sealed IS NOT NULL AND NOT EXISTS
             (SELECT FROM data_key k WHERE k.consult_id = consult.id AND k.purpose = '{KeyPurpose.RECORD.value}')
+    """),  # noqa: S608
+)
+# removed since, and so nobody can read it; or made since, and so it is not there
+_VOICES = (
+    text(f"""
+        DELETE FROM voice_profile AS v WHERE sealed IS NULL OR NOT EXISTS
+            (SELECT FROM lasting_key k WHERE k.name = '{VOICE}' || v.id)
+    """),  # noqa: S608
+    text(f"""
+        DELETE FROM lasting_key AS k WHERE name LIKE '{VOICE}%' AND NOT EXISTS
+            (SELECT FROM voice_profile v WHERE k.name = '{VOICE}' || v.id)
     """),  # noqa: S608
 )
 _ERASED = text(f"""

@@ -59,7 +59,16 @@ from transcribe.store.impatient import LONG_WORK_S, impatient_engine
 from transcribe.store.keys import MasterKey
 from transcribe.store.lasting import check_master_key, opened
 from transcribe.store.postgres import PostgresStore
-from transcribe.store.tables import access_log, access_log_start, certificate, consult, data_key, installation, key_copy
+from transcribe.store.tables import (
+    access_log,
+    access_log_start,
+    certificate,
+    consult,
+    data_key,
+    installation,
+    key_copy,
+    voice_profile,
+)
 from transcribe.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -343,6 +352,27 @@ class KeyCopies:
                 waiting |= held
         return [proof for proof in certificates if proof.id not in waiting]
 
+    def forget_voices(self, scrub: Callable[[], bool]) -> int:
+        """Take the keys of removed voice profiles out of every copy, and then, by ``scrub``, out of the database's own
+        files. Returns how many are left nowhere: of those the last row goes too.
+        """
+        gone = voice_profile.c.removed_seq
+        with self._begin() as tx:
+            waiting = tx.execute(select(voice_profile.c.id, gone).where(gone.is_not(None))).all()
+        if not waiting:
+            return 0
+        newest = max(row.removed_seq for row in waiting)
+        for place in self.places():
+            if place.ours and not _written_since(place, newest):
+                self._rewrite(place)
+        places = self.places()
+        left = [row.id for row in waiting if all(_written_since(place, row.removed_seq) for place in places)]
+        if not left or not scrub():
+            return 0
+        with self._begin() as tx:
+            tx.execute(delete(voice_profile).where(voice_profile.c.id.in_(left)))
+        return len(left)
+
     def remove(self, name: str) -> Place:
         """The place is no more: the administrator says so. By path, number or the start of the number.
 
@@ -555,6 +585,11 @@ class Copy:
         """The master key with which it was read, able to open files of before a rotation."""
         rows = rows_in(LASTING_COLUMNS, [self.lasting])
         return opened(master_key, {row["name"].decode(): bytea(row["wrapped"]) for row in rows})[0]
+
+
+def _written_since(place: Place, seq: int) -> bool:
+    """Did its writer see that row of the access log? While it is being written nobody knows."""
+    return seq <= place.log_seq < _ANY_KEY
 
 
 def _pairs(columns: Sequence[str], rows: bytes) -> set[tuple[UUID, str]]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from uuid import UUID
 
 from sqlalchemy import Connection, delete, exists, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
@@ -23,6 +24,7 @@ from transcribe.store.crypto import new_key
 from transcribe.store.keys import ANCHORS, DERIVED, MasterKey, another_master_key
 
 _BEFORE = "master "  # name of what a replaced master key handed on, before its fingerprint
+VOICE = "voice "  # of the key of a voice profile, before its number
 
 
 class Use(StrEnum):
@@ -96,7 +98,10 @@ def _make(tx: Connection, master_key: MasterKey, missing: set[Use]) -> None:
 
 def opened(master_key: MasterKey, rows: Mapping[str, bytes]) -> tuple[MasterKey, LastingKeys]:
     """Of rows of the table: wrapped keys by name. Raises ``Unreadable``."""
-    keys = {name: master_key.unwrap(wrapped, key_id(name)) for name, wrapped in rows.items()}
+    # a voice is opened when it is needed
+    keys = {
+        name: master_key.unwrap(wrapped, key_id(name)) for name, wrapped in rows.items() if not name.startswith(VOICE)
+    }
     before = {name.removeprefix(_BEFORE): key for name, key in keys.items() if name.startswith(_BEFORE)}
     lasting = {use: keys[use] for use in Use if use in keys}
     return master_key.after(before, anchors=lasting.get(Use.ANCHORS)), LastingKeys(_keys=lasting)
@@ -122,6 +127,11 @@ def forget_before(tx: Connection) -> int:
 
 def wrapped_row(master_key: MasterKey, name: str, key: bytes) -> dict[str, object]:
     return {"name": str(name), "master": master_key.id, "wrapped": master_key.wrap(key, key_id(name))}
+
+
+def voice_key(profile_id: UUID) -> str:
+    """Name of the key of a voice profile (``voice_profiles.py``): it is destroyed with it, and so lasts less long."""
+    return f"{VOICE}{profile_id}"
 
 
 def key_id(name: str) -> str:

@@ -371,6 +371,18 @@ video_preset = Table(
     Column("app", Text, nullable=False),
 )
 
+# Voices of doctors who agreed to that. Each is sealed with a key of its own (``lasting.voice_key``).
+voice_profile = Table(
+    "voice_profile",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("practice", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # the doctor
+    Column("sealed", LargeBinary),  # null: its key was destroyed
+    Column("removed_seq", BigInteger),  # row of the access log by which; copies of the keys of before may still have it
+    Index("voice_profile_owner", "practice", "owner", unique=True, postgresql_where=text("removed_seq IS NULL")),
+)
+
 # What finished steps cost; says nothing of which consult.
 measurement = Table(
     "measurement",

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from transcribe.accounts import Account, OwnRole, State
 from transcribe.errors import N_, Refused, TooManyTries, TranscribeError
+from transcribe.policy import DOCTORS
 from transcribe.ports import Session
 from transcribe.web.entry import enter
 from transcribe.web.requests import Fields, FieldsDep, PersonDep, SessionDep, Web, WebDep, checked, form_page, go
@@ -83,6 +84,7 @@ def _own(request: Request, web: Web, account: Account, here: bytes, problem: Tra
         "account.html",
         problem,
         account=account,
+        doctor=account.role in DOCTORS,
         practice=web.staff.title(account.practice),
         sessions=web.access.of(account),
         this_session=here,

@@ -36,6 +36,7 @@ from transcribe.web import (
     style,
     trying,
     video,
+    voice,
     watch,
     welcome,
 )
@@ -51,7 +52,7 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 WITH_SESSION = (
     entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
     passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router,
-    media.router, ingest.router, ingest.live, trying.router, batch.router,
+    media.router, ingest.router, ingest.live, trying.router, batch.router, voice.router,
 )  # fmt: skip
 
 

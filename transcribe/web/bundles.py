@@ -21,6 +21,7 @@ PAGES: dict[str, Sequence[str]] = {
     "exercise": ("gate.js",),
     "test-call": ("test-call.js",),
     "batch": ("batch.js",),
+    "voice": ("voice.js",),
 }
 EVERY = ("app.js",)
 

@@ -46,6 +46,10 @@ RULES: dict[str, Rule] = {
     "account.second_step_page": ANYONE,
     "account.change_second_step": ANYONE,
     "account.end_sessions": ANYONE,
+    # one's own voice; whoever may not make a profile any more can still have it destroyed
+    "voice.page": ANYONE,
+    "voice.enrol": SIGN,
+    "voice.remove": ANYONE,
     # others'
     "account.staff_page": MANAGE,
     "account.invite": MANAGE,
