@@ -1,7 +1,7 @@
 """Who said what when all voices are on one channel: the consults spoken by espeak-ng, mixed, told apart, scored.
 
     python -m benchmarks.speakers [--set develop|second|held] [--only KIND ...] [--model] [--no-stops]
-        [--profile room|elsewhere|colleague]
+        [--profile room|elsewhere|colleague] [--overlap]
 
 ``develop``: consults 001 to 012 and one half of the voices; all constants were chosen there. ``second``: consults 013
 to 020 and ``unseen/development`` with the other half of the voices; one rule (the share of turns) came after a look at
@@ -9,7 +9,9 @@ it. ``held``: ``unseen/held`` with the other half of the voices; totals only (do
 are the true ones, at about their true times, cut into utterances as the service does; ``--model``: those of the demo
 model, which knows the demo voices only. ``--profile``: the huisarts has a voice profile, of the text that the page
 gives to read: recorded in the same room, or with no noise, echo or telephone at all; or it is a colleague's, and the
-huisarts of the talk has none. Needs espeak-ng and the extra ``train``.
+huisarts of the talk has none. ``--overlap``: every seventh turn begins up to 1.8 s before the other is done; told is
+how many of the utterances that somebody speaks through are marked, and how many of the others. Needs espeak-ng and
+the extra ``train``.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ VARY = {
 #: In none of the talks.
 COLLEAGUE = Voice("nl+m6", 150, 52)
 PAUSE_S = (0.15, 0.9)
+THROUGH, THROUGH_S = 0.15, (0.6, 1.8)  # turns that begin before the end of another, and how long
 JITTER_S = 0.07  # at most, of a word's edge: attention is not exact
 WINDOW_S = 24.0
 
@@ -123,15 +126,20 @@ def voices_for(cast: str, pool: dict[str, tuple[str, ...]], chance: random.Rando
     return found
 
 
-def spoken(consult: dict[str, Any], cast: dict[str, Voice], chance: random.Random) -> Sound:
-    """The consult on one channel; ``start`` and ``end`` (seconds) are written into its utterances."""
+def spoken(consult: dict[str, Any], cast: dict[str, Voice], chance: random.Random, *, through: float = 0.0) -> Sound:
+    """The consult on one channel; ``start`` and ``end`` (seconds) are written into its utterances. ``through``: the
+    share of turns that begin before the one before them has ended.
+    """
     position, parts = round(0.3 * RATE_HZ), []
     for utterance in consult["utterances"]:
         samples = speak(utterance["text"], cast[utterance["speaker"]])
         parts.append((position, samples))
         utterance["start"], utterance["end"] = position / RATE_HZ, (position + samples.size) / RATE_HZ
-        position += samples.size + round(chance.uniform(*PAUSE_S) * RATE_HZ)
-    sound = np.zeros(position + RATE_HZ // 2, np.float32)
+        pause_s = chance.uniform(*PAUSE_S)
+        if through and chance.random() < through:
+            pause_s = -min(chance.uniform(*THROUGH_S), 0.6 * samples.size / RATE_HZ)
+        position += samples.size + round(pause_s * RATE_HZ)
+    sound = np.zeros(max(start + samples.size for start, samples in parts) + RATE_HZ // 2, np.float32)
     for start, samples in parts:
         sound[start : start + samples.size] += samples
     return sound
@@ -171,10 +179,15 @@ def with_true_words(
 ) -> Transcript:
     """Through the service's own way of cutting words into utterances, which knows nothing of who speaks."""
     windows: list[list[Heard]] = [[]]
+    spoken_s = 0.0
     for utterance in consult["utterances"]:
         if windows[-1] and utterance["end"] - windows[-1][0].start_s > WINDOW_S:
             windows.append([])
-        windows[-1] += _words(utterance, chance, stops=stops)
+        # of two at once a recogniser follows the one who was speaking
+        heard = _words(utterance, chance, stops=stops)
+        windows[-1] += [word for word in heard if word.start_s >= spoken_s - JITTER_S]
+        spoken_s = max(spoken_s, utterance["end"])
+    windows = [words for words in windows if words]
     return TRUE_WORDS.transcribe(
         pcm, [Speaker.ONBEKEND], heard=[_window(words) for words in windows], profile=profile, progress=lambda _: None
     )
@@ -199,6 +212,7 @@ class Tally:
     of_two: Counter[str] = field(default_factory=Counter)  # the same where two people speak
     seconds: Counter[str] = field(default_factory=Counter)
     drafts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by whose roles
+    marks: Counter[str] = field(default_factory=Counter)  # of utterances that both, or one, spoke in
 
     def add(self, consult: dict[str, Any], told: Transcript) -> None:
         of_two = len({utterance["speaker"] for utterance in consult["utterances"]}) == 2
@@ -212,6 +226,25 @@ class Tally:
             found = outcome[max(heard, key=heard.__getitem__)] if heard.total() else "unknown"
             self.utterances[found] += 1
             self.of_two[found] += of_two
+
+    def add_overlap(self, consult: dict[str, Any], told: Transcript) -> None:
+        """Utterances that hold half a second of two people, and those that hold nothing of it."""
+        for one in told.utterances:
+            both = 0.0
+            for index, first in enumerate(consult["utterances"]):
+                for other in consult["utterances"][index + 1 : index + 3]:
+                    if first["speaker"] != other["speaker"]:
+                        start = max(first["start"], other["start"], one.start_s)
+                        both += max(0.0, min(first["end"], other["end"], one.end_s) - start)
+            if both >= 0.5 or both < 0.05:
+                self.marks[f"{'both' if both else 'one'}, {'marked' if one.overlapped else 'not'}"] += 1
+
+    def overlap_row(self) -> list[str]:
+        cells = []
+        for who in ("both", "one"):
+            marked, total = self.marks[f"{who}, marked"], self.marks[f"{who}, marked"] + self.marks[f"{who}, not"]
+            cells += [str(total), f"{100 * marked / max(1, total):.1f}"]
+        return cells
 
     @staticmethod
     def _outcome(role: str, true: str) -> str:
@@ -249,7 +282,7 @@ def measured(
     for consult in consults:
         chance = random.Random(f"{consult['id']}-{cast}")
         people = voices_for(cast, pool, chance)
-        dry = spoken(consult, people, chance)
+        dry = spoken(consult, people, chance, through=THROUGH if args.overlap else 0.0)
         for kind in kinds:
             change = KINDS[kind][1]
             pcm = as_pcm(dry if change is None else change(dry, np.random.default_rng(int(consult["id"]))))
@@ -259,6 +292,9 @@ def measured(
             else:
                 told = with_true_words(consult, pcm, chance, stops=not args.no_stops, profile=own)
             tallies[kind].add(consult, told)
+            if args.overlap:
+                tallies[kind].add_overlap(consult, told)
+                continue
             tallies[kind].draft("unknown", consult, _nobody(told))
             tallies[kind].draft("guessed", consult, told)
             tallies[kind].draft("true", consult, _true(consult, told))
@@ -294,6 +330,7 @@ def main() -> None:
     parser.add_argument("--model", action="store_true")
     parser.add_argument("--no-stops", action="store_true", help="a recogniser that hears no full stops")
     parser.add_argument("--profile", choices=("room", "elsewhere", "colleague"), help="the huisarts has one")
+    parser.add_argument("--overlap", action="store_true", help="every seventh turn begins before the other is done")
     args = parser.parse_args()
     if args.model:
         from models.catalog import installed
@@ -305,13 +342,16 @@ def main() -> None:
     consults = [c for c in consults if c["language"] == "nl" and c["kind"] != "dictaat"]
     shares = ("right", "wrong", "unknown")
     columns = [f"{of} {share}" for of in ("two voices:", "utterances", "seconds") for share in shares]
-    drafts = ("facts found, all unknown", "facts found, guessed", "facts found, true roles")
-    print(f"| {len(consults)} consults | " + " | ".join((*columns, *drafts)) + " |\n|---" + "|---" * 12 + "|")
+    columns += ["facts found, all unknown", "facts found, guessed", "facts found, true roles"]
+    if args.overlap:
+        columns = ["spoken by two at once", "of these marked %", "by one", "of these marked %", *columns[:6]]
+    print(f"| {len(consults)} consults | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|")
     wanted = args.only or (("demo voices",) if args.model else KINDS)
     for cast in dict.fromkeys(KINDS[kind][0] for kind in wanted):
         kinds = [kind for kind in wanted if KINDS[kind][0] == cast]
         for kind, tally in measured(kinds, consults, DEVELOP if args.set == "develop" else REPORT, args).items():
-            print(f"| {kind} | " + " | ".join(tally.row()) + " |", flush=True)
+            row = [*tally.overlap_row(), *tally.row()[:6]] if args.overlap else tally.row()
+            print(f"| {kind} | " + " | ".join(row) + " |", flush=True)
 
 
 if __name__ == "__main__":

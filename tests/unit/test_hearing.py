@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ def line(text: str, evidence: int, **changed: object) -> Line:
 )
 def test_words_of_the_line_that_were_poorly_heard(shown: Line, expected: tuple[str, ...]) -> None:
     assert poorly_heard(shown, TALK) == expected
+
+
+def test_where_two_spoke_at_once_more_is_asked_in_what_must_not_be_wrong() -> None:
+    said = heard("U krijgt naproxen, vijfhonderd milligram.", vijfhonderd=0.4)
+    for overlapped, expected in ((False, ()), (True, ("vijfhonderd",))):
+        talk = Transcript(utterances=(replace(said, overlapped=overlapped),))
+        assert poorly_heard(line("Naproxen 500 mg.", 0), talk) == expected
+        kinds = [one.kind for one in findings(line("Naproxen 500 mg.", 0), talk)]
+        assert (Kind.HEARING in kinds) is overlapped
+    soft = Transcript(utterances=(replace(heard("De keel is rood, met beslag.", beslag=0.4), overlapped=True),))
+    assert poorly_heard(line("Keel rood, beslag.", 0), soft) == (), "nothing weighty"
 
 
 @pytest.mark.parametrize(

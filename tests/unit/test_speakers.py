@@ -22,6 +22,7 @@ from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, mixed
 from transcribe.errors import InvalidInput
 from transcribe.soep.bench import read_consult
 from transcribe.speakers.features import CEPSTRA, voiced
+from transcribe.speakers.overlap import between_channels
 from transcribe.speakers.profile import TOO_LITTLE, TWO_VOICES, Profile, profile_of
 from transcribe.speakers.roles import roles
 from transcribe.speakers.telling import Reader, told_apart
@@ -224,6 +225,45 @@ def test_a_profile_is_of_one_voice_of_which_enough_is_heard() -> None:
     with pytest.raises(InvalidInput) as two:
         profile_of(reader(sound), sound.size / RATE_HZ)
     assert two.value.params["problem"] == TWO_VOICES
+
+
+# --- both at once ----------------------------------------------------------------------------------------------------
+
+
+def through(transcript: Transcript, sound: Samples, index: int, who: str) -> Samples:
+    """Somebody else speaks through one utterance."""
+    one = transcript.utterances[index]
+    start, end = round(one.start_s * RATE_HZ), round(one.end_s * RATE_HZ)
+    loud = sound.copy()
+    loud[start:end] += sung((end - start) / RATE_HZ, *VOICES[who], seed=77)[: end - start]
+    return loud
+
+
+def test_an_utterance_that_two_speak_in_is_marked_and_no_other() -> None:
+    transcript, sound = talk(*by_turns("low", "high"))
+    assert not any(u.overlapped for u in told_apart(transcript, reader(sound)).utterances)
+    told = told_apart(transcript, reader(through(transcript, sound, 5, "low")))
+    assert [u.start_s for u in told.utterances if u.overlapped] == [transcript.utterances[5].start_s]
+
+
+def test_where_nobody_is_told_apart_no_overlap_is_claimed() -> None:
+    transcript, sound = talk(*[("low", "Ik heb pijn. Bent u benauwd?")] * 8)
+    told = told_apart(transcript, reader(through(transcript, sound, 3, "high")))
+    assert {u.voice for u in told.utterances} == {None}
+    assert not any(u.overlapped for u in told.utterances)
+
+
+@pytest.mark.parametrize(
+    ("second", "marked"), [((2.6, 5.0), False), ((2.4, 5.0), True), ((0.5, 2.0), True), ((3.0, 5.0), False)]
+)
+def test_between_channels_half_a_second_of_both_counts(second: tuple[float, float], marked: bool) -> None:
+    spoken = [(GP, 0.0, 3.0), (PATIENT, *second), (GP, 6.0, 7.0)]
+    ordered = sorted(spoken, key=lambda one: one[1])
+    utterances = [Utterance(speaker=who, start_s=start, end_s=end, text="ja") for who, start, end in ordered]
+    found = between_channels(utterances)
+    assert [u.overlapped for u in found] == [marked, marked, False]
+    alone = [replace(u, speaker=GP) for u in utterances]
+    assert not any(u.overlapped for u in between_channels(alone)), "one channel can't speak through itself"
 
 
 def test_what_was_made_up_tells_nothing() -> None:

@@ -26,6 +26,7 @@ from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
 from transcribe.ports import Ear, Recogniser, SpeechDetector
+from transcribe.speakers.overlap import between_channels
 from transcribe.speakers.profile import Profile
 from transcribe.speakers.telling import told_apart
 
@@ -104,6 +105,8 @@ class SpeechTranscriber:
         transcript = listening.so_far()
         if all(utterance.suspicion is not None for utterance in transcript.utterances):
             raise NoSpeech()
+        if len(speakers) > 1:
+            transcript = replace(transcript, utterances=between_channels(transcript.utterances))
         if list(speakers) == [Speaker.ONBEKEND]:
             transcript = told_apart(transcript, _reader(pcm, 0), profile=profile)
         sound = measured(pcm.read, pcm.duration_s, speakers, listening.speech())

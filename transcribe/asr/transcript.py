@@ -101,6 +101,7 @@ class Utterance:
     words: tuple[Word, ...] = ()
     suspicion: Suspicion | None = None
     voice: int | None = None  # of the transcript's; None where the channel tells, or nothing does
+    overlapped: bool = False  # somebody else speaks at the same time; where that can't be heard it is not said
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from transcribe.soep.sound import poor
 #: A word below this probability is in doubt. In the 64 lines of the three demo consults it marks 5, each with a word
 #: that was not said; at 0.35 also two right ones.
 LEAST = 0.3
-#: The same where the sound was poor and the line must not be wrong: docs/sound-quality.md.
+#: The same where the sound was poor, or two spoke at once, and the line must not be wrong: docs/sound-quality.md.
 LEAST_POOR = 0.5
 #: They carry nothing by themselves.
 _SMALL = frozenset({"de", "het", "een", "en", "of", "te", "er", "dan", "the", "a", "and", "or", "to"})
@@ -27,14 +27,15 @@ def poorly_heard(line: Line, transcript: Transcript) -> tuple[str, ...]:
     """The words of a line that the recogniser doubted, as it heard them; none in what a person wrote."""
     if line.origin is not Origin.CONCEPT:
         return ()
-    least = LEAST_POOR if weighty(line.text) and poor(transcript.sound) else LEAST
+    heavy, unclear = weighty(line.text), poor(transcript.sound)
     here = set(words(line.text)) | measures.numbers(line.text)
     doubted = (
         word.text.strip(".,;:?!")
         for index in line.evidence
         if 0 <= index < len(transcript.utterances)
-        for word in transcript.utterances[index].words
-        if word.probability < least
+        for utterance in (transcript.utterances[index],)
+        for word in utterance.words
+        if word.probability < (LEAST_POOR if heavy and (unclear or utterance.overlapped) else LEAST)
     )
     return tuple(
         dict.fromkeys(

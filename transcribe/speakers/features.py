@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from transcribe.audio.pcm import RATE_HZ, Samples
 
 #: Rows that describe a piece of sound, shape [rows, numbers].
 Rows = NDArray[np.float64]
+#: Rows for a piece of sound whose mean tells one voice from another: ``voiced``, or what a speaker model makes of it.
+Embed = Callable[[Samples], Rows]
 
 HOP = RATE_HZ // 100
 WINDOW = RATE_HZ // 25  # 40 ms: two periods of the lowest voice

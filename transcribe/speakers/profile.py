@@ -25,7 +25,7 @@ MOST_S = 300.0  # of a recording
 PIECE_S = 0.3  # about a word
 PAUSE_ROWS = 5  # of a piece with fewer, nobody speaks
 STRETCH = 10  # pieces at most
-ANOTHER = 1.4  # as ``Told.apart``: two people, and no two ways of speaking of one
+ANOTHER = 1.4  # as ``Nearness.apart``: two people, and no two ways of speaking of one
 
 #: What to read aloud: about a minute, with all sounds of Dutch; says nothing of anybody.
 READ_ALOUD = (
@@ -73,7 +73,8 @@ def profile_of(read: Callable[[float, float], Samples], duration_s: float) -> Pr
     voiced_s = len(rows) * HOP / RATE_HZ
     if voiced_s < LEAST_S:
         raise InvalidInput(problem=TOO_LITTLE)
-    if voices(_heard(pieces)).apart >= ANOTHER:
+    found = voices(_heard(pieces)).nearness
+    if found is not None and found.apart >= ANOTHER:
         raise InvalidInput(problem=TWO_VOICES)
     return Profile(mean=tuple(rows.mean(axis=0).tolist()), voiced_s=voiced_s)
 

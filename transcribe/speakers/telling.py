@@ -10,15 +10,14 @@ import numpy as np
 
 from transcribe.asr.transcript import Transcript, Utterance, Voice, Word
 from transcribe.audio.pcm import RATE_HZ, Samples
-from transcribe.speakers.features import Rows, voiced
+from transcribe.speakers.features import Embed, Rows, voiced
+from transcribe.speakers.overlap import both
 from transcribe.speakers.profile import Profile
 from transcribe.speakers.roles import roles
 from transcribe.speakers.voices import PAUSE_S, HeardWords, voices
 
 #: Reads samples of the channel between two moments.
 Reader = Callable[[float, float], Samples]
-#: Rows for a piece of sound whose mean tells one voice from another: ``voiced``, or what a speaker model makes of it.
-Embed = Callable[[Samples], Rows]
 
 
 def told_apart(
@@ -40,6 +39,9 @@ def told_apart(
     words = iter(None if voice is None else sure.index(voice) for voice in found.words)
     for utterance in utterances:
         told += _cut(utterance, [next(words) for _ in utterance.words or (None,)])
+    nearness = found.nearness
+    assert nearness is not None
+    told = [replace(u, overlapped=True) if both(read(u.start_s, u.end_s), nearness, embed) else u for u in told]
     said = [(u.voice, u.text) for u in told if u.voice is not None and u.suspicion is None]
     doctor = sure.index(found.known) if found.known in sure else None
     known = tuple(Voice(guessed=role) for role in roles(said, len(sure), transcript.language, doctor=doctor))

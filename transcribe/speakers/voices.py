@@ -52,12 +52,29 @@ class HeardWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Nearness:
+    """How far a moment is from each voice."""
+
+    unit: Rows  # turns rows into units of how much one voice varies
+    centres: Rows  # of the voices, in those
+
+    @property
+    def apart(self) -> float:
+        """The two that are nearest to each other."""
+        return _least(self.centres)
+
+    def away(self, rows: Rows) -> Rows:
+        """Squared, shape [rows, voices]."""
+        return _distances(rows @ self.unit, self.centres)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """Whose each word is."""
 
     words: list[int | None]  # a voice of each; None: not sure, or there is only one
     known: int | None = None  # the voice that the profile is of; None: none, or not sure which
-    apart: float = 0.0  # the two that are nearest to each other, in units of how much one varies; 0: there is one voice
+    nearness: Nearness | None = None  # None: there is one voice
 
 
 def voices(heard: HeardWords, profile: NDArray[np.float64] | None = None) -> Told:
@@ -82,11 +99,15 @@ def voices(heard: HeardWords, profile: NDArray[np.float64] | None = None) -> Tol
         if _are_voices(_clusters(even, weight, number), even, odd, weight) and (
             number == 2 or _least(centres) >= APART
         ):
-            return Told(words=_words(heard, unit, centres), known=_known(centres, unit, profile), apart=_least(centres))
+            return _told(heard, unit, centres, _known(centres, unit, profile))
     known = _known(centres, unit, profile)
     if known is not None and _are_voices(_clusters(even, weight, 2), even, odd, weight, agree=AGREE_KNOWN):
-        return Told(words=_words(heard, unit, centres), known=known, apart=_least(centres))
+        return _told(heard, unit, centres, known)
     return nobody
+
+
+def _told(heard: HeardWords, unit: Rows, centres: Rows, known: int | None) -> Told:
+    return Told(words=_words(heard, unit, centres), known=known, nearness=Nearness(unit=unit, centres=centres))
 
 
 def _known(centres: Rows, unit: Rows, profile: NDArray[np.float64] | None) -> int | None:

@@ -430,6 +430,7 @@ class UtteranceView:
     note: str  # why it is not in the note
     missed: str  # what may be missed
     used: bool  # some line rests on it
+    overlapped: str  # whether somebody else spoke at the same time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -737,6 +738,10 @@ def _edits(checked: Checked) -> EditsView:
     )
 
 
+#: Channels tell it; of voices on one channel it is a guess.
+_OVERLAPPED = {True: N_("door elkaar gesproken"), False: N_("misschien door elkaar gesproken")}
+
+
 def utterance_views(review: Review) -> list[UtteranceView]:
     transcript, note = review.transcript, review.note
     if transcript is None:
@@ -755,6 +760,7 @@ def utterance_views(review: Review) -> list[UtteranceView]:
             text=utterance.text,
             note=SUSPICION_TEXT[utterance.suspicion] if utterance.suspicion else dropped.get(index, ""),
             missed=missed.get(index, ""),
+            overlapped=_OVERLAPPED[utterance.voice is None] if utterance.overlapped else "",
             used=index in used,
         )
         for index, utterance in enumerate(transcript.utterances)
