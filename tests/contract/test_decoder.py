@@ -392,6 +392,34 @@ def test_a_bomb_does_not_go_off() -> None:
     assert most < 300_000_000
 
 
+@pytest.mark.slow
+def test_three_hours_of_two_tracks_cost_no_more_memory_than_the_first_minutes(tmp_path: Path) -> None:
+    """Of the child and of us: whatever was decoded, no more of it is held."""
+    path, rate, piece_s = tmp_path / "drie uur.mkv", 8000, 20
+    noise = np.random.default_rng(3).normal(0, 3000, (2, 1, rate * piece_s)).astype("<i2")
+    with av.open(path, "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=rate, layout="mono") for _ in noise]
+        for number in range(3 * 3600 // piece_s):
+            for stream, samples in zip(streams, noise, strict=True):
+                frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+                frame.sample_rate, frame.pts = rate, number * piece_s * rate
+                container.mux(stream.encode(frame))
+    taken, most = 0, dict.fromkeys(("first", "last"), 0)
+    whole = 3 * 3600 * RATE_HZ * SAMPLE_BYTES * 2
+    with path.open("rb") as file, PyAvDecoder().decode(file, max_s=4 * 3600) as decoding:
+        for number, chunk in enumerate(decoding):
+            taken += len(chunk)
+            if number % 50 == 0:
+                held = sum(psutil.Process(pid).memory_info().rss for pid in (os.getpid(), decoding._child.pid))
+                part = "first" if taken < whole / 20 else "last"
+                most[part] = max(most[part], held)
+        result = decoding.result()
+    assert (result.channels, result.missing) == (2, ())
+    assert result.duration_s == pytest.approx(3 * 3600, abs=1)
+    assert taken == pytest.approx(whole, rel=1e-3)
+    assert 0 < most["last"] < most["first"] + 20_000_000
+
+
 def test_a_wav_that_lies_about_its_length() -> None:
     """Streamed wav files say 0 or 4 GB; what counts is what is there."""
     for size in (b"\xff\xff\xff\xff", bytes(4)):
