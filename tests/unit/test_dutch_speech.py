@@ -110,6 +110,53 @@ SPOKEN: dict[str, tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]]
         (EXAM, "H Het hartfalen is ontregeld.", "P Dus die naproxen moet eruit.", "H Ja, direct stoppen."),
         "P", ("Naproxen: direct stoppen",), (),
     ),
+    "a name that is in no table": (
+        (EXAM, "H Dit noemen we een zwabberteen, daar loopt u niet mee door."), "E", ("zwabberteen",), (),
+    ),
+    "thought of and dropped, in no table": (
+        (EXAM, "H Een zwabberteen dacht ik ook even aan, maar daar past dit niet bij."),
+        "E", ("Geen aanwijzingen voor zwabberteen",), ("past",),
+    ),
+    "not that, in no table": ((EXAM, "H Nee, een zwabberteen is dit niet."), "E", ("Geen zwabberteen",), ()),
+    "a control is a conclusion": (
+        ("P Ik kom voor controle.", EXAM, "P Goed.", "H De suiker is goed ingesteld."), "E", ("goed ingesteld",), (),
+    ),
+    "seen in words of no table": ((EXAM, "H Huidplooien mooi glanzend rondom."), "O", ("glanzend",), ()),
+    "looked at after a first advice": (
+        ("P Ik heb buikpijn.", "H Neem eerst maar paracetamol, vier keer per dag.", "P Goed.",
+         "H Ga maar even liggen. Onderbuik rechts gevoelig."),
+        "O", ("Onderbuik rechts gevoelig",), ("liggen",),
+    ),
+    "found, so not that": (
+        (EXAM, "H Keel rood met beslag, dus geen gewone verkoudheid."), "O", ("Keel rood",), ("verkoudheid",),
+    ),
+    "belongs to and not to": (
+        (EXAM, "H Dat hoort bij een bronchitis en niet bij de longen."), "E", ("bronchitis",), ("Geen",),
+    ),
+    "the thing asked said again": (("H Heeft u slijm?", "P Slijm? Nee joh."), "S", ("Geen slijm",), ()),
+    "said back in the words of a note": (
+        ("P Ik kom 's ochtends haast niet op gang.", "H Ochtendstijfheid, dertig minuten."), "S", ("Ochtendstijf",), (),
+    ),
+    "not to stop is to go on": (
+        (EXAM, "H Dit is een bronchitis.", "P Moet ik de amlodipine stoppen?", "H Nee, gewoon doornemen."),
+        "P", ("Amlodipine",), ("Geen",),
+    ),
+    "a dose too high to give": (
+        (EXAM, "H Dit is jicht.", "H De amlodipine gaat van vijf naar, eh, tien is te veel, naar zeven."),
+        "P", ("van 5 naar 7",), ("10",),
+    ),
+    "need not be put in": (
+        ("P Mijn broer zit vast. Dat hoef je er niet in te zetten.", "H Goed."), "S", (), ("broer",),
+    ),
+    "left out at the question of the huisarts": (
+        ("P Mijn broer zit vast.", "H Moet ik dat noteren?", "P Nee, liever niet."), "S", (), ("broer",),
+    ),
+    "one relative for another": (
+        ("B Mijn jongste, Anna... nee Eva, die had vorige week koorts.",), "S", ("koorts",), ("Anna", "Eva"),
+    ),
+    "only the number to call": (
+        (EXAM, "H Dit is een bronchitis.", "H Wordt u suf, wacht dan niet af. Dan één één twee."), "P", ("112",), (),
+    ),
     "then you call": (
         (EXAM, "H Dit is een longontsteking.", "H Benauwd, suf of in de war, dan belt u."), "P", ("dan belt",), (),
     ),

@@ -87,7 +87,7 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
     asked = [q for q in questions if not is_wh(q.text)]
     wide = [q for q in questions if is_wh(q.text)]
     q_evidence = tuple(i for q in asked for i in q.evidence)
-    while len(answers) > 1 and cue("answer", "empty", answers[0].text):
+    while len(answers) > 1 and (cue("answer", "empty", answers[0].text) or _echo(answers[0])):
         answers = answers[1:]
     first = answers[0]
     relatives = any(has("family", q.text) for q in questions)  # otherwise what a sister has answers nothing
@@ -141,6 +141,11 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
         if text and (said_something(answer.text) or max(map(len, words(answer.text))) >= 7) and not answer.question:
             result.append((capital(text), answer.evidence))
     return result
+
+
+def _echo(answer: Sentence) -> bool:
+    """ "Zit er bloed bij?" "Bloed? Nee joh.": the thing asked, said again."""
+    return answer.question and len(words(answer.text)) <= 3
 
 
 def idea(said: str, line: str) -> str:

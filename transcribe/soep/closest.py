@@ -30,7 +30,8 @@ class Passage:
     asked: bool = False
 
 
-_CLAUSE = re.compile(r"[,;:.!?]+(?:\s|$)|\b(?:maar|want|behalve|but|because)\b")
+CLAUSE = 14  # words: in a longer one the denial may be about something else
+_CLAUSE = re.compile(r"[,;:.!?]+(?:\s|$)|\b(?:maar|want|behalve|punt|komma|but|because)\b")
 _JOINED = re.compile(r"(?= (?:en|of|and|or) )")
 _ANSWER = re.compile(r"^\W*(?:nee|no|nou|ja)\b\W*")
 _DENIED = re.compile(rf"{DENIAL.pattern}|\blaten staan\b")
@@ -94,7 +95,7 @@ def _passages(source: Source) -> Iterator[Passage]:
             before = False
             for part in filter(str.strip, _JOINED.split(clause)):
                 found = bool(_DENIED.search(part))
-                unclear = _OPEN.search(part) if found else before
+                unclear = (_OPEN.search(part) or len(part.split()) > CLAUSE) if found else before
                 before = before or found
                 yield Passage(text=part, stems=_stems(part), denied=None if unclear else found)
 

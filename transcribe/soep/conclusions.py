@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from transcribe.soep.lexicon import Mention, cue, cue_pattern, mentions, plain_same_length
+from transcribe.soep.lexicon import Mention, cue, cue_pattern, mentions, plain_same_length, words
 from transcribe.soep.telegram import capital, clauses, form, none_of, telegram
 
 
@@ -24,7 +24,8 @@ def rejected(text: str, following: str = "") -> list[Mention]:
         parts = cue_pattern("rejection", "part").finditer(flat, 0, found.start)
         start = max((part.start() for part in parts), default=-1) + 1
         before, behind = flat[start : found.start], flat[found.end :]
-        later = [part.strip() for part in re.split(r"[,;]", behind)[1:3]]
+        parts_behind = [part.strip() for part in re.split(r"[,;]", behind)[1:]]
+        later = parts_behind[:2]
         if len(later) > 1 and cue_pattern("rejection", "beside").match(later[0]):
             later = later[1:]  # "..., waar u bang voor was, is het niet"
         if (
@@ -32,6 +33,7 @@ def rejected(text: str, following: str = "") -> list[Mention]:
             or cue_pattern("rejection", "denied_after").match(behind)
             or cue_pattern("rejection", "less_likely").search(before)
             or any(cue_pattern("rejection", "resumed").match(part) for part in later[:1])
+            or any(cue_pattern("rejection", "dropped").match(part) for part in parts_behind)
             or (considered and turned and not cue_pattern("rejection", "firm").search(flat[start : found.start]))
             or (considered and not turned and cue_pattern("rejection", "after_all").match(after))
             or cue("evaluation", "not_that", following)
@@ -72,7 +74,27 @@ def concluded(text: str, following: str = "") -> list[str]:
             lines.append(capital(line))
     if negative:
         lines += _not_made(text, negative)
+    elif not lines and (not_this := cue("rejection", "is_not", text)):
+        lines = [none_of([telegram(text[slice(*not_this.span("name"))], prune=False, doctor=True).strip(" .")])]
+    elif name := weighed(text, following):
+        lines = [form("no_sign").format(name)]
     return lines
+
+
+def weighed(text: str, following: str = "") -> str:
+    """What was thought of and dropped, also when no table has its name: "Aan een X dacht ik, maar dat past niet." """
+    found = cue("rejection", "weighed", text)
+    if found is None:
+        return ""
+    rest = f"{text[found.end() :]} {following}"
+    if not cue("rejection", "not_so", rest) and not cue("evaluation", "not_that", following):
+        return ""
+    place = found.span("first") if found["first"] else found.span("second")
+    name = telegram(text[slice(*place)], prune=False, doctor=True).strip(" .,")
+    return name[:1].lower() + name[1:] if words(name) and len(words(name)) <= MOST_OF_A_NAME else ""
+
+
+MOST_OF_A_NAME = 4  # words
 
 
 def _not_made(text: str, negative: list[Mention]) -> list[str]:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from transcribe.soep.language import by_language
-from transcribe.soep.lexicon import cue_pattern
+from transcribe.soep.lexicon import cue_pattern, has
 from transcribe.soep.numbers import plain
 
 Piece = tuple[tuple[int, ...], str]  # evidence and text of one sentence
@@ -143,9 +143,14 @@ def _content(text: str) -> set[str]:
     }
 
 
+_NAMED = re.compile(r",? ([A-Z][a-z]+)$")
+
+
 def _within(text: str) -> str:
     """Corrections inside one sentence."""
     text = cue_pattern("correction", "said").sub(" ", text)
+    if cue_pattern("correction", "dismissed").search(text):  # "van 25 naar, eh, 50 is te veel, naar 37"
+        text = re.sub(r"\b(\w+),? \1\b", r"\1", cue_pattern("correction", "dismissed").sub("", text))
     for _ in range(4):
         mark = next(
             (
@@ -158,7 +163,12 @@ def _within(text: str) -> str:
         if mark is None:
             break
         old, new = text[: mark.start()], text[mark.end() :]
+        names = _NAMED.search(old), re.match(r"[A-Z][a-z]+\b", new)
         replaced = _replace(old, new)
+        if replaced is None and names[0] and names[1]:
+            replaced = old[: names[0].start(1)] + new  # "mijn jongste, Anna, nee Eva"
+        elif replaced is None and names[1] and has("family", old.split()[-1]):
+            replaced = old + new[names[1].end() :]  # the first name is the relation already
         if replaced is None:
             clause = re.split(r"[,;]\s*", old)[-1]
             if _content(clause) & _content(new[:60]) or (re.search(r"\d", clause) and _taken_back(new)):

@@ -16,16 +16,16 @@ from transcribe.soep.claims import Claim, claim
 from transcribe.soep.dictation import dictated, is_dictation, literal
 from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import Left, is_instruction, leave_out
-from transcribe.soep.lexicon import any_of, cue, has, mentions, words
+from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, words
 from transcribe.soep.lines import reports_of
 from transcribe.soep.memory import forget
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Dropped, Note, Section
 from transcribe.soep.numbers import numbers_in
 from transcribe.soep.problems import Divided, divide, titles_of, turns_to
-from transcribe.soep.sections import Phase, measured, section_of, split_mixed, weights
+from transcribe.soep.sections import Phase, is_told, measured, section_of, split_mixed, weights
 from transcribe.soep.sentences import Sentence, sentences
-from transcribe.soep.telegram import capital, form, said_something, telegram
+from transcribe.soep.telegram import CONTENT, capital, form, said_something, telegram
 
 SUSPICIONS = {
     Suspicion.REPEAT_LOOP: "herkenner herhaalt zichzelf",
@@ -95,6 +95,9 @@ def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[
     return tuple(Dropped(utterance=index, reason=reasons[index]) for index in sorted(reasons))
 
 
+TELLING = 12  # words of a turn that is more than a reaction
+
+
 @dataclass
 class _Consult:
     """One conversation, read from front to back. Lives for one draft."""
@@ -105,6 +108,12 @@ class _Consult:
     found: list[Claim] = field(default_factory=list)
     drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
     problem: int = 0  # what the talk is about now
+    told: list[Sentence] = field(default_factory=list)  # what may be a conclusion, and no section asks for
+
+    @property
+    def concluded(self) -> bool:
+        """Has the huisarts said what it is?"""
+        return any(item.section is Section.E and item.problem == self.problem for item in self.found)
 
     @functools.cached_property
     def several(self) -> bool:
@@ -124,7 +133,23 @@ class _Consult:
                 self._doctor(turn, before)
             elif turn[0].speaker is not Speaker.ONBEKEND:
                 self._patient(turn, before)
+        self._conclude_after_all()
         return _heard_from_others(self.found, self.said)
+
+    def _conclude_after_all(self) -> None:
+        """A report without a conclusion gets what the huisarts told first after looking, in whatever words."""
+        for problem in {sentence.problem for sentence in self.said}:
+            own = [item for item in self.found if item.problem == problem]
+            if any(item.section is Section.E for item in own):
+                continue
+            seen = max((item.evidence[-1] for item in own if item.section is Section.O), default=None)
+            half = self.said[len(self.said) // 2].utterance
+            since = seen if seen is not None else half
+            told = [s for s in self.told if s.problem == problem and s.utterance >= since]
+            if told:
+                for line in conclusions.concluded(told[0].text) or [telegram(told[0].text, doctor=True)]:
+                    if words(line):
+                        self.found.append(claim(Section.E, line, told[0].evidence, problem=problem))
 
     def _about(self, turn: list[Sentence]) -> None:
         """Another problem begins with its history, unless the huisarts has found or decided something about it."""
@@ -138,6 +163,8 @@ class _Consult:
             self.phase = Phase.ONDERZOEK  # the huisarts goes through a second problem in fewer words
 
     def _add(self, section: Section, text: str, *evidence: tuple[int, ...]) -> None:
+        if section is Section.S and len(words(text)) == 1 and not any_of((*CONTENT, "describe"), text):
+            return  # "Baas.": says nothing alone
         if words(text):
             self.found.append(claim(section, text, *evidence, problem=self.problem))
 
@@ -151,18 +178,24 @@ class _Consult:
         for decided in told.claims:
             self.found.append(replace(decided, problem=self.problem))
             self.phase = Phase.BELEID
+        self._begins_to_tell(turn)
         announced: Sentence | None = None  # "En dan het hartfilmpje.": what the next sentence is about
         for n, sentence in enumerate(turn):
             self._move_on(sentence.text)
+            late = sentence.utterance * 5 >= self.said[-1].utterance * 2
+            if late and self.phase is Phase.ANAMNESE and cue("evaluation", "names", sentence.text):
+                self.phase = Phase.ONDERZOEK  # concluded without looking, as on the telephone
             if self.several and turns_to(sentence.text):
                 announced = sentence if has("vitals", sentence.text) else None
                 continue
             if sentence.question:
+                if cue("objective", "here", sentence.text):
+                    self.phase = Phase.ONDERZOEK
                 if self.phase is Phase.BELEID and cue("plan", "invite", sentence.text):
                     self._add(Section.P, telegram(sentence.text, prune=False, doctor=True), sentence.evidence)
                 continue
             if is_instruction(sentence.text):
-                self.phase = Phase.ONDERZOEK if self.phase is Phase.ANAMNESE else self.phase
+                self.phase = Phase.ONDERZOEK  # also after a first advice: now the huisarts looks
                 counted = cue("objective", "counted", sentence.text)
                 announced = replace(sentence, text=counted[1]) if counted else None
                 continue
@@ -182,8 +215,13 @@ class _Consult:
                     if found is not None:
                         self._write(found, part, "", None)
                 continue
+            if cue("plan", "weighing", sentence.text):
+                continue
             following = turn[n + 1].text if n + 1 < len(turn) else ""
             section = section_of(sentence.text, self.phase)
+            if n == 0 and section is None and self._says_back(sentence, before):
+                self._add(Section.S, telegram(sentence.text, prune=False, doctor=True), sentence.evidence)
+                continue
             if mentions("dx", sentence.text) and cue("evaluation", "not_that", following):
                 section = Section.E
             if section is None and n and self._goes_on(sentence, turn[n - 1]):
@@ -200,9 +238,29 @@ class _Consult:
             if section is None and announced is not None and mentions("dx", sentence.text):
                 section = Section.O
             if section is None:
+                if is_told(sentence.text):
+                    self.told.append(sentence)
                 continue
             self._write(section, sentence, following, announced)
             announced = None
+
+    def _says_back(self, sentence: Sentence, before: list[Sentence]) -> bool:
+        """The huisarts says an answer back in the words of a note: "Startstijfheid, 5 minuten." """
+        text = sentence.text
+        if self.phase is not Phase.ANAMNESE or not before or before[-1].speaker is Speaker.HUISARTS:
+            return False
+        if not 2 <= len(words(text)) <= 9 or cue("objective", "spoken_to", cue_pattern("plan", "thus").sub("", text)):
+            return False
+        amount = re.search(r"\d|\b(?:half|halve|uur|dag|week|maand|jaar)\b", text)
+        told = amount or cue("subjective", "place", text) or cue("subjective", "time", text)
+        return told is not None or any_of(("symptoms", "body", "dx", "drugs"), text)
+
+    def _begins_to_tell(self, turn: list[Sentence]) -> None:
+        """Late in a talk without an examination, the first turn that only tells is what the huisarts thinks."""
+        late = turn[0].utterance * 2 >= self.said[-1].utterance
+        told = sum(len(words(sentence.text)) for sentence in turn)
+        if late and self.phase is Phase.ANAMNESE and told >= TELLING and not any(s.question for s in turn):
+            self.phase = Phase.ONDERZOEK
 
     def _move_on(self, text: str) -> None:
         """The huisarts says where the consult is: "Let me tell you my assessment and plan." """
@@ -210,6 +268,8 @@ class _Consult:
             self.phase = Phase.BELEID
         elif self.phase is Phase.ANAMNESE and cue("objective", "begins", text):
             self.phase = Phase.ONDERZOEK
+        elif self.phase is Phase.BELEID and not self.concluded and measured(text) and not has("drugs", text):
+            self.phase = Phase.ONDERZOEK  # advised between two questions, and only now examined
 
     def _goes_on(self, sentence: Sentence, previous: Sentence) -> bool:
         """ "En elke dag een half uur naar buiten." right after a sentence of the plan."""
@@ -248,7 +308,7 @@ class _Consult:
                     self._add(Section.E, found[0].text, sentence.evidence)
         elif section is Section.E:
             self.phase = Phase.BELEID
-            for line in conclusions.concluded(text, following) or [telegram(text, doctor=True)]:
+            for line in conclusions.concluded(text, following) or [telegram(text, prune=False, doctor=True)]:
                 self._add(Section.E, line, sentence.evidence)
         else:
             if weights(text, self.phase)[Section.P] >= 3:
@@ -300,7 +360,8 @@ class _Consult:
         if self.phase is Phase.BELEID and not questions:
             news = False
             for sentence in turn:
-                news = not sentence.question and (_volunteered(sentence.text) or (news and _amount(sentence.text)))
+                told = _volunteered(sentence.text) or (news and _amount(sentence.text))
+                news = not sentence.question and (told or _changed_drug(sentence.text))
                 if news:
                     self._add(Section.S, telegram(sentence.text), sentence.evidence)
             return
@@ -347,12 +408,18 @@ def _announces(text: str) -> bool:
         and not re.search(r"\d", text)
         and not any_of(("findings", "drugs"), text)
         and cue("objective", "announced", text) is not None
+        and cue("evaluation", "judged", text) is None
     )
 
 
 def _amount(text: str) -> bool:
     """ "Twintig milligram.": a few words with a number, behind what they count."""
     return len(words(text)) < 5 and re.search(r"\d", text) is not None
+
+
+def _changed_drug(text: str) -> bool:
+    """ "De metoprolol is omhoog, van 50 naar 100.": what is used, with its amount."""
+    return has("drugs", text) and re.search(r"\d", text) is not None and len(words(text)) >= 4
 
 
 def _volunteered(text: str) -> bool:

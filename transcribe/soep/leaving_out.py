@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transcribe.asr.transcript import Speaker
-from transcribe.soep.lexicon import any_of, cue, words
+from transcribe.soep.lexicon import any_of, cue, has, words
 from transcribe.soep.sentences import Sentence
 from transcribe.soep.telegram import said_something
 
@@ -13,6 +13,7 @@ REASONS = {
     "greeting": "begroeting of afscheid",
     "recording": "over de opname of de verbinding",
     "check": "bevestiging zonder inhoud",
+    "smalltalk": "praatje eromheen",
     "identity": "geboortedatum of ander persoonsgegeven",
     "meta": "over het noteren zelf",
     "instruction": "aanwijzing tijdens het onderzoek",
@@ -63,6 +64,8 @@ def _reason(sentence: Sentence) -> str | None:
         return "meta"
     if cue("drop", "recording", text) and not any_of(("symptoms", "dx", "drugs"), text):
         return "recording"
+    if cue("drop", "smalltalk", text) and not any_of(("symptoms", "dx", "drugs", "findings"), text):
+        return "smalltalk"
     doctor = sentence.speaker is Speaker.HUISARTS
     if doctor and is_instruction(text):
         return "instruction"
@@ -84,8 +87,12 @@ def _withheld(said: list[Sentence], *, dictated: bool) -> set[int]:
     """Sentences covered by "dat hoeft niet in het dossier", unless the huisarts says it is noted after all."""
     result: set[int] = set()
     for n, sentence in enumerate(said):
+        doctor = sentence.speaker is Speaker.HUISARTS and not dictated
+        if doctor and _agreed_to_leave_out(said, n):
+            result |= _told_before(said, n)
+            continue
         found = cue("withhold", "wish", sentence.text)
-        if not found or (sentence.speaker is Speaker.HUISARTS and not dictated):
+        if not found or doctor:
             continue
         reply = [] if dictated else [s for s in said[n + 1 : n + 5] if s.speaker is Speaker.HUISARTS][:2]
         if any(cue("withhold", "overruled", s.text) for s in reply):
@@ -95,5 +102,43 @@ def _withheld(said: list[Sentence], *, dictated: bool) -> set[int]:
         own = [word for word in words(sentence.text[: found.start()]) if len(word) > 3]
         if len(own) < 3:
             same = {k for k in range(max(0, n - 2), n) if said[k].utterance == sentence.utterance}
-            result |= same or {k for k in range(max(0, n - 1), n) if said[k].turn == sentence.turn}
+            before = same or {k for k in range(max(0, n - 1), n) if said[k].turn == sentence.turn}
+            result |= before or (set() if dictated else _told_before(said, n))
+        result |= _of_people(said, n)
     return result
+
+
+def _agreed_to_leave_out(said: list[Sentence], n: int) -> bool:
+    """The huisarts says that it stays out, or asks whether it has to be noted and is answered no."""
+    text = said[n].text
+    if cue("withhold", "overruled", text):
+        return False
+    if not said[n].question:
+        return cue("withhold", "agreed", text) is not None
+    answer = said[n + 1].text if n + 1 < len(said) else ""
+    refused = cue("answer", "no", answer) or cue("subjective", "declines", answer)
+    return cue("withhold", "asked", text) is not None and refused is not None
+
+
+NEAR = 5  # sentences back: further away the talk was about something else
+
+
+def _told_before(said: list[Sentence], n: int) -> set[int]:
+    """What somebody else said last before a sentence: what is about people, or else what is no complaint."""
+    earlier = [k for k in range(max(0, n - NEAR), n) if said[k].speaker is not Speaker.HUISARTS]
+    last = [k for k in earlier if said[k].utterance == said[earlier[-1]].utterance and k != n]
+    return {k for k in last if has("family", said[k].text)} or {k for k in last if not _medical(said[k].text)}
+
+
+def _of_people(said: list[Sentence], n: int) -> set[int]:
+    """The sentences right before, of the same turn, that are about people and no complaint of the patient."""
+    result: set[int] = set()
+    for k in range(n - 1, max(-1, n - NEAR), -1):
+        if said[k].turn != said[n].turn or not has("family", said[k].text) or any_of(("dx", "drugs"), said[k].text):
+            break
+        result.add(k)
+    return result
+
+
+def _medical(text: str) -> bool:
+    return any(c.isdigit() for c in text) or any_of(("symptoms", "dx", "drugs", "body", "care", "vitals"), text)

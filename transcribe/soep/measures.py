@@ -203,7 +203,8 @@ def conflicting(measure: tuple[str, str], said: Iterable[tuple[str, str]], text:
     units = {other for n, other in said if n == number}
     if same_amount(measure, said):
         return False
-    if unit == "dd" and units & {"x", "keer", "maal"}:
+    times = rf"(?<![\d,/]){number} ?(?:x|keer|maal) (?:\w+ )?(?:per dag|'?s (?:ochtends|avonds)|\d)"
+    if unit == "dd" and units & {"x", "keer", "maal"} and re.search(times, _spaced(text)):
         return False
     if unit == "dd" and any(other == "dd" for _, other in said):
         return True

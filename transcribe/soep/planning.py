@@ -38,6 +38,8 @@ def answer(question: Sentence, first: Sentence) -> Answer:
     names = [m.text for m in wanted(question.text)]
     own = {m.text.lower() for m in wanted(first.text)}
     dx = [name_of(m, question.text) for m in mentions("dx", question.text)]
+    if cue("plan", "stopping", question.text) and cue("plan", "keeps", first.text):
+        return Answer(topic=capital(names[0]), evidence=question.evidence) if names else Answer()
     refuses = cue("answer", "no", first.text) or cue("plan", "refuse", first.text)
     if refuses:
         if names and not own & {name.lower() for name in names}:
@@ -63,7 +65,8 @@ def answers_statement(said: Sentence, reply: Sentence) -> bool:
 
 def without_drug(text: str) -> bool:
     """A dose without the name of what is dosed: "Dan 240 mg, 3dd." """
-    return DOSE.search(text) is not None and not has("drugs", text) and not cue("plan", "changes", text)
+    dosed = DOSE.search(text) is not None or cue("plan", "left_alone", text) is not None
+    return dosed and not has("drugs", text) and not cue("plan", "changes", text)
 
 
 def planned(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from enum import Enum
 
+from transcribe.soep.conclusions import weighed
 from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, plain_same_length, words
 from transcribe.soep.note import Section
 from transcribe.soep.sentences import Sentence
@@ -47,7 +48,7 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
     if measured(text) and not drug and cue("objective", "result", text):
         o += 3  # "Het lab van vorige week: kreatinine 90": what was measured is no plan
     if cue("objective", "say", text):
-        o += 2
+        o += 3 if phase is Phase.ANAMNESE and cue("objective", "perceived", text) else 2
     if has("findings", text):
         o += 2 if has("body", text) else 1
     spoken_to = cue("objective", "spoken_to", text)
@@ -64,12 +65,25 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
         o += 1
     if phase is Phase.ONDERZOEK and any_of(("findings", "body", "vitals"), text):
         o += 1
+    if phase is Phase.ONDERZOEK and not o and not cue("objective", "aside", text) and _says_something(text):
+        o += 2  # looks and says what is seen, in words of no table
+    if phase is not Phase.ANAMNESE and cue("evaluation", "ruled_out", text):
+        e += 5
+    if phase is not Phase.ANAMNESE and weighed(text):
+        e += 5
+    judged = phase is not Phase.ANAMNESE and not drug and not number and cue("evaluation", "judged", text) is not None
     if dx and cue("evaluation", "conclude", text):
         e += 3
     if dx and cue("evaluation", "reject", text):
         e += 3
     if dx and phase is not Phase.ANAMNESE:
         e += 1
+        if cue("evaluation", "begins", text) and not drug:
+            e += 2  # "Ja, een longaanval."
+            o = min(o, 2)
+    if phase is not Phase.ANAMNESE and cue("evaluation", "names", text) and not number and not care:
+        e += 2 if has("findings", text) and has("body", text) else 4
+        o = min(o, 3)  # "Dit noemen we een ...": also a name that is in no table
     caused = cue("evaluation", "cause", text) is not None and phase is not Phase.ANAMNESE
     if caused and (dx or drug or has("symptoms", text)):
         e += 4
@@ -77,12 +91,20 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
         o = 0
     if cue("objective", "say", text) and not cue("evaluation", "think", text):
         e = 0  # "ik zie een lichte verzakking" is a finding
+    if judged:
+        e, o = e + 4, min(o, 3)  # "De suiker is goed ingesteld."
     if cue("plan", "safety", text):
         p += 4
     if drug and cue("plan", "medication", text):
         p += 3
     if drug and number:
         p += 2
+    if care and number:
+        p += 1
+    if cue("plan", "prescribes", text) and cue("plan", "stepped", text):
+        p += 5
+    if cue("plan", "keeps", text) and cue("plan", "left_alone", text):
+        p += 3
     if care and cue("plan", "refer", text):
         p += 3
     if care and cue("plan", "test", text):
@@ -107,8 +129,10 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
         e += 2
     if caused and drug and not number:
         p = min(p, 2)
-    if phase is Phase.ANAMNESE and cue("subjective", "self_summary", text):
+    if phase is Phase.ANAMNESE and cue("subjective", "self_summary", text) and not cue("plan", "prescribes", text):
         s += 8 if drug else 4  # what is used already is no plan
+    if drug and cue("subjective", "list", text):
+        s += 8  # the huisarts reads what is used already
     if measured(text) and cue("subjective", "at_home", text):
         s += 8
     if phase is not Phase.ANAMNESE and cue("plan", "order", text):
@@ -116,6 +140,23 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
     if dx and phase is not Phase.ANAMNESE and len(words(text)) <= 7 and not number and not care and not drug:
         e += 1  # "Ja, weer een gewone blaasontsteking.": a name and hardly anything else
     return {Section.S: s, Section.O: o, Section.E: e, Section.P: p}
+
+
+LONG = 6  # letters of a word that says something
+
+
+def _says_something(text: str) -> bool:
+    """At least three words, one of them long: no "Een beetje." """
+    said = words(text)
+    return len(said) >= 3 and max(map(len, said)) >= LONG
+
+
+def is_told(text: str) -> bool:
+    """May this be a conclusion in words that are in no table: "Het is een flinke ..."?"""
+    built = cue("evaluation", "telling", text) or cue("evaluation", "names", text) or cue("evaluation", "begins", text)
+    if built is None or not _says_something(text) or re.search(r"\d", text):
+        return False
+    return not (any_of(("drugs", "care", "vitals"), text) or cue("plan", "safety", text) or cue("drop", "check", text))
 
 
 def section_of(text: str, phase: Phase) -> Section | None:
@@ -139,6 +180,11 @@ def section_of(text: str, phase: Phase) -> Section | None:
 
 def split_mixed(sentence: Sentence, phase: Phase) -> list[Sentence]:
     """A sentence that concludes and decides in one breath, as two: "Het is ..., dus daar geef ik ... voor." """
+    found = cue("plan", "follows", sentence.text)
+    if found and phase is not Phase.BELEID:
+        first, second = sentence.text[: found.start()] + ".", sentence.text[found.end() :].strip()
+        if section_of(first, Phase.ONDERZOEK) is Section.O and section_of(second, Phase.ONDERZOEK) is Section.E:
+            return [replace(sentence, text=first), replace(sentence, text=second)]
     at = cue("plan", "therefore", sentence.text)
     if at is None or phase is Phase.ANAMNESE:
         return [sentence]

@@ -43,6 +43,7 @@ _SPLIT = re.compile(r"(?<=[.!?…])\s+")
 def clean(text: str, language: str = "nl") -> str:
     """Hesitations out and numbers in written form."""
     text = text.replace("’", "'").replace("…", "...")
+    text = cue_pattern("talk", "broken_off").sub(", ", text)
     text = cue_pattern("talk", "hesitation").sub("", text)
     text = numbers_en.written(text) if language == ENGLISH else written(text)
     return re.sub(r"\s+", " ", text).strip()
