@@ -15,8 +15,16 @@ from benchmarks.noise import curve
 from transcribe.soep.extractive import ExtractiveDrafter
 
 HERE = Path(__file__).parent
-SETS = {"consults": HERE / "consults", "unseen, development": HERE / "unseen" / "development"}
-HELD = {"unseen, held": HERE / "unseen" / "held"}
+#: Folder and the names in it: 2.. were written by who wrote the rules, 3.. by others who never saw them.
+SETS = {
+    "consults": (HERE / "consults", "*"),
+    "unseen, development": (HERE / "unseen" / "development", "2*"),
+    "unseen, development, by others": (HERE / "unseen" / "development", "3*"),
+}
+HELD = {
+    "unseen, held": (HERE / "unseen" / "held", "2*"),
+    "unseen, held, by others": (HERE / "unseen" / "held", "3*"),
+}
 COLUMNS = {
     "net_must": "net_must", "recall_must": "found", "recall_must_S": "S", "recall_must_O": "O", "recall_must_E": "E",
     "recall_must_P": "P", "wrong_section": "wrong section", "forbidden_rate": "forbidden",
@@ -31,8 +39,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     print("| set | word errors | " + " | ".join(COLUMNS.values()) + " |\n| --- | --- |" + " --- |" * len(COLUMNS))
-    for name, folder in (SETS | (HELD if args.held else {})).items():
-        consults = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    for name, (folder, names) in (SETS | (HELD if args.held else {})).items():
+        consults = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"{names}.json"))]
         rates = [rate / 100 for rate in args.rates]
         for rate, found in curve(consults, rates, args.seeds, ExtractiveDrafter()).items():
             cells = (f"{found[key]:.1f}" for key in COLUMNS)

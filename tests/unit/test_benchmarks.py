@@ -39,19 +39,26 @@ def test_the_set_is_sound() -> None:
 @pytest.mark.parametrize("name", ["development", "held"])
 def test_the_unseen_sets_are_sound(name: str) -> None:
     last = json.loads(run("selfcheck", "--consults", str(plant.CONSULTS.parent / "unseen" / name)).splitlines()[-1])
-    assert (last["consults"], last["problems"], last["net_must"]) == (8, 0, 100.0)
+    assert (last["consults"], last["problems"], last["net_must"]) == (20, 0, 100.0)
 
 
-def test_on_held_consults_the_draft_holds_what_was_reached() -> None:
+@pytest.mark.parametrize(
+    ("names", "net", "recall", "precision"),
+    [("2*", 80, 85, 90), ("3*", 74, 77, 87)],
+    ids=["written by who wrote the rules", "written by others"],
+)
+def test_on_held_consults_the_draft_holds_what_was_reached(
+    names: str, net: float, recall: float, precision: float
+) -> None:
     """Totals only, some points below what was measured: nobody reads a line of these."""
     rows = [
         json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted((plant.CONSULTS.parent / "unseen" / "held").glob("*.json"))
+        for path in sorted((plant.CONSULTS.parent / "unseen" / "held").glob(f"{names}.json"))
     ]
     found = noise.curve(rows, [0], 1, ExtractiveDrafter())[0]
-    assert found["net_must"] >= 80
-    assert found["recall_must"] >= 85
-    assert found["evidence_precision"] >= 90
+    assert found["net_must"] >= net
+    assert found["recall_must"] >= recall
+    assert found["evidence_precision"] >= precision
 
 
 def test_copying_everything_scores_badly(tmp_path: Path) -> None:
