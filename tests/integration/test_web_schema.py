@@ -366,6 +366,8 @@ def forms(here: Here) -> dict[str, dict[str, Field]]:
                     there.values |= one.values
                     there.free |= one.free
                     there.wanted |= one.wanted
+    copy = "/consult/{consult_id}/kopie/{part}"
+    found[f"{copy}/tekst"] = found[copy]  # a script asks there first, with the same form
     return found
 
 

@@ -6,7 +6,7 @@ export function view({ now, capturing, lost, quiet, problem }) {
   const late = behind >= BEHIND_S || !now.online;
   return {
     head: head(now, capturing),
-    detail: late && behind ? "behind" : now.paused ? "still" : "safe",
+    detail: now.closed && behind ? "left" : late && behind ? "behind" : now.paused ? "still" : "safe",
     behind,
     warning: warning(now, { capturing, lost, quiet, problem, late: late && behind >= BEHIND_S }),
     time: now.next / 10,

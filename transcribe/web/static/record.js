@@ -350,6 +350,8 @@ function recorder() {
     document.querySelector("[data-upload-fold]")?.remove();
     const badge = document.querySelector(".consult-head .badge");
     if (badge) badge.style.visibility = "hidden"; // what it is now stands below
+    const shut = document.getElementById("afschermen"); // refused while it is recorded: whoever records would lose it
+    if (shut) shut.hidden = true;
     root.hidden = part("devices").hidden = false;
     part("start").hidden = part("watch").hidden = true;
     part("run").hidden = false;
