@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from transcribe.practice import Practice
 from transcribe.recorder import Recorder
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder
-from transcribe.web.access import Access
+from transcribe.web.access import Access, MemorySessions
 from transcribe.web.application import create_app
 from transcribe.workflow import Workflow
 from transcribe.writer import Writer
@@ -74,7 +74,9 @@ class LiveHouse:
             space=lambda: self.space,
             max_minutes=self.max_minutes,
         )
-        self.access = Access(KEY)
+        self.ahead = timedelta()  # of the clock that sessions go by
+        self.sessions = MemorySessions()
+        self.access = Access(KEY, self.sessions, clock=lambda: datetime.now(UTC) + self.ahead)
         self.app: FastAPI = create_app(
             practices=lambda _: Practice(
                 name="",

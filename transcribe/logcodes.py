@@ -13,7 +13,8 @@ _WORDS = """
     niets nieuw ongedaan onleesbaar opname opnieuw overgenomen regel regels reservekopie s samengevoegd sleutelkopie
     soort stijl tarief teruggezet sprekers stemmen toegevoegd uiting uitingen verloren verschoven versie verslag
     verwijderd verzoek video-apps volgens woorden zonder
-    assistente beheer beheerder herstelcodes huisarts logbeheerder nog poh praktijkmanager stap tweede waarnemer
+    assistente beheer beheerder herstelcodes huisarts logbeheerder nog ontgrendeld poh praktijkmanager stap tweede
+    waarnemer
     spreekuur videoconsult telefonisch visite
     spoed waarneming incident
     consult-kort consult-midden consult-lang visite-kort visite-lang

@@ -611,11 +611,13 @@ class Session:
     digest: bytes  # SHA-256 of the session id, which only the browser has
     token: str  # goes into every form: a page of another site can't know it
     began: datetime
-    last_seen: datetime  # to about ten seconds
+    last_seen: datetime  # when a person last did something, to about ten seconds
     heard: frozenset[UUID] = frozenset()  # consults whose listening is already in the access log
     stage: Entry = Entry.OPEN
     account_id: UUID | None = None  # None: nobody in particular (a demonstration, or the set-up)
     epoch: int = 0  # of the account, when it began
+    recording: UUID | None = None  # the consult of which sound last came from this browser
+    sounded: datetime | None = None  # when that was, to about ten seconds
 
 
 class Sessions(Protocol):
@@ -631,6 +633,10 @@ class Sessions(Protocol):
 
     def heard(self, digest: bytes, consult_id: UUID) -> None:
         """Fine when it is gone, or when it was known."""
+        ...
+
+    def sounded(self, digest: bytes, consult_id: UUID, at: datetime) -> None:
+        """Sound of that consult came in. Fine when it is gone."""
         ...
 
     def remove(self, digest: bytes) -> None:

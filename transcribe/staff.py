@@ -321,6 +321,18 @@ class Staff:
         self._log(account.practice, account.actor, Action.PASSWORD_CHANGED, "", "")
         return account
 
+    def unlock(self, person: Person, password: str) -> None:
+        """Whoever sits before the locked screen is who logged in there. Raises ``WrongPassword``, ``TooManyTries``."""
+        account = self.own(person)
+        try:
+            if not account.password:
+                raise WrongPassword  # always comes in by a provider
+            self._proven(person, password)
+        except WrongPassword:
+            self._log(account.practice, account.actor, Action.LOGIN_FAILED, "niet ontgrendeld", "")
+            raise
+        self._log(account.practice, account.actor, Action.LOGGED_IN, "ontgrendeld", "")
+
     def change_second_step(self, person: Person, current: str, secret: bytes, code: str) -> tuple[Account, list[str]]:
         """Another app, or another telephone, and new recovery codes. As ``change_password``; and ``WrongCode``."""
         account = self._proven(person, current)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 from transcribe.errors import NotLoggedIn, StoreUnavailable
 from transcribe.ports import Entry, Session, Sessions
 from transcribe.store.sessions import PostgresSessions
-from transcribe.web.access import LONGEST_SESSION, ON_THE_WAY, SEEN_EVERY, Access, KeyClosed, MemorySessions
+from transcribe.web.access import LONGEST_SESSION, ON_THE_WAY, SEEN_EVERY, Access, KeyClosed, Locked, MemorySessions
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 ONE = Session(digest=b"1" * 32, token="een", began=NOW, last_seen=NOW)
@@ -57,12 +58,24 @@ def test_each_consult_is_heard_once(sessions: Sessions) -> None:
     assert found.heard == {first, second}
 
 
+def test_sound_is_of_one_consult_and_no_sign_of_a_person(sessions: Sessions) -> None:
+    sessions.add(ONE)
+    sessions.add(OTHER)
+    later = NOW + timedelta(minutes=1)
+    first, second = uuid4(), uuid4()
+    for consult_id in (first, second):
+        sessions.sounded(ONE.digest, consult_id, later)
+    assert sessions.find(ONE.digest) == replace(ONE, recording=second, sounded=later)
+    assert sessions.find(OTHER.digest) == OTHER
+
+
 def test_one_that_is_gone_is_no_problem(sessions: Sessions) -> None:
     sessions.add(ONE)
     sessions.remove(ONE.digest)
     sessions.remove(ONE.digest)
     sessions.seen(ONE.digest, NOW)
     sessions.heard(ONE.digest, uuid4())
+    sessions.sounded(ONE.digest, uuid4(), NOW)
     assert sessions.find(ONE.digest) is None
 
 
@@ -153,6 +166,65 @@ def test_idleness_ends_a_session_and_a_page_that_refreshes_itself_does_not_keep_
     now[0] -= IDLE
     with pytest.raises(NotLoggedIn):
         access.session(session_id, idle=IDLE, passive=False)  # gone for good
+
+
+def test_a_session_that_nobody_touches_is_locked_while_sound_comes_from_it(sessions: Sessions) -> None:
+    """No request opens it again, only ``unlock``; when no sound came for so long either it is gone."""
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY)
+    consult_id = uuid4()
+
+    def ask() -> Session:
+        return access.session(session_id, idle=IDLE, passive=False)
+
+    session = ask()
+    now[0] += IDLE - timedelta(seconds=10)
+    access.sounded(session, consult_id)
+    assert access.session(session_id, idle=IDLE, passive=True).last_seen == NOW
+    now[0] += timedelta(seconds=11)
+    for _ in range(2):
+        with pytest.raises(Locked) as locked:
+            ask()
+        assert locked.value.session.recording == consult_id
+    assert access.left(locked.value.session, IDLE) < timedelta()
+    access.unlock(locked.value.session)
+    assert access.left(ask(), IDLE) == IDLE
+    now[0] += IDLE
+    ask()
+    now[0] += IDLE + timedelta(seconds=1)
+    with pytest.raises(NotLoggedIn) as over:
+        ask()
+    assert not isinstance(over.value, Locked)
+    assert sessions.find(session.digest) is None
+
+
+def test_sound_keeps_no_session_longer_than_a_working_day(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    session_id = access.use_key(KEY)
+    now[0] += LONGEST_SESSION + timedelta(seconds=1)
+    (session,) = [one for one in (sessions.find(hashlib.sha256(session_id.encode()).digest()),) if one]
+    access.sounded(session, uuid4())
+    with pytest.raises(NotLoggedIn) as over:
+        access.session(session_id, idle=IDLE, passive=True)
+    assert not isinstance(over.value, Locked)
+
+
+def test_sound_is_not_written_with_every_look(sessions: Sessions) -> None:
+    now = [NOW]
+    access = Access(KEY, sessions, clock=lambda: now[0])
+    sessions.add(ONE)
+    consult_id = uuid4()
+    access.sounded(ONE, consult_id)
+    found = sessions.find(ONE.digest)
+    assert found is not None
+    now[0] += SEEN_EVERY / 2
+    access.sounded(found, consult_id)
+    assert sessions.find(ONE.digest) == found
+    now[0] += SEEN_EVERY
+    access.sounded(found, consult_id)
+    assert sessions.find(ONE.digest) == replace(found, sounded=now[0])
 
 
 def test_a_busy_session_is_not_written_with_every_request(sessions: Sessions) -> None:

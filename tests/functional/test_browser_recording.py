@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +111,11 @@ def open_page(house: LiveHouse, base: str, talking: Browser) -> Iterator[Opener]
     with ExitStack() as stack:
 
         def opened(
-            *, script: str = "", size: dict[str, int] = WORKSTATION, beside: Page | None = None, **options: object
+            *,
+            script: str = "",
+            size: dict[str, int] = WORKSTATION,
+            beside: Page | None = None,
+            **options: object,
         ) -> Page:
             context = beside.context if beside else talking.new_context(viewport=size, **options)
             if not beside:
@@ -504,6 +510,149 @@ def test_the_end_of_a_session_ends_it_and_a_log_in_goes_on(house: LiveHouse, ope
     state(page, "Opname loopt")
     recorded(page, 1)
     finished(house, page, unseen=3)
+
+
+def left_alone(house: LiveHouse, page: Page) -> None:
+    """Nobody touches anything for longer than the idle limit, while sound comes. So says the clock of the server."""
+    (cookie,) = [one["value"] for one in page.context.cookies() if one["name"].startswith("transcribe-")]
+    for minutes in (20, 11):
+        house.ahead += timedelta(minutes=minutes)
+        then = datetime.now(UTC) + house.ahead
+        while (found := house.sessions.find(hashlib.sha256(cookie.encode()).digest())) and (
+            found.sounded is None or found.sounded < then
+        ):
+            page.wait_for_timeout(100)
+        assert found is not None
+
+
+def look(page: Page) -> None:
+    """As the page does by itself when nobody touched it for so long."""
+    page.evaluate("() => { document.dispatchEvent(new Event('session:look')); }")
+
+
+def unlocked(page: Page) -> None:
+    page.get_by_label("Toegangssleutel").fill(KEY)
+    press(page, "Ontgrendelen")
+
+
+def test_the_screen_locks_and_the_recording_goes_on(
+    house: LiveHouse, base: str, open_page: Opener, spoken: Samples
+) -> None:
+    """The doctor examines the patient behind the curtain and touches nothing: the screen locks, and so does every other
+    tab of this browser. What is said goes on arriving. The password brings back the page as it was, with what was
+    typed.
+    """
+    page = started(open_page())
+    page.get_by_text("Toestemming intrekken").click()
+    page.get_by_label("Ingetrokken door").select_option("iemand anders die erbij was")
+    lines = DRAFT.reports[0].lines
+
+    def grown(count: int) -> None:
+        note = replace(DRAFT, reports=(replace(DRAFT.reports[0], lines=lines[:count]),))
+        growing = Growing(note=note, transcript=Transcript(utterances=SAID, duration_s=10.0))
+        house.store.keep(CONSULT, growing, house.store.consult(CONSULT).upload)
+
+    grown(1)
+    page.get_by_text(lines[0].text).wait_for()
+    other = page.context.new_page()
+    other.goto(base)
+    other.get_by_text("P-1").first.wait_for()
+    recorded(page, 2)
+
+    left_alone(house, page)
+    look(page)
+    state(page, "Vergrendeld; de opname loopt door")
+    for gone in ("P-1", lines[0].text):
+        assert gone not in page.content()
+    assert page.title() == "● Opname loopt · transcribe"
+    other.reload()
+    state(other, "Vergrendeld")
+    assert "P-1" not in other.content()
+    before = len(house.heard())
+    heard_more(house, page, 1)
+    assert len(house.heard()) > before
+    recorded(page, 2)
+    state(page, "Vergrendeld; de opname loopt door")
+    assert page.get_by_role("button", name="Stop en maak verslag").is_visible()
+
+    page.get_by_label("Toegangssleutel").fill("niet de sleutel van deze praktijk")
+    press(page, "Ontgrendelen")
+    warned(page, "Deze toegangssleutel klopt niet")
+    unlocked(page)
+    state(page, "Opname loopt")
+    page.get_by_text("P-1").first.wait_for()
+    assert page.get_by_label("Ingetrokken door").input_value() == "iemand anders die erbij was"
+    other.get_by_text("P-1").first.wait_for()
+    grown(2)
+    page.get_by_text(lines[1].text).wait_for()
+    recorded(page, 1)
+    check_order(finished(house, page), spoken)
+
+
+def test_behind_the_lock_it_pauses_and_stops(house: LiveHouse, open_page: Opener) -> None:
+    """A patient asks for it while nobody is there. Nothing of the consult is seen; then the session is over."""
+    page = started(open_page())
+    recorded(page, 1)
+    left_alone(house, page)
+    look(page)
+    state(page, "Vergrendeld; de opname loopt door")
+    press(page, "Pauze")
+    state(page, "Opname gepauzeerd")
+    state(page, "Vergrendeld")
+    press(page, "Hervat")
+    state(page, "Vergrendeld; de opname loopt door")
+    recorded(page, 1)
+    press(page, "Stop en maak verslag")
+    page.get_by_label("Toegangssleutel").wait_for()
+    state(page, "Inloggen")
+    assert house.store.consult(CONSULT).status is Status.RECORDED
+    made = [frame for frame in frames_of(page) if any(frame)]
+    arrived = stored_sound(house).astype(SOUND).tobytes()
+    assert lost(made, [arrived[at : at + 2 * FRAME] for at in range(0, len(arrived), 2 * FRAME)]) == 0
+    page.get_by_label("Toegangssleutel").fill(KEY)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    assert page.evaluate(ON_SHELF) == [0, 0]
+
+
+def test_a_reload_of_a_locked_screen_costs_no_recording(house: LiveHouse, open_page: Opener) -> None:
+    """Somebody presses F5: the page stays locked, and the recording goes on on it, before and after it is unlocked."""
+    page = started(open_page())
+    recorded(page, 3)
+    left_alone(house, page)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    state(page, "Vergrendeld; de opname loopt door")
+    assert "P-1" not in page.content()
+    recorded(page, 1)
+    unlocked(page)
+    page.wait_for_url(f"**/consult/{CONSULT}")
+    state(page, "Opname loopt")
+    recorded(page, 1)
+    finished(house, page, unseen=6)
+
+
+def test_the_page_asks_by_itself_and_asking_wakes_nothing(house: LiveHouse, base: str, open_page: Opener) -> None:
+    """It looks idle to itself soon; the server knows of somebody in another tab, and then of nobody any more."""
+    page = open_page()
+
+    def soon(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('data-idle-seconds="1800"', 'data-idle-seconds="1"'))
+
+    page.route(f"{base}/consult/{CONSULT}", soon)
+    page.route(
+        "**/sessie",
+        lambda route: route.fulfill(json={**route.fetch().json(), "left": 0}) if not over else route.continue_(),
+    )
+    over: list[bool] = []
+    page.reload()
+    with page.expect_response("**/sessie"):
+        started(page)
+    assert page.get_by_text("P-1").first.is_visible()
+    left_alone(house, page)
+    over.append(True)
+    state(page, "Vergrendeld; de opname loopt door")
 
 
 def test_a_pause_on_another_screen_is_obeyed(house: LiveHouse, open_page: Opener) -> None:

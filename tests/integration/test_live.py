@@ -521,8 +521,10 @@ def test_who_logs_out_is_not_recorded_any_longer(
 def test_a_session_lives_by_the_sound_and_not_by_the_connection(
     house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor does either say that a person is there."""
     monkeypatch.setattr(guard, "LIVE_CHECK_S", 0.01)
     asked: list[bool] = []
+    sounded: list[UUID] = []
     real = house.access.session
 
     def session(session_id: str, *, idle: Any, passive: bool) -> Any:
@@ -530,15 +532,20 @@ def test_a_session_lives_by_the_sound_and_not_by_the_connection(
         return real(session_id, idle=idle, passive=passive)
 
     monkeypatch.setattr(house.access, "session", session)
+    monkeypatch.setattr(house.access, "sounded", lambda _, consult_id: sounded.append(consult_id))
     house.begin()
     with line(house, base) as client:
         client.hear()
-        until(lambda: asked[-3:] == [True] * 3)
-        asked.clear()
+        client.say(pause=True)
+        client.hear("paused")
+        client.say(resume=True)
+        client.hear("paused")
+        until(lambda: len(asked) > 3)
+        assert sounded == []
         client.send(0)
         client.acknowledged(1)
-        until(lambda: False in asked)
-        until(lambda: asked[-3:] == [True] * 3)
+        until(lambda: sounded == [CONSULT])
+    assert set(asked) == {True}
 
 
 def test_the_sound_does_not_wait_for_the_session(house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,13 @@ def test_the_address_is_that_of_the_client(
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     guard = Guard(
-        house.app, access=house.access, identities=OnePerson(HUISARTS), idle_minutes=30, hosts=hosts, proxy=proxy
+        house.app,
+        access=house.access,
+        identities=OnePerson(HUISARTS),
+        idle_minutes=30,
+        running=lambda _person, _consult: False,
+        hosts=hosts,
+        proxy=proxy,
     )
     assert guard._address(HTTPConnection({"type": "http", "client": (peer, 1), "headers": headers})) == address
 

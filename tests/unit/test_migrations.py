@@ -26,6 +26,7 @@ RELEASED = {
     "0016_elsewhere.py": "91ecd4d625a106cbc81dc0f78464818fc6ec81cf9e2c1a9d812ed86e6fab8e07",
     "0017_closed.py": "762a4e2a3dfbb4390d42889b1c0339fa8a4d2cfe2547e61a3dffd1dd4a1de1a6",
     "0018_voice_profile.py": "d526f795ae75df3a29da941cbfc5c9b8009296529c8688de50cfc40581fd6f0d",
+    "0019_sounding.py": "48de3e0bf365092f240f2b25690b4071b57296c2dc54e3665bc79c0682acfcca",
 }
 
 

@@ -47,6 +47,8 @@ class PostgresSessions:
             "stage": session.stage.value,
             "account_id": session.account_id,
             "epoch": session.epoch,
+            "recording": session.recording,
+            "sounded": session.sounded,
         }
         with self._begin() as tx:
             tx.execute(insert(tables.session).values(row))
@@ -67,6 +69,11 @@ class PostgresSessions:
         one_more = func.array_append(session.c.heard, cast(consult_id, Uuid))
         with self._begin() as tx:
             tx.execute(update(session).where(unknown).values(heard=one_more))
+
+    def sounded(self, digest: bytes, consult_id: UUID, at: datetime) -> None:
+        session = tables.session
+        with self._begin() as tx:
+            tx.execute(update(session).where(session.c.digest == digest).values(recording=consult_id, sounded=at))
 
     def remove(self, digest: bytes) -> None:
         with self._begin() as tx:
@@ -98,4 +105,6 @@ def _session(row: Row[Any]) -> Session:
         stage=Entry(row.stage),
         account_id=row.account_id,
         epoch=row.epoch,
+        recording=row.recording,
+        sounded=row.sounded,
     )

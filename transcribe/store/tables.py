@@ -240,6 +240,8 @@ session = Table(
     Column("stage", Text, nullable=False),
     Column("account_id", Uuid),
     Column("epoch", Integer, nullable=False),
+    Column("recording", Uuid),  # the consult of which sound last came from it, and when
+    Column("sounded", DateTime(timezone=True)),
     Index("session_last_seen", "last_seen"),
     Index("session_account", "account_id"),
 )

@@ -58,6 +58,16 @@ class ForgedRequest(TranscribeError):
     text = N_("Deze opdracht kwam niet van een pagina van transcribe. Herlaad de pagina en probeer het opnieuw.")
 
 
+class Locked(NotLoggedIn):
+    """Nobody touched anything for so long that the session would have ended, but a recording of it runs."""
+
+    text = N_("Het scherm is vergrendeld. Ontgrendel het om verder te gaan.")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+
 class UnknownHost(TranscribeError):
     text = N_("Onbekende hostnaam. Open transcribe op het adres dat bij het starten is getoond.")
 
@@ -116,6 +126,11 @@ class MemorySessions:
         with self._lock:
             if (found := self._sessions.get(digest)) is not None:
                 self._sessions[digest] = replace(found, heard=found.heard | {consult_id})
+
+    def sounded(self, digest: bytes, consult_id: UUID, at: datetime) -> None:
+        with self._lock:
+            if (found := self._sessions.get(digest)) is not None:
+                self._sessions[digest] = replace(found, recording=consult_id, sounded=at)
 
     def remove(self, digest: bytes) -> None:
         with self._lock:
@@ -184,6 +199,11 @@ class Access:
         """
         if opens is None:
             raise KeyClosed
+        self.check_key(key)
+        return self.open(opens)
+
+    def check_key(self, key: str) -> None:
+        """Raises ``WrongKey``, or ``TooManyTries`` without looking at the key."""
         now = self._clock()
         with self._lock:
             self._check_open(now)
@@ -192,23 +212,43 @@ class Access:
                 raise WrongKey
             self._failures = 0
             self._closed_until = None
-            return self.open(opens)
 
     def session(self, session_id: str, *, idle: timedelta, passive: bool) -> Session:
         """The session of a cookie. ``passive`` requests (a page that refreshes itself) don't keep it awake.
 
-        Raises ``NotLoggedIn``; a session that was idle too long is gone for good.
+        Raises ``NotLoggedIn``; a session that was idle too long is gone for good. While sound of a recording came from
+        it in that time it is not gone but ``Locked``, until ``unlock``: no other request opens it.
         """
         now = self._clock()
         found = self._sessions.find(_digest(session_id))
         if found is None or found.stage is not Entry.OPEN:
             raise NotLoggedIn
-        if now - found.last_seen > idle or now - found.began > LONGEST_SESSION:
+        if now - found.began > LONGEST_SESSION:
+            self._sessions.remove(found.digest)
+            raise NotLoggedIn
+        if now - found.last_seen > idle:
+            if found.sounded is not None and now - found.sounded <= idle:
+                raise Locked(found)
             self._sessions.remove(found.digest)
             raise NotLoggedIn
         if not passive and now - found.last_seen >= SEEN_EVERY:
             self._sessions.seen(found.digest, now)
         return found
+
+    def left(self, session: Session, idle: timedelta) -> timedelta:
+        """Until it is locked or ends when nobody does anything."""
+        now = self._clock()
+        return min(idle - (now - session.last_seen), LONGEST_SESSION - (now - session.began))
+
+    def sounded(self, session: Session, consult_id: UUID) -> None:
+        """Sound of that consult came from it. That is no sign of a person: somebody may speak who may not look."""
+        now = self._clock()
+        if session.recording != consult_id or session.sounded is None or now - session.sounded >= SEEN_EVERY:
+            self._sessions.sounded(session.digest, consult_id, now)
+
+    def unlock(self, session: Session) -> None:
+        """Whoever it is of proved so again."""
+        self._sessions.seen(session.digest, self._clock())
 
     def under_way(self, session_id: str, *stages: Entry) -> Session:
         """Of somebody who is on the way in, at one of these stages. Raises ``NotLoggedIn``."""

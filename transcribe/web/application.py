@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from fastapi import FastAPI
 
 from consent import Texts
+from transcribe import policy
+from transcribe.accounts import Person
 from transcribe.consult import Actor, Space
+from transcribe.errors import Erased, NotFound
 from transcribe.oidc import Provider
 from transcribe.ports import Handovers
 from transcribe.practice import Practice
@@ -28,6 +32,7 @@ from transcribe.web import (
     exercise,
     his,
     ingest,
+    locking,
     media,
     passing,
     review,
@@ -50,9 +55,9 @@ __all__ = ["WITH_SESSION", "DemoInfo", "create_app"]
 
 #: For who is logged in, each route as ``rights.RULES`` says.
 WITH_SESSION = (
-    entry.router, account.router, routes.router, consenting.router, review.router, contact.router, video.router,
-    passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router, erased.router,
-    media.router, ingest.router, ingest.live, trying.router, batch.router, voice.router,
+    entry.router, locking.router, account.router, routes.router, consenting.router, review.router, contact.router,
+    video.router, passing.router, closing.router, speakers.router, exercise.router, style.router, access_log.router,
+    erased.router, media.router, ingest.router, ingest.live, trying.router, batch.router, voice.router,
 )  # fmt: skip
 
 
@@ -66,7 +71,7 @@ def create_app(
     demo: DemoInfo | None,
     ui_language: str,
     max_upload_mb: int,
-    idle_minutes: int,
+    idle_minutes: float,
     version: str,
     space: Callable[[], Space],
     min_free_percent: float,
@@ -115,6 +120,7 @@ def create_app(
             accounts=accounts is not None,
         ),
         max_upload_mb=max_upload_mb,
+        idle=timedelta(minutes=idle_minutes),
         unverified_days=unverified_days,
         handovers=handovers or his.MemoryHandovers(),
         his_secret=his_secret,
@@ -126,5 +132,20 @@ def create_app(
     for router in (entry.public, welcome.router, elsewhere.router, his.router, watch.router, *WITH_SESSION):
         app.include_router(router)
     errors.register(app)
-    app.add_middleware(Guard, access=access, identities=identities, idle_minutes=idle_minutes, hosts=hosts, proxy=proxy)
+
+    def running(person: Person, consult_id: UUID) -> bool:
+        try:
+            return practices(person.practice).workflow.consult(consult_id).status in policy.RUNNING
+        except (NotFound, Erased):
+            return False
+
+    app.add_middleware(
+        Guard,
+        access=access,
+        identities=identities,
+        idle_minutes=idle_minutes,
+        running=running,
+        hosts=hosts,
+        proxy=proxy,
+    )
     return app

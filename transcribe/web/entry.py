@@ -145,8 +145,12 @@ def active() -> Response:
 
 @router.get("/sessie")
 def session(request: Request, web: WebDep) -> Response:
-    """For a page that is older than the session: somebody logged in again in another tab, and who that is."""
-    return JSONResponse({"token": session_of(request).token, "name": web.actor.name})
+    """For a page that is older than the session: somebody logged in again in another tab, and who that is. ``left``: in
+    how many seconds the session is locked or ends when nobody does anything, in any tab.
+    """
+    found = session_of(request)
+    left = web.access.left(found, web.idle).total_seconds()
+    return JSONResponse({"token": found.token, "name": web.actor.name, "left": max(left, 0.0)})
 
 
 @router.post("/taal")

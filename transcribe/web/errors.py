@@ -125,7 +125,8 @@ def answer(request: Request, error: Exception) -> Response:
     pages: Pages = request.app.state.web.pages
     number = ""
     headers: dict[str, str] = {}
-    if isinstance(error, errors.NotLoggedIn) and (away := _to_login(request)):
+    locked = isinstance(error, access.Locked)
+    if isinstance(error, errors.NotLoggedIn) and (away := _to_login(request, "/slot" if locked else "/login")):
         return away
     status = status_of(error)
     if status is not None:
@@ -151,7 +152,8 @@ def answer(request: Request, error: Exception) -> Response:
         log.error("error %s: %s at %s", number, kind(error), place(error))
         text = f"{pages.sentence(request, DISK if disk else UNKNOWN)} {number}."
     if wants_json(request):
-        return JSONResponse({"error": text, "number": number}, status_code=status, headers=headers)
+        said = {"error": text, "number": number} | ({"locked": True} if locked else {})
+        return JSONResponse(said, status_code=status, headers=headers)
     if is_htmx(request):
         # the page stays as it is: the message goes to its own place above it
         headers |= {"HX-Retarget": "#melding", "HX-Reswap": "innerHTML"}
@@ -189,13 +191,13 @@ def wants_json(request: Request) -> bool:
     return request.headers.get("accept", "").startswith("application/json")
 
 
-def _to_login(request: Request) -> Response | None:
-    """To the log-in page and back again; None for scripts, which get to hear it."""
+def _to_login(request: Request, place: str) -> Response | None:
+    """To the page where one logs in, or unlocks, and back again; None for scripts, which get to hear it."""
     if wants_json(request):
         return None
     shown = urlsplit(request.headers.get("hx-current-url", "")).path if is_htmx(request) else request.url.path
     page = access.local_page(shown) if is_htmx(request) or request.method == "GET" else _back(request)
-    login = "/login" if page == "/" else f"/login?naar={quote(page)}"
+    login = place if page == "/" else f"{place}?naar={quote(page)}"
     if is_htmx(request):
         return Response(status_code=401, headers={"HX-Redirect": login})
     return RedirectResponse(login, status_code=303)

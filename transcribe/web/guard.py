@@ -6,8 +6,11 @@ import ipaddress
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import anyio
 from fastapi import Request
@@ -21,7 +24,7 @@ from transcribe.errors import NotLoggedIn, StoreUnavailable
 from transcribe.logs import first, place
 from transcribe.origin import Client, Origin, coming_from
 from transcribe.ports import Session
-from transcribe.web.access import Access, ForgedRequest, Identities, UnknownHost
+from transcribe.web.access import Access, ForgedRequest, Identities, Locked, UnknownHost
 from transcribe.web.errors import answer
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,9 @@ SIGNED = "/his"
 PASSIVE = re.compile(r"/werklijst|/sessie|/opnamen/stand|/consult/[^/]+/(voortgang|groei|opname/stand|stand/\d+)")
 #: The only address that takes a WebSocket: the sound of a recording.
 LIVE = re.compile(r"/consult/[^/]+/opname")
-#: How often the session behind a recording is asked for (seconds). Sound that came in since then keeps it awake.
+#: What a locked session may ask, beside what its recorder needs: the way out of the lock.
+UNLOCK = frozenset({"/slot", "/logout"})
+#: How often the session behind a recording is asked for (seconds). Sound that came in since then keeps it from ending.
 LIVE_CHECK_S = 2.0
 #: Close codes of ours, as the client sees them.
 FORBIDDEN, LOG_IN, BROKEN, TRY_AGAIN = 1008, 4401, 1011, 1013
@@ -87,15 +92,19 @@ class Guard:
         *,
         access: Access,
         identities: Identities,
-        idle_minutes: int,
+        idle_minutes: float,
+        running: Callable[[Person, UUID], bool],
         hosts: frozenset[str],
         proxy: str = "",
     ) -> None:
-        """``hosts``, ``proxy``: see ``create_app``."""
+        """``hosts``, ``proxy``: see ``create_app``. ``running``: is that consult of that person's practice still being
+        recorded?
+        """
         self._app = app
         self._access = access
         self._identities = identities
         self._idle = timedelta(minutes=idle_minutes)
+        self._running = running
         self._hosts = LOOPBACK | {name.lower() for name in hosts}
         self._proxy = _ip(proxy)
 
@@ -163,20 +172,24 @@ class Guard:
         async def hearing() -> Message:
             nonlocal heard
             message = await receive()
-            heard = heard or message["type"] == "websocket.receive"
+            heard = heard or message.get("bytes") is not None
             return message
 
-        def session(*, passive: bool = False) -> tuple[Session, Person]:
-            return self._session(connection, passive=passive)
+        def session(*, sound: bool = False) -> tuple[Session, Person]:
+            # who hears is no person who looks: neither sound nor a connection that comes back keeps the screen open
+            found = self._session(connection, passive=True)
+            if sound:
+                self._access.sounded(found[0], _consult_of(connection))
+            return found
 
         async def watch() -> None:
             """Beside the sound, which does not wait for the database."""
             nonlocal heard, logged_out
             while True:
                 await anyio.sleep(LIVE_CHECK_S)
-                passive, heard = not heard, False
+                sound, heard = heard, False
                 try:
-                    await run_in_threadpool(session, passive=passive)
+                    await run_in_threadpool(partial(session, sound=sound))
                 except StoreUnavailable:
                     continue  # the recording goes on
                 except NotLoggedIn:
@@ -232,7 +245,20 @@ class Guard:
     def _session(self, request: HTTPConnection, *, passive: bool) -> tuple[Session, Person]:
         """Asked for anew with every request: who was disabled or got another role is out at once."""
         cookie = request.cookies.get(cookie_name(request), "")
-        session = self._access.session(cookie, idle=self._idle, passive=passive)
+        request.state.locked = False
+        try:
+            session = self._access.session(cookie, idle=self._idle, passive=passive)
+        except Locked as locked:
+            person = self._identities.person(locked.session)
+            if _is_sound(request, locked.session):
+                return locked.session, person
+            if locked.session.recording is None or not self._running(person, locked.session.recording):
+                self._access.close(cookie)  # nothing is recorded any more: as any session that nobody used
+                raise NotLoggedIn from None
+            if not _works_locked(request, locked.session):
+                raise
+            request.state.locked = True
+            return locked.session, person
         return session, self._identities.person(session)
 
     def _check(self, request: Request) -> None:
@@ -243,9 +269,33 @@ class Guard:
         if request.method not in SAFE and path != SIGNED:
             check_origin(request)
         request.state.session = request.state.person = None
+        request.state.locked = False
         if path not in OPEN and not path.startswith(OPEN_BELOW):
             found = self._session(request, passive=PASSIVE.fullmatch(path) is not None)
             request.state.session, request.state.person = found
+
+
+def _consult_of(connection: HTTPConnection) -> UUID:
+    """Of an address as ``LIVE``. Raises ``NotLoggedIn`` when that names none: the session has no part in it."""
+    try:
+        return UUID(connection.url.path.split("/")[2])
+    except ValueError:
+        raise NotLoggedIn from None
+
+
+def _is_sound(connection: HTTPConnection, session: Session) -> bool:
+    """The connection of the recording that keeps a locked session from ending."""
+    return connection.scope["type"] == "websocket" and connection.url.path == f"/consult/{session.recording}/opname"
+
+
+def _works_locked(request: HTTPConnection, session: Session) -> bool:
+    """Unlocking, and the key with which its recorder reads what it kept: without that a reload would end the recording.
+    It opens nothing but sound of that consult that is still in this very browser.
+    """
+    if request.scope["type"] != "http":
+        return False
+    key = f"/consult/{session.recording}/opname/sleutel"
+    return request.url.path in UNLOCK or (request.scope["method"] == "GET" and request.url.path == key)
 
 
 def _ip(text: str) -> IpAddress | None:

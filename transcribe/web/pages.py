@@ -101,7 +101,7 @@ class Pages:
         *,
         ui_language: str,
         demo: DemoInfo | None,
-        idle_minutes: int,
+        idle_minutes: float,
         version: str,
         space: Callable[[], Space],
         min_free_percent: float,
@@ -119,7 +119,7 @@ class Pages:
                 scripts=self.static.scripts,
                 withdrawers=tuple(Withdrawer),
                 demo=demo,
-                idle_seconds=idle_minutes * 60,
+                idle_seconds=f"{idle_minutes * 60:g}",
                 version=version,
                 styled=styled,
                 accounts=accounts,
@@ -165,10 +165,11 @@ class Pages:
         **context: object,
     ) -> HTMLResponse:
         """A page, or a fragment (names with an underscore)."""
-        session = request.scope.get("state", {}).get("session")
+        state = request.scope.get("state", {})
+        session = None if state.get("locked") else state.get("session")
         context.setdefault("token", session.token if session else "")
         context["logged_in"] = session is not None
-        context["person"] = person = request.scope.get("state", {}).get("person")
+        context["person"] = person = state.get("person")
         context["logs"] = person is not None and permitted(LOGS, person)
         context["clinical"] = person is not None and policy.RIGHTS[person.actor.role].record
         context["here"] = request.url.path

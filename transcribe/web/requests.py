@@ -60,6 +60,7 @@ class Web:
     access: Access
     pages: Pages
     max_upload_mb: int
+    idle: timedelta  # so long without a person, and a session is locked or ends
     unverified_days: int
     handovers: Handovers
     his_secret: str  # "": there is no link with a HIS

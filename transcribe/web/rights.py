@@ -40,6 +40,8 @@ RULES: dict[str, Rule] = {
     "entry.active": ANYONE,
     "entry.session": ANYONE,
     "entry.choose_language": ANYONE,
+    "locking.page": ANYONE,
+    "locking.unlock": ANYONE,
     # one's own account
     "account.own_page": ANYONE,
     "account.change_password": ANYONE,

@@ -13,13 +13,24 @@ from fastapi.responses import Response
 from transcribe.consult import Consult, Part, PartSize, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import N_, InvalidInput, WaitsFor
-from transcribe.policy import BEFORE_NOTE, LIKE_BSN, OVER, RIGHTS, WITH_NOTE, like_bsn, receiver, waits_elsewhere
+from transcribe.policy import (
+    BEFORE_NOTE,
+    LIKE_BSN,
+    OVER,
+    RIGHTS,
+    RUNNING,
+    WITH_NOTE,
+    like_bsn,
+    receiver,
+    waits_elsewhere,
+)
 from transcribe.ports import Session
 from transcribe.visible import one_row
 from transcribe.web import his
 from transcribe.web.closing import closed_page, closing_of, told
 from transcribe.web.consenting import consent_form, consent_view, read_consent, read_withdrawer
 from transcribe.web.contact import read_kind
+from transcribe.web.locking import lock_view
 from transcribe.web.requests import Fields, FieldsDep, SessionDep, Web, WebDep, checked, go
 from transcribe.web.review import review_page
 from transcribe.web.video import recorded
@@ -246,6 +257,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
         closing=closing_of(web, consult),
         rights=rights,
         video=recorded(web, consult.id) if recording else None,
+        lock=lock_view(web) if rights.record and consult.status in RUNNING | {Status.CONSENTED} else None,
         layouts=LAYOUT_TEXT,
         certificates=certificate_views(web.workflow.certificates(consult.id)),
         max_upload_mb=web.max_upload_mb,

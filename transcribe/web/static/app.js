@@ -3,3 +3,4 @@ import "./problems.js";
 import "./busy.js";
 import "./idle.js";
 import "./dialogs.js";
+import "./lock.js";

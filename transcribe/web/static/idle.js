@@ -1,10 +1,13 @@
-// The server ends an idle session; the page goes with it, so that nothing stays on an unattended screen.
-const { idleSeconds, token } = document.body.dataset;
+// The server locks or ends an idle session; the page goes with it, so that nothing stays on an unattended screen. Whether
+// somebody is at work in another tab only the server knows: it is asked, and asking keeps nothing awake.
+const { idleSeconds } = document.body.dataset;
 const PING_MS = 60_000;
+const GRACE_MS = 1500;
+const LOCKED_LOOK_MS = 3000;
 
 if (idleSeconds) {
   const limit = Number(idleSeconds) * 1000;
-  // A recording keeps the session, whoever is in the room. The note that grows is hidden when nobody touches the page.
+  // The note that grows is hidden sooner than that: a patient sits beside it.
   const HIDE_MS = Math.min(limit, 5 * 60_000);
   let lastTouch = Date.now();
   for (const kind of ["keydown", "pointerdown", "wheel", "touchmove"]) {
@@ -14,14 +17,18 @@ if (idleSeconds) {
     }, { passive: true, capture: true });
   }
   setInterval(() => document.body.classList.toggle("away", Date.now() - lastTouch > HIDE_MS), 1000);
-  let lastUse = Date.now();
+  let due = Date.now() + limit + GRACE_MS;
   let lastPing = Date.now();
+  let locked = false;
+  let asking = false;
 
   const used = () => {
-    lastUse = Date.now();
-    if (lastUse - lastPing < Math.min(PING_MS, limit / 3)) return;
-    lastPing = lastUse;
-    const body = new URLSearchParams({ token });
+    if (locked) return;
+    const now = Date.now();
+    due = now + limit + GRACE_MS;
+    if (now - lastPing < Math.min(PING_MS, limit / 3)) return;
+    lastPing = now;
+    const body = new URLSearchParams({ token: document.body.dataset.token });
     // no answer: the next request of the page will show what is wrong
     fetch("/actief", { method: "POST", body }).catch(() => {});
   };
@@ -31,10 +38,33 @@ if (idleSeconds) {
   for (const kind of ["wheel", "touchmove", "timeupdate", "upload-progress"]) {
     document.addEventListener(kind, used, { passive: true, capture: true });
   }
-  setInterval(() => {
-    if (Date.now() - lastUse <= limit + 1500) return;
-    // gone before any question about unsaved text could hold it on the screen
-    document.body.replaceChildren();
-    location.reload();
-  }, 1000);
+
+  const look = async () => {
+    if (asking) return;
+    asking = true;
+    try {
+      const answer = await fetch("/sessie", { headers: { Accept: "application/json" } }).catch(() => null);
+      const said = (await answer?.json().catch(() => null)) ?? {};
+      if (answer?.ok) {
+        if (locked) document.dispatchEvent(new CustomEvent("session:open", { detail: said }));
+        locked = false;
+        due = Date.now() + said.left * 1000 + GRACE_MS;
+        return;
+      }
+      due = Date.now() + LOCKED_LOOK_MS;
+      const over = answer?.status === 401 && !said.locked;
+      // a page that records hides what it shows, and stays
+      if (!over && !document.dispatchEvent(new Event("session:locked", { cancelable: true }))) {
+        locked = true;
+        return;
+      }
+      // gone before any question about unsaved text could hold it on the screen
+      document.body.replaceChildren();
+      location.reload();
+    } finally {
+      asking = false;
+    }
+  };
+  document.addEventListener("session:look", look);
+  setInterval(() => Date.now() > due && look(), 1000);
 }

@@ -2,6 +2,7 @@
 // record-keeper.js, past this thread: a busy page costs no sound.
 import { ready } from "./busy.js";
 import { letters } from "./letters.js";
+import { opened, shut } from "./lock.js";
 import { hush, say } from "./problems.js";
 import { Capture, choose, chosen, microphones, why } from "./record-capture.js";
 import { Ear, height } from "./record-ear.js";
@@ -33,7 +34,8 @@ async function tidy(here) {
 }
 
 function recorder() {
-  const { consult, token, status, page } = root.dataset;
+  const { consult, status } = root.dataset;
+  let { token } = root.dataset; // another one when somebody logged in again elsewhere
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const button = (name) => root.querySelector(`[data-do="${name}"]`);
   const texts = Object.fromEntries(
@@ -358,14 +360,12 @@ function recorder() {
   }
 
   function heard(latest) {
-    const before = now?.next;
     now = latest;
     // an answer to what was pressed after it is not the news it looks like
     if (now.step === step && now.paused !== paused) {
       paused = now.paused;
       capture?.turn(!paused);
     }
-    if (now.next !== before && capture) document.dispatchEvent(new Event("upload-progress")); // somebody is at work
     if (now.closed || now.stored || now.ending) release();
     // what is left of our sound, when it was ended without that, is told there
     if (now.stored) {
@@ -426,6 +426,20 @@ function recorder() {
     part("devices").hidden = !going;
     document.title = `${seen.recording ? "● " : ""}${texts[seen.head]} · transcribe`;
   }
+
+  // --- nobody is there ---
+
+  // the recording goes on; what it can be seen by does not
+  document.addEventListener("session:locked", (event) => {
+    if (!now || now.closed || now.stored) return;
+    event.preventDefault();
+    shut(root, document.getElementById("melding"));
+  });
+  document.addEventListener("session:open", ({ detail }) => {
+    opened(detail);
+    root.dataset.token = token = detail.token;
+  });
+  document.addEventListener("session:leave", () => (leaving = true));
 
   // --- leaving ---
 
