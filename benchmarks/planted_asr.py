@@ -150,7 +150,7 @@ INVENTED = (
     *_plants(
         "counting",
         "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12",
-        "een, twee, drie, vier, vijf, zes, zeven, acht",
+        "een, twee, drie, vier, vijf, zes, zeven, acht, negen, tien, elf, twaalf, dertien, veertien",
         "1. 2. 3. 4. 5. 6. 7.",
         "10, 20, 30, 40, 50, 60, 70, 80",
         "one two three four five six seven eight nine ten",

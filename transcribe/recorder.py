@@ -506,7 +506,8 @@ class Recorder:
         if consult.status not in policy.RUNNING:
             return consult
         channels = consult.channels
-        copy = _Copy(second=_second(consult))
+        own = channels.index(Speaker.HUISARTS) if len(channels) > 1 and Speaker.HUISARTS in channels else None
+        copy = _Copy(second=_second(consult), channels=len(channels), own=own)
         with self._spool.read(consult_id, key) as file:
             size = file.seek(0, 2) // (SAMPLE_BYTES * len(channels)) * SAMPLE_BYTES * len(channels)
             if size:
@@ -711,11 +712,16 @@ class Recorder:
 class _Copy:
     """The spool's sound with silence in the place of what can't be read."""
 
-    def __init__(self, *, second: int) -> None:
+    def __init__(self, *, second: int, channels: int = 1, own: int | None = None) -> None:
+        """``own``: the channel of the microphone here, beside one of a call. Digital silence in that one is a
+        microphone that was gone; a call has it whenever nobody speaks there.
+        """
         self._second = second  # bytes
+        self._channels = channels
+        self._own = own
         self.missing: list[Span] = []
         self.gaps: list[Unrecorded] = []
-        self._since: int | None = None  # from this byte on there was no sound
+        self._since: dict[Unheard, int] = {}  # from this byte on there was no sound, or none of the microphone
 
     @property
     def lost_s(self) -> float:
@@ -749,16 +755,28 @@ class _Copy:
         """Is there anything in it? What the recorder fills is nothing at all; a room never is."""
         step = int(self._second * PIECE_S)
         for at in range(0, len(sound), step):
-            if sound[at : at + step].strip(b"\0"):
-                self._heard(start + at)
-            elif self._since is None:
-                self._since = start + at
+            piece = sound[at : at + step]
+            anything = bool(piece.strip(b"\0"))
+            self._note(Unheard.GAP, start + at, silent=not anything)
+            if self._own is not None:
+                mine = memoryview(piece).cast("h")[self._own :: self._channels]
+                self._note(Unheard.VOICE, start + at, silent=anything and not any(mine))
+
+    def _note(self, kind: Unheard, at: int, *, silent: bool) -> None:
+        if silent:
+            self._since.setdefault(kind, at)
+        else:
+            self._end(kind, at)
 
     def _heard(self, at: int) -> None:
-        since, self._since = self._since, None
+        for kind in list(self._since):
+            self._end(kind, at)
+
+    def _end(self, kind: Unheard, at: int) -> None:
+        since = self._since.pop(kind, None)
         if since is not None and at - since >= GAP_S * self._second:
             length_s = (at - since) / self._second
-            self.gaps.append(Unrecorded(kind=Unheard.GAP, at_s=since / self._second, length_s=length_s))
+            self.gaps.append(Unrecorded(kind=kind, at_s=since / self._second, length_s=length_s))
 
     def _lost(self, start: int, end: int) -> None:
         span = Span(start_s=start / self._second, end_s=end / self._second)

@@ -315,6 +315,20 @@ def test_what_the_recording_has_nothing_of_is_kept_with_it(house: House) -> None
     ]
 
 
+def test_a_microphone_that_was_gone_beside_a_call_is_told(house: House) -> None:
+    """Not a call in which nobody speaks: that is digital silence as well."""
+    both, call, mine, hush = b"\1\0\2\0" * 16_000, b"\0\0\2\0" * 16_000, b"\1\0\0\0" * 16_000, bytes(64_000)
+    speakers = (Speaker.HUISARTS, Speaker.PATIENT)
+    consult_id = house.recording(both + call * 2 + both + call * 9 + mine * 9 + hush * 4 + both, speakers=speakers)
+    house.recorder.finish(GP, consult_id)
+    decoded = house.store.kept(consult_id).decoded
+    assert decoded is not None
+    assert [(one.kind, one.at_s, one.length_s) for one in decoded.unrecorded] == [
+        (Unheard.VOICE, 4.0, 9.0),
+        (Unheard.GAP, 22.0, 4.0),
+    ]
+
+
 def test_a_client_that_comes_back_by_itself_takes_nothing_from_another(house: House) -> None:
     consult_id = house.started()
     first = house.recorder.open(GP, consult_id)

@@ -126,6 +126,8 @@ SHORT_ANSWER = 4  # words; alone in its turn, it counts for no loop of this kind
 DULL_TIMES, DULL_SHARE = 3, 0.75  # such words come back at least so often, and are this part of its sentences
 #: Numbers on end, each as much more than the one before. A patient who counts back from 100 by sevens names six.
 COUNTING = 7
+#: In words from one upwards: so far somebody counts who shows how much breath there is.
+IN_ONE_BREATH = 13
 NUMBERS = {
     word: number
     for words in (
@@ -335,7 +337,8 @@ def _counting(words: Sequence[str]) -> Iterator[range]:
     for index, (one, two) in enumerate(pairwise(numbers), 1):
         if one is None or two is None or two == one or two - one != step:
             start, step = index - 1, two - one if one is not None and two is not None else 0
-        if step and index - start + 1 >= COUNTING:
+        aloud = step == 1 and words[start] in {"een", "één"}
+        if step and index - start + 1 >= (IN_ONE_BREATH if aloud else COUNTING):
             yield range(start, index + 1)
 
 

@@ -36,6 +36,7 @@ class Span:
 
 class Unheard(StrEnum):
     GAP = "gat"  # the browser, the microphone or the connection was away: silence stands in its place
+    VOICE = "stem weg"  # the same of the microphone of the huisarts alone, while another voice has a channel of its own
     ASIDE = "buiten verslag"  # left out at somebody's wish
     LEFT = "niet gestopt"  # the end: nobody stopped it, and no more sound came; nobody knows how long they still talked
 

@@ -644,6 +644,11 @@ class ReviewView:
         return [one for one in self.unrecorded if one.kind is Unheard.GAP]
 
     @property
+    def deaf(self) -> list[UnrecordedView]:
+        """Where the microphone of the huisarts was away while the call went on."""
+        return [one for one in self.unrecorded if one.kind is Unheard.VOICE]
+
+    @property
     def left_at_s(self) -> float | None:
         """Until where there is sound of a recording that nobody stopped."""
         return next((one.at_s for one in self.unrecorded if one.kind is Unheard.LEFT), None)
