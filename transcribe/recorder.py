@@ -291,6 +291,14 @@ class Recorder:
             return consult
         return self._writer.apply(actor, consult, action, status=to, detail=detail)
 
+    def recorded_by(self, consult: Consult) -> str:
+        """Who began or went on with what is recorded now; "" when nothing is."""
+        if consult.status not in policy.RUNNING:
+            return ""
+        begun = {Action.RECORDING_STARTED, Action.RECORDING_RESUMED}
+        people = [event.actor for event in self._store.events(consult.id) if event.action in begun]
+        return people[-1] if people else ""
+
     def aside_since(self, consult_id: UUID) -> datetime | None:
         """Since when what is said stays outside the record; None when it does not."""
         turns = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}

@@ -414,6 +414,8 @@ def people(camera: Camera, clinic: Clinic, another: Callable[[FastAPI, str], Cam
     other.go("/his/verlopen")
     other.take("from-his-refused", "a HIS that is refused")
 
+    locked(other, clinic, "w.neem")
+
     page.get_by_role("button", name="Uitloggen").click()
     page.get_by_role("heading", name="Inloggen").wait_for()
     camera.take("login", "log-in, here or at a provider", *MAIN)
@@ -433,6 +435,23 @@ def people(camera: Camera, clinic: Clinic, another: Callable[[FastAPI, str], Cam
     other.go("/login/elders")
     other.held("/login/terug")
     other.take("login-elsewhere", "logged in at a provider")
+
+
+def locked(camera: Camera, clinic: Clinic, login: str) -> None:
+    """Sound of a recording comes, and nobody touches the screen for longer than the idle limit."""
+    account, before = clinic.account(login), clinic.now
+    consult = clinic.recording(account.actor)
+    (session,) = clinic.access.of(account)
+    clinic.now += timedelta(minutes=30, seconds=-5)
+    clinic.access.sounded(session, consult)
+    clinic.now += timedelta(seconds=10)
+    camera.go("/")
+    camera.take("locked", "locked while a recording goes on", *MAIN)
+    camera.page.get_by_label("Wachtwoord van").fill(PASSWORD)
+    camera.page.keyboard.press("Enter")
+    camera.page.wait_for_url(f"{camera.base}/")
+    clinic.service.recorder.finish_abandoned()
+    clinic.now = before
 
 
 def enrolled(camera: Camera, clinic: Clinic, *, take: bool = False) -> bytes:

@@ -335,3 +335,14 @@ def test_a_page_that_is_out_of_date_closes_nothing(surgery: Surgery) -> None:
     assert surgery.send(surgery.owner, "openstellen", versie="1").status_code == 409
     assert surgery.clinic.service.store.consult(surgery.consult_id).readers == (OWNER, HELD)
     assert surgery.send(surgery.owner, "afschermen").status_code == 422  # it is already
+
+
+def test_who_opens_a_running_recording_reads_whose_it_is() -> None:
+    """One click there would stop it on the other screen: it is asked twice, of somebody else only."""
+    clinic = Clinic()
+    owner, nurse = clinic.seat("", Role.HUISARTS, name=OWNER), clinic.seat("", Role.POH, name="P. Zorg")
+    page = f"/consult/{clinic.recording(Actor(name=OWNER, role=Role.HUISARTS))}"
+    for desk, asked in ((owner, False), (nurse, True)):
+        text = desk.client.get(page).text
+        assert (f"{OWNER} neemt dit consult op, op een ander scherm" in text) is asked
+        assert ("data-sure" in text) is asked

@@ -259,6 +259,7 @@ def _consult_page(request: Request, web: Web, consult: Consult, template: str) -
         video=recorded(web, consult.id) if recording else None,
         lock=lock_view(web) if rights.record and consult.status in RUNNING | {Status.CONSENTED} else None,
         layouts=LAYOUT_TEXT,
+        recorded_by=web.recorder.recorded_by(consult),
         certificates=certificate_views(web.workflow.certificates(consult.id)),
         max_upload_mb=web.max_upload_mb,
         form=consent_form(request, web),

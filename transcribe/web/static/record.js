@@ -247,6 +247,13 @@ function recorder() {
     },
     // from another screen
     async here() {
+      // somebody else's recording: a click that was not meant would end it there
+      const asked = button("here");
+      if (asked.dataset.sure) {
+        asked.textContent = asked.dataset.sure;
+        delete asked.dataset.sure;
+        return;
+      }
       const channels = now ? now.channels : Number(root.dataset.channels);
       if (!(await listen(channels))) return;
       const refused = "again" in root.dataset && (await post("hervat"));
