@@ -48,7 +48,7 @@ def verify(workflow: Workflow, actor: Actor, consult_id: UUID, address: str, tic
         review = workflow.review(actor, consult_id)
         must(any(True for _ in review.note.lines()), "een concept met regels")
         must(all(line.text for line in review.note.lines()), "regels met tekst")
-        early = post("kopie/alles")
+        early = post("kopie/alles", {"sha256": review.sha256})
         must(early.status_code == 409, f"kopiëren vóór akkoord moet worden geweigerd (HTTP {early.status_code})")
         out.print("Kopiëren vóór akkoord: geweigerd, zoals het hoort.")
 
@@ -70,7 +70,7 @@ def verify(workflow: Workflow, actor: Actor, consult_id: UUID, address: str, tic
         review = workflow.review(actor, consult_id)
         signed = post("akkoord", {"sha256": review.sha256})
         must(signed.status_code == 200, f"akkoord geven (HTTP {signed.status_code})")
-        copied = post("kopie/alles")
+        copied = post("kopie/alles", {"sha256": review.sha256})
         must(copied.status_code == 200, f"kopiëren na akkoord (HTTP {copied.status_code})")
         text = str(copied.json()["text"])
         must(text_hash(text) == review.sha256, "de kopie is precies de geaccordeerde tekst")
