@@ -322,6 +322,28 @@ def test_what_a_colleague_changed_a_moment_ago_is_not_signed_unseen(open_page: C
     assert "keelpijn. Last." in page.locator("#kopie").inner_text()
 
 
+def test_the_mark_of_what_a_colleague_changed_outlives_the_next_action(open_page: Callable[..., Page]) -> None:
+    """The refusal came at another key than the signature's, and she goes on working before she signs."""
+    page = open_page()
+    page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
+    other = open_page()
+    edit(other, "L1", " Last.")
+    other.keyboard.press("Enter")
+    becomes(other, BEFORE.replace("keelpijn.", "keelpijn. Last."))
+    line(page, "L3")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Delete")
+    page.locator("#regel-L1.unseen").wait_for()
+    page.wait_for_timeout(SETTLED_MS)
+    signable(page)
+    assert page.locator("#regel-L1.unseen").count() == 1
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Lees wat gemarkeerd is").wait_for()
+    page.wait_for_timeout(1100)
+    page.keyboard.press("Control+Enter")
+    page.locator("[data-copy]").first.wait_for()
+
+
 def test_what_was_typed_is_not_lost_when_a_colleague_signs(open_page: Callable[..., Page]) -> None:
     """Dr. Demo types in a line when the draft is signed in another window. The page becomes the signed one, and says
     what she typed and that it is not in it; it need not be, and then it is gone.

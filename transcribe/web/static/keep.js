@@ -204,24 +204,48 @@ document.addEventListener("htmx:after:swap", async (event) => {
   const { ctx } = event.detail;
   if (ctx.response?.status !== 409 || !ctx.sourceElement?.closest?.("#review form")) return;
   const message = [...document.getElementById("melding").childNodes];
-  const before = new Map(lineTexts().map((one) => [one.id, one.textContent]));
+  const before = standing();
+  const copy = document.getElementById("kopie").textContent;
   kept = null;
   await htmx.ajax("GET", location.pathname, { target: "#review", swap: "outerMorph" });
   if (!review()) return;
   document.getElementById("melding").replaceChildren(...message);
   // what is another text than this person saw says so, and is looked at before it is signed: see keys.js
-  for (const one of lineTexts()) if (before.get(one.id) !== one.textContent) unseen(one.closest("[data-line]"));
-  const gone = [...before.keys()].some((id) => !document.getElementById(id));
-  if (gone) document.getElementById("kopie").classList.add("unseen");
+  const now = standing();
+  for (const [id, text] of now) if (before.get(id) !== text) fresh.add(id);
+  const moved = [...now.keys()].some((id) => fresh.has(id));
+  const gone = [...before.keys()].some((id) => !now.has(id));
+  const other = document.getElementById("kopie").textContent !== copy;
+  if (gone || (other && !moved)) fresh.add("kopie");
+  remark();
   settle();
   stay();
 });
-const lineTexts = () => [...(review()?.querySelectorAll("[data-text]") ?? [])];
-function unseen(line) {
-  line.classList.add("unseen");
-  const told = Object.assign(document.createElement("p"), { className: "flag-text", textContent: review().dataset.unseen });
-  line.querySelector(".line-main").append(told);
+
+// What somebody else changed since this person last saw the page whole: lines by their id, or the text to be copied.
+// An answer to something else must not take the mark away.
+const fresh = new Set();
+export const seenAll = () => fresh.clear();
+const standing = () =>
+  new Map([...review().querySelectorAll("[data-line]")].map((line) => [line.id, `${placeOf(line)} ${textOf(line)}`]));
+const placeOf = (line) => line.closest(".part").getAttribute("aria-labelledby"); // its report and section
+const textOf = (line) => line.querySelector("[data-text]").textContent;
+function remark() {
+  for (const id of fresh) {
+    const one = document.getElementById(id);
+    if (!one || one.classList.contains("unseen")) continue;
+    one.classList.add("unseen");
+    const told = Object.assign(document.createElement("p"), { className: "flag-text", textContent: review().dataset.unseen });
+    one.querySelector(".line-main")?.append(told);
+  }
 }
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "review" || !review()) return;
+  const { sourceElement, response } = event.detail.ctx;
+  // whoever changed or confirmed it has seen it
+  if (response?.status < 400) fresh.delete(sourceElement?.closest?.("[data-line]")?.id);
+  remark();
+});
 
 // Where the focus goes when the button that had it is not there any more: a selector.
 function homeOf(form, body) {

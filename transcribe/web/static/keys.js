@@ -4,7 +4,7 @@ import { bringIntoView } from "./evidence.js";
 import { filled } from "./filled.js";
 import { unsettled } from "./fresh.js";
 import { letters } from "./letters.js";
-import { unsaved } from "./keep.js";
+import { seenAll, unsaved } from "./keep.js";
 import { pace, play, playing, stop } from "./player.js";
 import { say } from "./problems.js";
 import { move } from "./tools.js";
@@ -96,6 +96,7 @@ function news() {
   if (!all.length) return performance.now() - told < 1000;
   told = performance.now();
   for (const one of all) one.classList.replace("unseen", "unseen-told");
+  seenAll();
   all[0].focus();
   all[0].scrollIntoView({ block: "center" });
   say(document.getElementById("review").dataset.news, "warn");
