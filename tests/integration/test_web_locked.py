@@ -217,3 +217,23 @@ def test_the_page_asks_how_long_there_is_left(room: Room) -> None:
     room.clinic.now += timedelta(minutes=10)
     left.append(room.desk.client.get("/sessie").json()["left"])
     assert left == [1800, 1200], "asking keeps nobody logged in"
+
+
+def test_logging_in_anew_ends_no_recording_of_the_same_person(room: Room) -> None:
+    """At a provider, or in another tab. The old session stays for the line of the recording; it opens nothing else."""
+    access, account = room.clinic.access, room.clinic.account(room.desk.login)
+    cookie = next(value for name, value in room.desk.client.cookies.items() if name.startswith("transcribe"))
+    access.open(Entry.CODE, account, instead_of=cookie)
+    access.open(Entry.OPEN, account, instead_of=cookie)
+    assert room.connect(room.consult) == 0
+    assert room.locked()
+    room.clinic.now += timedelta(minutes=31)
+    access.open(Entry.OPEN, account, instead_of=cookie)
+    assert room.connect(room.consult) == 4401
+
+
+def test_somebody_else_who_logs_in_ends_the_session_of_before(room: Room) -> None:
+    cookie = next(value for name, value in room.desk.client.cookies.items() if name.startswith("transcribe"))
+    seat = room.clinic.seat("", Role.WAARNEMER, name="W. Neem")
+    room.clinic.access.open(Entry.OPEN, room.clinic.account(seat.login), instead_of=cookie)
+    assert room.connect(room.consult) == 4401

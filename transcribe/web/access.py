@@ -29,6 +29,8 @@ LONGEST_WAIT = timedelta(minutes=5)
 TICKET_LIFE = timedelta(hours=1)
 #: A session's last sign of life is written down at most so often: idleness may end it that much early.
 SEEN_EVERY = timedelta(seconds=10)
+#: A recording of which no sound came for so long is over, or paused for good.
+STILL_RECORDED = timedelta(minutes=30)
 #: Sessions that nobody closed are cleared away after this; none is let in for so long.
 KEPT = timedelta(days=7)
 #: A session ends after so long, however busy it is: a working day.
@@ -274,12 +276,17 @@ class Access:
         self._sessions.remove(_digest(session_id))
 
     def open(self, stage: Entry, account: Account | None = None, *, instead_of: str = "") -> str:
-        """A new session id. ``instead_of``: the browser's session before; an id never goes along to another stage."""
+        """A new session id. ``instead_of``: the browser's session before; an id never goes along to another stage.
+
+        One of the same account that a recording runs in stays for the line of that recording, until its sound ends: who
+        logs in because the screen was locked must not end it.
+        """
         session_id = secrets.token_urlsafe(32)
         now = self._clock()
         self._sessions.forget(now - KEPT)
-        if instead_of:
-            self.close(instead_of)
+        before = self._sessions.find(_digest(instead_of)) if instead_of else None
+        if before is not None and not self._records(before, account, now):
+            self._sessions.remove(before.digest)
         self._sessions.add(
             Session(
                 digest=_digest(session_id),
@@ -292,6 +299,11 @@ class Access:
             )
         )
         return session_id
+
+    def _records(self, session: Session, account: Account | None, now: datetime) -> bool:
+        """Is a recording of the same person made in it?"""
+        same = (session.account_id, session.epoch) == ((account.id, account.epoch) if account else (None, 0))
+        return same and session.sounded is not None and now - session.sounded <= STILL_RECORDED
 
     def _check_open(self, now: datetime) -> None:
         if self._closed_until is not None and now < self._closed_until:

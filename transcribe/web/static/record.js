@@ -444,7 +444,9 @@ function recorder() {
   });
   document.addEventListener("session:open", ({ detail }) => {
     opened(detail);
+    const another = detail.token !== token; // logged in anew: the line must be of that session
     root.dataset.token = token = detail.token;
+    if (another && now && !now.closed && !now.stored) ask("connect");
   });
   document.addEventListener("session:leave", () => (leaving = true));
 
