@@ -118,9 +118,10 @@ class Progress:
 class Live:
     """The one ``Recording`` of a consult in this process. A later one, or the end, takes its right to write away."""
 
-    def __init__(self, recording: Recording, turn: str, ended: Callable[[Live], None]) -> None:
-        """``turn``: of the client that writes; it keeps it over its connections."""
+    def __init__(self, recording: Recording, turn: str, ended: Callable[[Live], None], by: str = "") -> None:
+        """``turn``: of the client that writes; it keeps it over its connections. ``by``: whose it is."""
         self.turn = turn
+        self.by = by
         self._recording = recording
         self._ended = ended
         self._lock = RLock()
@@ -293,8 +294,12 @@ class Recorder:
 
     def recorded_by(self, consult: Consult) -> str:
         """Who began or went on with what is recorded now; "" when nothing is."""
-        if consult.status not in policy.RUNNING:
-            return ""
+        if consult.status not in policy.RUNNING or consult.audio_s:
+            return ""  # one that goes on after its end is recorded by nobody until somebody does so
+        with self._lock:
+            live = self._live.get(consult.id)
+        if live is not None:
+            return live.by
         begun = {Action.RECORDING_STARTED, Action.RECORDING_RESUMED}
         people = [event.actor for event in self._store.events(consult.id) if event.action in begun]
         return people[-1] if people else ""
@@ -335,7 +340,7 @@ class Recorder:
         except NotFound:
             self._check_running(consult_id)  # withdrawn or finished meanwhile
             raise Elsewhere from None
-        live = Live(recording, turn or secrets.token_hex(8), lambda ended: self._forget(consult_id, ended))
+        live = Live(recording, turn or secrets.token_hex(8), lambda ended: self._forget(consult_id, ended), actor.name)
         with self._lock:
             self._live[consult_id] = live
         try:
@@ -768,7 +773,7 @@ class _Copy:
             self._note(Unheard.GAP, start + at, silent=not anything)
             if self._own is not None:
                 mine = memoryview(piece).cast("h")[self._own :: self._channels]
-                self._note(Unheard.VOICE, start + at, silent=anything and not any(mine))
+                self._note(Unheard.VOICE, start + at, silent=not any(mine))
 
     def _note(self, kind: Unheard, at: int, *, silent: bool) -> None:
         if silent:
@@ -777,14 +782,19 @@ class _Copy:
             self._end(kind, at)
 
     def _heard(self, at: int) -> None:
-        for kind in list(self._since):
+        for kind in (Unheard.GAP, Unheard.VOICE):  # a gap ends before the silence of one voice around it
             self._end(kind, at)
 
     def _end(self, kind: Unheard, at: int) -> None:
         since = self._since.pop(kind, None)
-        if since is not None and at - since >= GAP_S * self._second:
-            length_s = (at - since) / self._second
-            self.gaps.append(Unrecorded(kind=kind, at_s=since / self._second, length_s=length_s))
+        if since is None or at - since < GAP_S * self._second:
+            return
+        at_s, until_s = since / self._second, at / self._second
+        if kind is Unheard.VOICE:  # what neither side has sound of is told as that
+            gaps = [one for one in self.gaps if one.kind is Unheard.GAP and at_s <= one.at_s < until_s]
+            if until_s - at_s - sum(one.length_s for one in gaps) < GAP_S:
+                return
+        self.gaps.append(Unrecorded(kind=kind, at_s=at_s, length_s=until_s - at_s))
 
     def _lost(self, start: int, end: int) -> None:
         span = Span(start_s=start / self._second, end_s=end / self._second)

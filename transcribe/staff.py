@@ -415,14 +415,16 @@ class Staff:
         changes = {"role": _role(role), "manages": manages, "elsewhere": rules.checked_elsewhere(elsewhere)}
         changed = replace(account, **changes)  # type: ignore[arg-type]
         if changed == account:
+            if account.role not in DOCTORS:
+                self._forget_voice(account.practice, person.actor, account.name)  # it may have failed the first time
             return
         rules.check_not_own_role(person, account, changed)
         self._check_free_elsewhere(changed)
         account = self._change(person, account, **changes)
-        if account.role not in DOCTORS:
-            self._forget_voice(account.practice, person.actor, account.name)
         also = " met beheer" if manages else ""
         self._log(person.practice, person.actor, Action.ACCOUNT_CHANGED, f"{account.role.value}{also}", account.name)
+        if account.role not in DOCTORS:
+            self._forget_voice(account.practice, person.actor, account.name)
 
     def disable(self, person: Person, account_id: UUID) -> None:
         """At once, on every screen. The name stays, in approvals and in the access log; the voice does not."""

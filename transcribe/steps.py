@@ -130,11 +130,11 @@ class Steps:
         return self._preferences.of(consult.practice).words(self._doctor(consult))
 
     def _profile(self, consult: Consult) -> Profile | None:
-        """How the doctor sounds whose consult it is, who agreed to that."""
+        """How the doctor sounds who recorded it or brought it in, and agreed to that; not one who only looked."""
         if self._voices is None:
             return None
         try:
-            found = self._voices.of(consult.practice).find(self._doctor(consult))
+            found = self._voices.of(consult.practice).find(self._recorded_by(consult))
         except Unreadable:
             log.error("consult %s: the voice profile of its doctor can't be read", consult.id)
             return None
@@ -270,6 +270,11 @@ class Steps:
         people = [event for event in self._store.events(consult.id) if event.role is not Role.SYSTEEM]
         doctors = [event for event in people if policy.RIGHTS[event.role].approve] or people
         return doctors[-1].actor if doctors else ""
+
+    def _recorded_by(self, consult: Consult) -> str:
+        made = {Action.RECORDING_STARTED, Action.RECORDING_RESUMED, Action.AUDIO_STORED}
+        people = [event for event in self._store.events(consult.id) if event.action in made]
+        return next((event.actor for event in reversed(people) if policy.RIGHTS[event.role].approve), "")
 
     def _progress(self, consult: Consult, done_s: float, lease: Lease, stop: Callable[[], bool]) -> None:
         """Called by the transcriber after each piece: the place where a withdrawal ends the work."""

@@ -319,7 +319,8 @@ def test_a_microphone_that_was_gone_beside_a_call_is_told(house: House) -> None:
     """Not a call in which nobody speaks: that is digital silence as well."""
     both, call, mine, hush = b"\1\0\2\0" * 16_000, b"\0\0\2\0" * 16_000, b"\1\0\0\0" * 16_000, bytes(64_000)
     speakers = (Speaker.HUISARTS, Speaker.PATIENT)
-    consult_id = house.recording(both + call * 2 + both + call * 9 + mine * 9 + hush * 4 + both, speakers=speakers)
+    talk = (call + hush) * 4 + call
+    consult_id = house.recording(both + call * 2 + both + talk + mine * 9 + hush * 4 + both, speakers=speakers)
     house.recorder.finish(GP, consult_id)
     decoded = house.store.kept(consult_id).decoded
     assert decoded is not None

@@ -68,7 +68,9 @@ class PostgresVoiceProfiles:
                 return None
             name = voice_key(row.id)
             key = tables.lasting_key
-            wrapped = tx.execute(select(key.c.wrapped).where(key.c.name == name)).scalar_one()
+            wrapped = tx.execute(select(key.c.wrapped).where(key.c.name == name)).scalar_one_or_none()
+            if wrapped is None:
+                return None  # removed just now
         opened = open_sealed(self._master_key.unwrap(wrapped, key_id(name)), row.sealed, self._place(row.id))
         return codec.decode(Enrolled, opened)
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from transcribe import policy
 from transcribe.enrolment import AGREED, AGREED_TEXT, Enrolment
-from transcribe.errors import NotFound
+from transcribe.errors import NotFound, Unreadable
 from transcribe.speakers.profile import READ_ALOUD
 from transcribe.web.errors import TooLarge
 from transcribe.web.media import take_in
@@ -24,10 +24,15 @@ MOST_MB = 30
 
 @router.get("")
 def page(request: Request, web: WebDep) -> Response:
+    try:
+        enrolled, damaged = _enrolment(web).find(web.actor.name), False
+    except Unreadable:
+        enrolled, damaged = None, True  # it can be removed all the same
     return web.pages.render(
         request,
         "voice.html",
-        enrolled=_enrolment(web).find(web.actor.name),
+        enrolled=enrolled,
+        damaged=damaged,
         doctor=policy.RIGHTS[web.actor.role].approve,
         agreed=AGREED,
         agreed_text=AGREED_TEXT,

@@ -25,9 +25,9 @@ if (idleSeconds) {
   const used = () => {
     if (locked) return;
     const now = Date.now();
-    due = now + limit + GRACE_MS;
     if (now - lastPing < Math.min(PING_MS, limit / 3)) return;
     lastPing = now;
+    due = now + limit + GRACE_MS; // not later than the server knows of
     const body = new URLSearchParams({ token: document.body.dataset.token });
     // no answer: the next request of the page will show what is wrong
     fetch("/actief", { method: "POST", body }).catch(() => {});

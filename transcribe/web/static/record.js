@@ -281,7 +281,10 @@ function recorder() {
       capture?.turn(false);
       ask("end");
     },
-    take: () => actions.here(),
+    take() {
+      delete button("here").dataset.sure; // whoever presses this one knows that it goes on elsewhere
+      return actions.here();
+    },
     login: () => location.reload(),
     async share() {
       await capture?.change(1).then(() => (lost[1] = false), (refused) => tell(why(refused, 2)));

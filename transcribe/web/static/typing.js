@@ -40,6 +40,7 @@ export async function send(leaving = false) {
   clearTimeout(timer);
   if ((busy && !leaving) || !waiting.size) return;
   busy = true;
+  let unanswered = false;
   for (const [key, fields] of [...waiting]) {
     const body = new URLSearchParams({ token: document.body.dataset.token, ...fields });
     const headers = { Accept: "application/json" };
@@ -48,8 +49,9 @@ export async function send(leaving = false) {
     const answer = leaving ? null : await sending;
     if (answer?.ok && waiting.get(key) === fields) waiting.delete(key);
     if (answer) await told(answer);
-    else if (!leaving) offline();
+    else unanswered = true;
   }
+  if (unanswered && !leaving) offline();
   busy = false;
   // typed on meanwhile, or not kept: again in a moment
   if (waiting.size) timer = setTimeout(send, 3 * REST_MS);
@@ -113,6 +115,7 @@ function warn(text) {
 export function loggedOut() {
   if (warning?.isConnected) return;
   const { loggedOut: text, logIn } = review().dataset;
+  cut = false;
   warn(text);
   warning.append(" ", Object.assign(document.createElement("a"), { href: "/login", target: "_blank", textContent: logIn }));
 }
