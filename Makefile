@@ -31,15 +31,15 @@ demo: env ## a spoken consult becomes a note that you verify in the browser; CHE
 system-packages:
 	@TEST_PARTIAL=$(TEST_PARTIAL) scripts/system-packages
 
-# What records in a browser has the machine for itself: sound does not wait. Of the others a file stays with one process.
+# Sound does not wait: beside what records in a browser only what gives way. Of the others a file stays with one process.
 test: .venv/.ready-dev system-packages ## all tests
 	@mkdir -p build
-	@echo "tests that record in a browser; beside them, at the lowest priority, those that need seconds"
-	@nice -n 19 $(BIN)/python -m pytest -m 'not slow and not browser' >build/fast-tests 2>&1 & beside=$$!; \
+	@echo "tests that record in a browser; beside them, at the lowest priority, the unit tests"
+	@nice -n 19 $(BIN)/python -m pytest tests/unit >build/unit-tests 2>&1 & beside=$$!; \
 	$(BIN)/python -m pytest -m microphone; heard=$$?; \
-	wait $$beside; quick=$$?; cat build/fast-tests; \
-	test $$heard -eq 0 -a $$quick -eq 0
-	$(BIN)/python -m pytest -m 'not microphone and (slow or browser)' -n 2 --dist loadfile --no-loadscope-reorder
+	wait $$beside; unit=$$?; cat build/unit-tests; \
+	test $$heard -eq 0 -a $$unit -eq 0
+	$(BIN)/python -m pytest -m 'not microphone' --ignore tests/unit -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/.ready-dev ## the tests that need seconds
 	$(BIN)/python -m pytest -m 'not slow and not browser'

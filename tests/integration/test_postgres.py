@@ -147,7 +147,7 @@ def half_done(store: PostgresStore, url: str) -> None:
 #: Machines, browsers, who logs in, folders, what a practice sets, where the log begins: nothing of a consult is there.
 NOT_OF_CONSULTS = {
     "worker", "session", "key_copy", "style", "icpc_code", "style_rule", "own_word", "video_preset", "access_log_start",
-    "account", "practice", "login_try",
+    "account", "practice", "login_try", "voice_profile",
 }  # fmt: skip
 QUEUE = {"procrastinate_jobs", "procrastinate_events"}
 
