@@ -163,6 +163,18 @@ def test_a_page_of_before_copies_nothing(house: House) -> None:
     assert "Rust houden." in house.copy(consult_id, "alles").json()["text"]
 
 
+def test_a_page_that_changes_a_signed_note_is_not_replaced_unmarked(house: House) -> None:
+    """It was signed anew elsewhere: the page says so, and the next action marks what is new. A page to copy from goes."""
+    consult_id = house.consult_at(Status.APPROVED)
+    old = house.version(consult_id) - 1
+    asked = f"/consult/{consult_id}/stand/{old}"
+    page = f"http://testserver/consult/{consult_id}"
+    changing = house.client.get(asked, headers={"HX-Request": "true", "HX-Current-URL": f"{page}/wijzigen"})
+    assert "intussen gewijzigd" in changing.text
+    copying = house.client.get(asked, headers={"HX-Request": "true", "HX-Current-URL": page})
+    assert copying.headers["hx-refresh"] == "true"
+
+
 def test_the_text_for_a_clipboard_is_no_copy_yet(house: House) -> None:
     consult_id = house.consult_at(Status.APPROVED)
     text = house.copy(consult_id, "S/tekst").json()["text"]

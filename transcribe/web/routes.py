@@ -220,7 +220,10 @@ def standing(request: Request, web: WebDep, consult_id: UUID, version: int) -> R
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     if version == consult.version:
         return Response(status_code=204)
-    if consult.status in OVER | {Status.APPROVED, Status.DELIVERED}:
+    # a signed note that is open to be changed was signed again: what is new of it would stand there unmarked
+    changing = request.headers.get("hx-current-url", "").endswith("/wijzigen")
+    gone = OVER if changing else OVER | {Status.APPROVED, Status.DELIVERED}
+    if consult.status in gone:
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     elsewhere = waits_elsewhere(web.actor, consult)
     waits = WaitsFor(name=consult.waits_for)

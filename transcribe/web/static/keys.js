@@ -93,8 +93,10 @@ window.addEventListener("submit", guarded, true);
 let told = -Infinity;
 function news() {
   const all = [...document.querySelectorAll("#review .unseen")];
-  if (!all.length) return performance.now() - told < 1000;
-  told = performance.now();
+  const now = performance.now();
+  const again = now - told < 1000;
+  if (all.length || again) told = now; // a hand that goes on pressing has read nothing
+  if (!all.length) return again;
   for (const one of all) one.classList.replace("unseen", "unseen-told");
   seenAll();
   all[0].focus();
