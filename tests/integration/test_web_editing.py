@@ -164,7 +164,7 @@ def test_a_page_of_before_copies_nothing(house: House) -> None:
 
 
 def test_a_page_that_changes_a_signed_note_is_not_replaced_unmarked(house: House) -> None:
-    """It was signed anew elsewhere: the page says so, and the next action marks what is new. A page to copy from goes."""
+    """It was signed anew elsewhere: the page says so, and the next action marks what is new. One to copy from goes."""
     consult_id = house.consult_at(Status.APPROVED)
     old = house.version(consult_id) - 1
     asked = f"/consult/{consult_id}/stand/{old}"
