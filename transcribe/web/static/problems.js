@@ -32,6 +32,7 @@ document.addEventListener("htmx:error", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   if (event.detail.ctx.response?.status < 500 && place.querySelector("[data-network]")) hush();
 });
+window.addEventListener("online", () => place.querySelector("[data-network]") && hush());
 // a message belongs to the last action: the next one that succeeds removes it
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx.response?.status < 400 && !event.target.matches?.("[hx-trigger^='every']")) hush();
