@@ -365,6 +365,19 @@ def test_what_was_typed_is_not_lost_when_a_colleague_signs(open_page: Callable[.
     assert words.count() == 0
 
 
+def test_the_words_of_this_very_moment_are_shown_too(open_page: Callable[..., Page]) -> None:
+    """She types and presses Enter at once, on the page of a draft that was signed a moment ago."""
+    page, other = open_page(), open_page()
+    page.evaluate("() => document.querySelectorAll('[hx-trigger^=every]').forEach((one) => one.remove())")
+    signable(other)
+    other.keyboard.press("Control+Enter")
+    other.locator("[data-copy]").first.wait_for()
+    edit(page, "L3", " Beslag links.")
+    page.keyboard.press("Enter")
+    page.locator("#getypt").wait_for()
+    assert "Keel rood. Beslag links." in page.locator("#getypt").inner_text()
+
+
 def test_nothing_is_copied_that_is_not_on_the_screen(open_page: Callable[..., Page]) -> None:
     """The note is changed and signed again in another window. Her key copies nothing, and the page says why."""
     other = open_page()

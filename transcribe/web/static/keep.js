@@ -57,6 +57,14 @@ document.addEventListener("htmx:after:request", (event) => {
   const { hx } = event.detail.ctx;
   if (hx?.redirect || hx?.refresh) sentAway = true;
 });
+// the page that comes shows what was typed: the server has it first
+document.addEventListener("htmx:before:response", async (event) => {
+  if (!event.detail.ctx.hx?.refresh || !unkept()) return;
+  event.preventDefault();
+  sentAway = true;
+  await send();
+  location.reload();
+});
 window.addEventListener("beforeunload", (event) => {
   const losing = !sentAway && unkept() && unsaved().length;
   // asked for before the next page is, so that it has this too; another tab may have dropped it meanwhile
