@@ -45,7 +45,7 @@ there is no picture fails the test.
 class Album:
     """Takes the pictures, and knows of which routes and templates there is one."""
 
-    folder: Path
+    folder: Path | None  # None: only that each page can be taken, and fits its screen
     routes: set[str] = field(default_factory=set)
     templates: set[str] = field(default_factory=set)
     files: dict[str, dict[str, str]] = field(default_factory=dict)  # by title: file by look
@@ -78,11 +78,12 @@ class Album:
             ending, size, colours = LOOKS[look]
             page.set_viewport_size(size)  # type: ignore[arg-type]
             page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
-            page.wait_for_timeout(400)  # what moves has come to rest
+            page.wait_for_timeout(400 if self.folder else 50)  # what moves has come to rest
             if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
                 self.sticking_out.append(f"{name}{ending}")
             file = f"{name}{ending}.png"
-            (self.folder / file).write_bytes(few_colours(page.screenshot()))
+            if self.folder:
+                (self.folder / file).write_bytes(few_colours(page.screenshot()))
             self.files.setdefault(title, {})[look] = file
         page.set_viewport_size(WORKSTATION)  # type: ignore[arg-type]
         page.emulate_media(color_scheme="light")

@@ -64,10 +64,9 @@ MAIN = ("workstation", "dark", "phone")
 
 
 @pytest.fixture(scope="module")
-def album(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Album]:
+def album(request: pytest.FixtureRequest) -> Iterator[Album]:
     """In docs/screenshots when that is asked for."""
-    asked = request.config.getoption("--screenshots")
-    album = Album(SCREENSHOTS if asked else tmp_path_factory.mktemp("schermen"))
+    album = Album(SCREENSHOTS if request.config.getoption("--screenshots") else None)
     with album.watching():
         yield album
 

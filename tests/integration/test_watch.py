@@ -197,7 +197,7 @@ def test_who_asks_while_an_answer_is_awaited_gets_the_last_one(make: Make) -> No
 def test_an_answer_that_does_not_come_is_a_problem(store: PostgresStore, make: Make, part: str, problem: str) -> None:
     """A frozen database says nothing, and what it said before is not true any more."""
     hangs = Slow({"vitals": store.vitals}.get(part, lambda: None))
-    given = make(**{part: hangs}, late_s=0.2)
+    given = make(**{part: hangs}, late_s=1.0)
     assert client(given).get("/health/ready").status_code == 200
     try:
         for _ in range(2):  # whoever asks first, and whoever asks meanwhile
