@@ -772,8 +772,8 @@ class _Copy:
             anything = bool(piece.strip(b"\0"))
             self._note(Unheard.GAP, start + at, silent=not anything)
             if self._own is not None:
-                mine = memoryview(piece).cast("h")[self._own :: self._channels]
-                self._note(Unheard.VOICE, start + at, silent=not any(mine))
+                mine = memoryview(piece).cast("h")[self._own :: self._channels].tobytes()
+                self._note(Unheard.VOICE, start + at, silent=not mine.strip(b"\0"))
 
     def _note(self, kind: Unheard, at: int, *, silent: bool) -> None:
         if silent:

@@ -2,11 +2,19 @@
 const EARS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const CHOICE = "microfoon"; // a preference of this browser, nothing of a patient
 
-export const chosen = () => localStorage.getItem(CHOICE) ?? "";
+const chosen = () => localStorage.getItem(CHOICE) ?? "";
 export const choose = (device) => localStorage.setItem(CHOICE, device);
 
-export async function microphones() {
-  return (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "audioinput" && one.deviceId);
+// The microphones there are, in a <select>. `device`: the one in use, else the one that was chosen before.
+export async function offer(list, standard, device) {
+  const all = await navigator.mediaDevices.enumerateDevices();
+  const found = all.filter((one) => one.kind === "audioinput" && one.deviceId);
+  const current = device || chosen();
+  list.replaceChildren(
+    ...(found.length ? found : [{ deviceId: "", label: standard }]).map(
+      ({ deviceId, label }) => new Option(label || standard, deviceId, false, deviceId === current),
+    ),
+  );
 }
 
 // The name of the text for what `open` and `change` raised.

@@ -4,7 +4,7 @@ import { ready } from "./busy.js";
 import { letters } from "./letters.js";
 import { opened, shut } from "./lock.js";
 import { hush, say } from "./problems.js";
-import { Capture, choose, chosen, microphones, why } from "./record-capture.js";
+import { Capture, choose, offer, why } from "./record-capture.js";
 import { Ear, height } from "./record-ear.js";
 import { clear, kept } from "./record-shelf.js";
 import { clock, view } from "./record-view.js";
@@ -194,15 +194,8 @@ function recorder() {
     show();
   }
 
-  async function devices() {
-    const found = await microphones();
-    const list = root.querySelector("[data-devices]");
-    const current = capture?.device || chosen();
-    list.replaceChildren(
-      ...(found.length ? found : [{ deviceId: "", label: texts.standard }]).map(
-        ({ deviceId, label }) => new Option(label || texts.standard, deviceId, false, deviceId === current),
-      ),
-    );
+  function devices() {
+    return offer(root.querySelector("[data-devices]"), texts.standard, capture?.device);
   }
   root.querySelector("[data-devices]").addEventListener("change", (event) => {
     choose(event.target.value);

@@ -1,6 +1,6 @@
 // A talk to try the sound with: ten seconds from the microphone, and of a shared call, measured here and forgotten.
 import { hush, say } from "./problems.js";
-import { Capture, choose, chosen, microphones, why } from "./record-capture.js";
+import { Capture, choose, offer, why } from "./record-capture.js";
 import { height } from "./record-ear.js";
 import { verdicts } from "./test-verdict.js";
 
@@ -105,14 +105,8 @@ function paragraph(text) {
   return Object.assign(document.createElement("p"), { textContent: text });
 }
 
-async function devices() {
-  const found = await microphones();
-  const current = capture?.device || chosen();
-  list.replaceChildren(
-    ...(found.length ? found : [{ deviceId: "", label: texts.standard }]).map(
-      ({ deviceId, label }) => new Option(label || texts.standard, deviceId, false, deviceId === current),
-    ),
-  );
+function devices() {
+  return offer(list, texts.standard, capture?.device);
 }
 
 window.addEventListener("pagehide", over);

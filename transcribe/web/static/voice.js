@@ -1,6 +1,6 @@
 // A minute of one's own voice, to the server and nowhere else: recorded here, or a file that somebody has.
 import { hush, say } from "./problems.js";
-import { Capture, choose, chosen, microphones, why } from "./record-capture.js";
+import { Capture, choose, offer, why } from "./record-capture.js";
 import { height } from "./record-ear.js";
 
 const RATE = 16000;
@@ -122,14 +122,8 @@ if (root) {
     open();
   }
 
-  async function devices() {
-    const found = await microphones();
-    const current = capture?.device || chosen();
-    list.replaceChildren(
-      ...(found.length ? found : [{ deviceId: "", label: texts.standard }]).map(
-        ({ deviceId, label }) => new Option(label || texts.standard, deviceId, false, deviceId === current),
-      ),
-    );
+  function devices() {
+    return offer(list, texts.standard, capture?.device);
   }
 
   agreed.addEventListener("change", open);
