@@ -143,7 +143,9 @@ class Run:
         command = [sys.executable, "-P", "-m", "transcribe", "batch", str(self.folder), "--data-dir", str(self.data)]
         command += ["--manifest", str(self.folder.parent / "lijst.csv"), *self.options]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
-        environment |= {"OMP_NUM_THREADS": str(self.threads)}
+        environment.pop("OMP_NUM_THREADS", None)
+        if self.threads:
+            environment |= {"OMP_NUM_THREADS": str(self.threads)}
         if os.geteuid() == 0:
             environment["TRANSCRIBE_OS_USER"] = "nobody"
         began = time.monotonic()
@@ -214,7 +216,7 @@ def ours(
             folder=folder,
             data=data,
             options=["--demo", "--workers", str(workers), "--summary", str(summary)],
-            threads=threads,
+            threads=threads if workers == 1 else 0,  # several share the processors by themselves
         )
         for nth in range(1, kills + 1):
             run.go(number * nth // (kills + 1))

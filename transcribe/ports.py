@@ -39,6 +39,7 @@ from transcribe.consult import (
     Typed,
     Typing,
 )
+from transcribe.soep.check import Flags
 from transcribe.soep.note import Note
 from transcribe.soep.style import Rule, Style
 from transcribe.speakers.profile import Enrolled, Profile
@@ -198,7 +199,7 @@ class Store(Protocol):
         """How far the recogniser is; no new version, no audit row. Raises ``LeaseLost``."""
         ...
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
+    def keep(self, consult_id: UUID, piece: Piece, of: Lease | str) -> None:
         """A piece of finished work, sealed with the SOURCE key, so that a later attempt goes on from there.
 
         ``of``: the attempt that made it, or the recording (``Consult.upload``) when that is still being made. Raises
@@ -213,6 +214,10 @@ class Store(Protocol):
 
     def growing(self, consult_id: UUID) -> Growing | None:
         """What there is of the note while the recording is made; None before there is any. Goes with the pieces."""
+        ...
+
+    def flags(self, consult_id: UUID) -> Flags | None:
+        """What was found in the draft when it was made. Goes with the transcript, or with the SOURCE key."""
         ...
 
     def recording_id(self, digest: bytes, nth: int) -> UUID:
@@ -291,6 +296,9 @@ class Growing:
 
     note: Note
     transcript: Transcript
+
+
+Piece = Decoded | HeardWindow | Growing | Flags
 
 
 class Recording(Protocol):

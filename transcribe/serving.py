@@ -22,6 +22,8 @@ from transcribe.supervisor import Child, Supervisor, supervised
 LISTENING = "TRANSCRIBE_LISTENING"
 #: Batch work gives way to everything else on the machine.
 BATCH_NICE = 10
+#: One worker with more is hardly faster; it is what CTranslate2 takes by itself.
+MOST_THREADS = 4
 
 
 def serve_machine(
@@ -84,10 +86,26 @@ def worker_children(settings: Settings, lanes: Sequence[Lane]) -> list[Child]:
         Child(
             name=f"worker {number} ({lane.value})",
             command=_command("--role", "worker", "--lane", lane.value),
-            environment=environment(settings),
+            environment={**_threads(lane, lanes), **environment(settings)},
         )
         for number, lane in enumerate(lanes, start=1)
     ]
+
+
+def _threads(lane: Lane, lanes: Sequence[Lane]) -> dict[str, str]:
+    """Workers that are all busy at once share the processors. With more threads than that they wait for each other:
+    on two processors a batch took twice as long (``benchmarks/batch.py``). Whoever sets
+    ``OMP_NUM_THREADS`` decides himself.
+    """
+    busy = lanes.count(lane)
+    if lane is not Lane.BATCH or busy < 2:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, min(MOST_THREADS, processors() // busy)))}
+
+
+def processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def web_child(settings: Settings, listener: socket.socket, *, browser: bool = False) -> Child:

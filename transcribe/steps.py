@@ -24,6 +24,8 @@ from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Rea
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber, VoiceProfiles
 from transcribe.soep.agreeing import without_claims
+from transcribe.soep.check import flags_of
+from transcribe.soep.memory import remembering
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
 from transcribe.soep.planting import with_errors
@@ -238,12 +240,14 @@ class Steps:
         transcript = self._store.transcript(consult.id)
         if transcript is None:
             raise NotFound
-        note = self._styled(consult, self._written(self._drafter, transcript))
-        if consult.exercise:
-            policy.check_exercise(demo=self._demo)
-            # by its id: another attempt at this job plants the same
-            note = with_errors(note, transcript, random.Random(consult.id.int))  # noqa: S311  (no secret)
-        note = replace(note, missed=missed(note, transcript))
+        with remembering():
+            note = self._styled(consult, self._written(self._drafter, transcript))
+            if consult.exercise:
+                policy.check_exercise(demo=self._demo)
+                # by its id: another attempt at this job plants the same
+                note = with_errors(note, transcript, random.Random(consult.id.int))  # noqa: S311  (no secret)
+            note = replace(note, missed=missed(note, transcript))
+            self._store.keep(consult.id, flags_of(note, transcript), lease)
         before = self._store.note(consult.id)
         if before is not None:  # the recording went on: what was recorded in the draft before this one still holds
             note = replace(note, video=before[1].video, video_version=before[1].video_version)

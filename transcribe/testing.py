@@ -56,9 +56,21 @@ from transcribe.keeper import Keeper
 from transcribe.log_reading import LogReading
 from transcribe.naming import Naming
 from transcribe.policy import WITH_SOURCE
-from transcribe.ports import MOST_COUNTED, AudioInfo, AudioStore, Decoder, Drafter, Growing, Kept, Spool, Transcriber
+from transcribe.ports import (
+    MOST_COUNTED,
+    AudioInfo,
+    AudioStore,
+    Decoder,
+    Drafter,
+    Growing,
+    Kept,
+    Piece,
+    Spool,
+    Transcriber,
+)
 from transcribe.practice import Practice, Practices
 from transcribe.recorder import Recorder
+from transcribe.soep.check import Flags
 from transcribe.soep.note import Line, Note, Report, Section
 from transcribe.soep.own_words import alphabetical
 from transcribe.soep.style import Rule, Style
@@ -88,7 +100,7 @@ class _Consult:
     message: tuple[KeyPurpose, str] = (KeyPurpose.SOURCE, "")
     videos: list[Video] = field(default_factory=list)
     #: with the upload they are of
-    pieces: list[tuple[str, Decoded | HeardWindow | Growing]] = field(default_factory=list)
+    pieces: list[tuple[str, Piece]] = field(default_factory=list)
 
     def copy(self) -> _Consult:
         return replace(
@@ -222,7 +234,7 @@ class MemoryStore:
             found = self._found(consult_id)
             found.consult = replace(found.consult, progress_s=done_s)
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
+    def keep(self, consult_id: UUID, piece: Piece, of: Lease | str) -> None:
         with self._lock:
             if isinstance(of, Lease):
                 self._fence(of)
@@ -250,6 +262,12 @@ class MemoryStore:
             found = self._found(consult_id)
             pieces = [piece for upload, piece in found.pieces if upload == found.consult.upload]
         return next((piece for piece in pieces if isinstance(piece, Growing)), None)
+
+    def flags(self, consult_id: UUID) -> Flags | None:
+        with self._lock:
+            found = self._found(consult_id)
+            pieces = [piece for upload, piece in found.pieces if upload == found.consult.upload]
+        return next((piece for piece in pieces if isinstance(piece, Flags)), None)
 
     def idle(self) -> list[UUID]:
         with self._lock:
@@ -576,8 +594,8 @@ def _log_place(row: Logged) -> tuple[datetime, int]:
     return row.event.at, row.seq
 
 
-def _keep(kept: _Consult, piece: Decoded | HeardWindow | Growing) -> None:
-    def same(other: Decoded | HeardWindow | Growing) -> bool:
+def _keep(kept: _Consult, piece: Piece) -> None:
+    def same(other: Piece) -> bool:
         if not isinstance(piece, HeardWindow) or not isinstance(other, HeardWindow):
             return type(piece) is type(other)
         return (piece.channel, piece.start_s) == (other.channel, other.start_s)

@@ -946,7 +946,7 @@ class Workflow:
         policy.check_status(consult, frozenset({Status.DRAFTED}))
         note_version, note = self._note(consult)
         transcript = self._transcript(consult_id)
-        asked = (*open_findings(note, transcript), *pressing(note, transcript), *concerns(note, transcript))
+        asked = (*self._flags(consult.id, note, transcript), *pressing(note, transcript), *concerns(note, transcript))
         policy.check_approve(actor, consult, note, asked, shown_sha256)
         now = self._writer.clock()
         approval = Approval(
@@ -1207,6 +1207,10 @@ class Workflow:
         except Erased:
             return None
 
+    def _flags(self, consult_id: UUID, note: Note, transcript: Transcript | None) -> Mapping[str, tuple[Finding, ...]]:
+        known = None if transcript is None else self._store.flags(consult_id)
+        return open_findings(note, transcript, known)
+
     def _review(self, consult: Consult) -> Review:
         note_version, note = self._note(consult)
         transcript = self._transcript(consult.id)
@@ -1221,7 +1225,7 @@ class Workflow:
             consult=consult,
             note=note,
             transcript=transcript,
-            flags=open_findings(note, transcript),
+            flags=self._flags(consult.id, note, transcript),
             pressing=pressing(note, transcript),
             concerns=concerns(note, transcript),
             earlier=None if current else self._copied_before(consult.id, note, deliveries),

@@ -39,6 +39,7 @@ from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, LeaseLost, NotFound
 from transcribe.policy import part_of
 from transcribe.ports import Growing, Kept, Store
+from transcribe.soep.check import Finding, Flags, Kind
 from transcribe.soep.note import Dropped, Line, Missed, Note, Origin, Report, Section
 
 NOW = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
@@ -583,6 +584,31 @@ def test_pieces_go_with_the_key(queue: QueueUnderTest) -> None:
     assert store.kept(consult.id) == Kept()
     with pytest.raises(Erased):
         store.keep(consult.id, window(5.0), lease)
+
+
+def test_what_was_found_in_a_draft_is_there_until_there_is_another_talk(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    assert store.flags(consult.id) is None
+    found = Finding(kind=Kind.NUMBER, sentence="“{here}” of “{there}”?", here="38,5", there="39,5", more=("écht",))
+    for lines in ({"a": ()}, {"a": (found,), "b": ()}):
+        store.keep(consult.id, Flags(rules="r", talk="t", lines=lines), lease)
+        assert store.flags(consult.id) == Flags(rules="r", talk="t", lines=lines)
+    assert store.kept(consult.id) == Kept(), "no piece of the transcription"
+    done = replace(consult, status=Status.TRANSCRIBED, version=consult.version + 1)
+    store.apply(Change(consult=done, audit=audit(consult.id), transcript=TRANSCRIPT, lease=lease))
+    assert store.flags(consult.id) is None
+
+
+def test_what_was_found_in_a_draft_goes_with_its_source(queue: QueueUnderTest) -> None:
+    store = queue.store
+    consult = recorded(store)
+    _, lease = queue.take()
+    store.keep(consult.id, Flags(rules="r", talk="t", lines={}), lease)
+    ended = replace(consult, status=Status.DISCARDED, version=consult.version + 1)
+    store.apply(Change(consult=ended, audit=audit(consult.id), destroy=(certificate(consult, KeyPurpose.SOURCE),)))
+    assert store.flags(consult.id) is None
 
 
 def test_an_attempt_keeps_nothing_of_a_recording_that_goes_on(queue: QueueUnderTest) -> None:

@@ -35,6 +35,7 @@ from transcribe.consult import (
 )
 from transcribe.errors import Conflict, NotFound
 from transcribe.ports import Growing, Store, SystemStore
+from transcribe.soep.check import Flags
 from transcribe.soep.note import Checked, Line, Note, Report, Section
 from transcribe.video import Video
 
@@ -123,6 +124,7 @@ def fill(queue: QueueUnderTest) -> Known:
     recorded = made(north, Status.RECORDING, upload="live-1")
     north.keep(recorded.id, WINDOW, "live-1")
     north.keep(recorded.id, Growing(note=NOTE, transcript=TRANSCRIPT), "live-1")
+    north.keep(recorded.id, Flags(rules="r", talk="t", lines={}), "live-1")
     transcribing = made(north, Status.RECORDED, upload="upload-1")
     job = Job(stage=Stage.TRANSCRIBE, consult_id=transcribing.id, lane=Lane.LIVE, practice=NORTH)
     changed(north, transcribing, jobs=(job,))
@@ -200,6 +202,7 @@ CASES: dict[str, list[Callable[[Store, Known], object]]] = {
     ],
     "kept": [lambda store, known: store.kept(known.recorded)],
     "growing": [lambda store, known: store.growing(known.recorded)],
+    "flags": [lambda store, known: store.flags(known.recorded)],
     "recording_id": [lambda store, known: store.recording_id(bytes(32), 0)],
     "logged": [
         lambda store, known: store.logged(LogFilter(consult_id=known.drafted)),

@@ -435,6 +435,8 @@ def test_another_screen_takes_over_and_back(house: LiveHouse, open_page: Opener,
     heard = finished(house, one, two)
     check_order(heard[:RATE], spoken)
     assert len(heard) >= safe
+    two.locator("[data-recorder]").get_by_text("Opname gestopt op dit scherm").wait_for(state="hidden")
+    assert two.get_by_text("veilig opgeslagen", exact=False).count() == 0, "it shows what became of the recording"
     # the little that the other screen made before it was told stays sealed, and goes with the consult's key
     assert two.evaluate(ON_SHELF)[0] < 10
     house.workflow.discard(GP, CONSULT)
@@ -1033,6 +1035,21 @@ def test_frames_of_two_channels_are_interleaved_and_what_is_missing_is_silence(m
     assert np.array(rest[0]).reshape(-1, 2)[:, 1].sum() == 64 * 32767
 
 
+def test_a_frame_tells_how_loud_each_20_ms_of_it_is(modules: Callable[..., Any]) -> None:
+    (powers,) = modules(
+        "record-sound.js",
+        """({ Framer }) => {
+          const framer = new Framer(16000, 2);
+          const sound = Float32Array.from({ length: 1800 }, (_, i) => (i >= 560 && i < 1200 ? 0 : 0.5));
+          return framer.take([sound, undefined], 1800).map(({ powers }) => powers);
+        }""",
+    )
+    assert powers[0][0] == pytest.approx(0.25, abs=0.01)
+    assert powers[0][2] == 0, "a hole"
+    assert powers[0][4] == pytest.approx(0.25, abs=0.01)
+    assert powers[1] == [0] * 5
+
+
 @pytest.mark.parametrize(
     ("levels", "quiet"),
     [
@@ -1053,6 +1070,33 @@ def test_who_speaks_is_told_from_a_room(modules: Callable[..., Any], levels: str
         }}""",
     )
     assert (longest >= 5) is quiet
+
+
+@pytest.mark.parametrize(
+    ("power", "stutters"),
+    [
+        ("(i) => (i % 50 < 25 ? 0.01 : 0.000001)", False),  # words and a room
+        ("(i) => (i % 50 < 25 ? 0.01 : 0)", False),  # a microphone that is closed between sentences
+        ("(i) => (i % 12 === 0 ? 0 : 0.01)", True),  # a busy computer
+        ("(i) => (i % 100 < 40 && i % 10 < 3 ? 0 : i % 100 < 40 ? 0.01 : 0.000001)", True),
+        ("(i) => (i % 10 < 5 ? 0 : 0.01 * ((i % 10) - 4))", True),  # half of it is gone
+        ("(i) => (i % 20 < 12 ? 0.01 / 4 ** (i % 20) : 0)", False),  # a gate: each word dies away before it closes
+        ("(i) => (i === 300 ? 0 : 0.01)", False),  # once
+        ("() => 0", False),
+        ("(i) => (i % 12 === 0 ? 0 : 0.0000001)", False),  # nobody speaks
+    ],
+)
+def test_holes_in_the_sound_are_noticed(modules: Callable[..., Any], power: str, stutters: bool) -> None:
+    heard = modules(
+        "record-ear.js",
+        f"""({{ Stutter }}) => {{
+          const ear = new Stutter();
+          const power = {power};
+          const frame = (n) => Array.from({{ length: 5 }}, (_, i) => power(5 * n + i));
+          return Array.from({{ length: 300 }}, (_, n) => ear.hear(frame(n))).slice(150);
+        }}""",
+    )
+    assert set(heard) == {stutters}
 
 
 NOW = {
@@ -1084,6 +1128,10 @@ NOW = {
         ({"unkept": True}, {"quiet": [True]}, "running", "unkept", "safe"),
         ({}, {"quiet": [True, True]}, "running", "quiet", "safe"),
         ({}, {"quiet": [False, True]}, "running", "quiet-call", "safe"),
+        ({}, {"broken": [True, True]}, "running", "broken", "safe"),
+        ({}, {"quiet": [True], "broken": [False, True]}, "running", "quiet", "safe"),
+        ({}, {"broken": [False, True]}, "running", "broken-call", "safe"),
+        ({"paused": True}, {"broken": [True]}, "paused", None, "still"),
         ({}, {"lost": [True], "quiet": [True]}, "running", "lost", "safe"),
         ({}, {"lost": [False, True]}, "running", "lost-call", "safe"),
         ({}, {"problem": "denied", "lost": [True]}, "running", "denied", "safe"),
@@ -1097,7 +1145,7 @@ def test_what_the_screen_says(
     warning: object,
     detail: str,
 ) -> None:
-    known = {"now": NOW | now, "capturing": True, "lost": [], "quiet": [], "problem": None} | more
+    known = {"now": NOW | now, "capturing": True, "lost": [], "quiet": [], "broken": [], "problem": None} | more
     said = modules("record-view.js", "({ view }, known) => view(known)", known)
     assert (said["head"], said["warning"], said["detail"]) == (head, warning, detail)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from transcribe import serving
 from transcribe.app import actor_of, check_host, check_mode, his_secret, make_his_secret, mark_mode
-from transcribe.consult import Role
+from transcribe.consult import Lane, Role
 from transcribe.errors import InvalidInput, SetupProblem
 from transcribe.settings import Settings, default_data_dir
 
@@ -90,3 +91,26 @@ def test_the_secret_of_the_his_is_made_once_and_anew_when_asked(tmp_path: Path) 
     given = settings.model_copy(update={"his_secret": "g" * 32})
     assert his_secret(given) == "g" * 32
     assert "g" * 32 not in repr(given)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "processors", "threads"),
+    [
+        ([Lane.BATCH] * 2, 2, ["1", "1"]),
+        ([Lane.BATCH] * 3, 2, ["1"] * 3),
+        ([Lane.BATCH] * 2, 16, ["4", "4"]),
+        ([Lane.BATCH], 8, [None]),
+        ([Lane.LIVE, Lane.LIVE, Lane.BATCH], 2, [None] * 3),  # of these mostly one is at work
+    ],
+)
+def test_workers_that_are_all_busy_share_the_processors(
+    lanes: list[Lane], processors: int, threads: list[str | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(serving, "processors", lambda: processors)
+    settings = Settings.from_env(data_dir=tmp_path)
+    made = serving.worker_children(settings, lanes)
+    assert [child.environment.get("OMP_NUM_THREADS") for child in made] == threads
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    made = serving.worker_children(settings, lanes)
+    assert {child.environment["OMP_NUM_THREADS"] for child in made} == {"3"}

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript, Utterance
+from transcribe.soep import check
 from transcribe.soep.alone import strange_allergen
-from transcribe.soep.check import Kind, findings, open_findings
+from transcribe.soep.check import Finding, Flags, Kind, findings, flags_of, open_findings
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Note, Origin, Report, Section
@@ -227,6 +228,40 @@ def test_confirmed_lines_have_no_open_findings() -> None:
     wrong = line("Doxycycline 3dd 500 mg.", 6, section=Section.P)
     typed = Line(id="L2", section=Section.P, text="Bellen bij koorts.", origin=Origin.HUISARTS, confirmed=True)
     assert set(open_findings(_note(wrong, typed), transcript())) == {"L1"}
+
+
+TOLD = (Finding(kind=Kind.NUMBER, sentence="Eerder gevonden."),)
+
+
+def _told(known: Flags) -> Flags:
+    return replace(known, lines=dict.fromkeys(known.lines, TOLD))
+
+
+def test_what_was_found_is_told_again_and_of_no_other_line() -> None:
+    wrong, right = line("Doxycycline 3dd 500 mg.", 6, section=Section.P), replace(line("Geen koorts.", 1, 2), id="L2")
+    note = _note(wrong, right)
+    known = flags_of(note, transcript())
+    assert open_findings(note, transcript(), known) == open_findings(note, transcript()) != {}
+    assert open_findings(note, transcript(), _told(known)) == {"L1": TOLD, "L2": TOLD}
+    edited = _note(replace(wrong, text="Amoxicilline 3dd 250 mg."), replace(right, confirmed=True))
+    fresh = open_findings(edited, transcript())
+    assert open_findings(edited, transcript(), _told(known)) == fresh
+    assert fresh["L1"] != TOLD
+
+
+@pytest.mark.parametrize("other", ["rules", "talk", "speaker", "destroyed"])
+def test_what_was_found_counts_for_the_same_talk_and_rules_only(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = _note(line("Doxycycline 3dd 500 mg.", 6, section=Section.P))
+    known, talk = _told(flags_of(note, transcript())), transcript()
+    first, *rest = talk.utterances
+    if other == "rules":
+        monkeypatch.setattr(check, "_rules", lambda: "of another version")
+    elif other == "talk":
+        talk = replace(talk, utterances=(replace(first, text="Sinds vier dagen."), *rest))
+    elif other == "speaker":
+        talk = replace(talk, utterances=(replace(first, speaker=Speaker.HUISARTS), *rest))
+    seen = None if other == "destroyed" else talk
+    assert open_findings(note, seen, known) == open_findings(note, seen)
 
 
 def test_the_draft_of_a_right_transcript_has_no_findings() -> None:

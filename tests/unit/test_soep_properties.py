@@ -14,6 +14,7 @@ from transcribe.soep.check import findings, open_findings, unknown_words
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.icpc import own_table, proposals
 from transcribe.soep.lexicon import words
+from transcribe.soep.memory import remembering
 from transcribe.soep.missed import missed
 from transcribe.soep.note import Line, Note, Section
 from transcribe.soep.numbers import number_word, numbers_in
@@ -166,6 +167,11 @@ def test_nothing_of_a_consult_stays_in_memory() -> None:
     apply_style(note, Style(abbreviations=False))
     difference(said, said.replace("keelpijn", "zere keel"))
     kept = (lexicon.mentions, lexicon.plain_same_length, number_word, concepts.fold, drugs._nearest, measures._spaced)
+    assert [cache.cache_info().currsize for cache in kept] == [0] * len(kept)
+    with remembering():
+        with remembering():
+            draft(transcript)
+        assert lexicon.mentions.cache_info().currsize, "another one is at work still"
     assert [cache.cache_info().currsize for cache in kept] == [0] * len(kept)
 
 

@@ -35,6 +35,8 @@ from transcribe.errors import (
     WrongStatus,
 )
 from transcribe.health import Problem, problems_of
+from transcribe.soep import check
+from transcribe.soep.check import open_findings
 from transcribe.soep.note import Origin, Section
 from transcribe.steps import MOST_STUMBLES, Interrupted, Later
 from transcribe.testing import (
@@ -97,6 +99,15 @@ def approved(service):
 
 
 # --- consent and recording -----------------------------------------------------------------------------------------
+
+
+def test_a_look_at_a_draft_asks_nothing_anew(monkeypatch):
+    service = scripted_service()
+    consult = drafted(service)
+    review = service.workflow.review(GP, consult.id)
+    assert review.flags == open_findings(review.note, review.transcript) != {}
+    monkeypatch.setattr(check, "_findings", lambda *_: pytest.fail("it was found when the draft was made"))
+    assert service.workflow.review(GP, consult.id).flags == review.flags
 
 
 @pytest.mark.parametrize("reference", ["", "   ", "x" * 65])

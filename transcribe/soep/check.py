@@ -6,10 +6,12 @@ Quiet by design: a false alarm costs attention. A finding is a question to the h
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.errors import N_
@@ -71,15 +73,55 @@ def findings(line: Line, transcript: Transcript | None) -> tuple[Finding, ...]:
         forget()
 
 
-def open_findings(note: Note, transcript: Transcript | None) -> Mapping[str, tuple[Finding, ...]]:
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """What was found in the lines of a draft, to be told again while they, the talk and the rules are the same."""
+
+    rules: str
+    talk: str
+    lines: Mapping[str, tuple[Finding, ...]]  # by what tells a line from all others
+
+
+def flags_of(note: Note, transcript: Transcript) -> Flags:
+    """For half an hour of talk this takes most of a second, and each look at its note asks for it."""
+    found = open_findings(note, transcript)
+    return Flags(
+        rules=_rules(),
+        talk=_digest(transcript),
+        lines={_digest(line): found.get(line.id, ()) for line in note.lines() if not line.confirmed},
+    )
+
+
+def open_findings(
+    note: Note, transcript: Transcript | None, known: Flags | None = None
+) -> Mapping[str, tuple[Finding, ...]]:
     """The findings of all lines that nobody has confirmed yet, by line id; lines without findings are not in it."""
+    lines = [line for line in note.lines() if not line.confirmed]
+    told: Mapping[str, tuple[Finding, ...]] = {}
+    if known is not None and transcript is not None and (known.rules, known.talk) == (_rules(), _digest(transcript)):
+        told = known.lines
+    result = {line.id: told.get(_digest(line)) for line in lines}
     try:
-        with speaking(comparing(transcript.language if transcript else DUTCH)):
-            talk = None if transcript is None else Talk(transcript)
-            result = {line.id: _findings(line, talk) for line in note.lines() if not line.confirmed}
+        if fresh := [line for line in lines if result[line.id] is None]:
+            with speaking(comparing(transcript.language if transcript else DUTCH)):
+                talk = None if transcript is None else Talk(transcript)
+                result |= {line.id: _findings(line, talk) for line in fresh}
     finally:
         forget()
     return {line_id: found for line_id, found in result.items() if found}
+
+
+def _digest(value: Line | Transcript) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+@functools.cache
+def _rules() -> str:
+    """Of all there is in this package: what other rules found is not told again."""
+    digest = hashlib.sha256()
+    for file in sorted(one for one in Path(__file__).parent.rglob("*") if one.suffix in (".py", ".toml")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _findings(line: Line, talk: Talk | None) -> tuple[Finding, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 from transcribe.soep.language import language
@@ -11,6 +13,8 @@ from transcribe.soep.language import language
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _kept: list[Callable[[], None]] = []
+_at_work: list[object] = []
+_lock = Lock()
 
 
 def remembered(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
@@ -32,5 +36,26 @@ def remembered(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, 
 
 def forget() -> None:
     """Nothing of a consult stays in memory once its work is done."""
+    with _lock:
+        if not _at_work:
+            _clear()
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Several steps with one consult, each of which would forget what the next one asks again."""
+    me = object()
+    with _lock:
+        _at_work.append(me)
+    try:
+        yield
+    finally:
+        with _lock:
+            _at_work.remove(me)
+            if not _at_work:
+                _clear()
+
+
+def _clear() -> None:
     for clear in _kept:
         clear()

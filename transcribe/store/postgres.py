@@ -71,7 +71,8 @@ from transcribe.consult import (
 )
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.errors import Conflict, Erased, NotFound, TranscribeError, Unreadable
-from transcribe.ports import MOST_COUNTED, Growing, Kept
+from transcribe.ports import MOST_COUNTED, Growing, Kept, Piece
+from transcribe.soep.check import Flags
 from transcribe.soep.note import Checked, Note
 from transcribe.store import access_log, codec, jobs, tables, vitals
 from transcribe.store.access_log import Walked
@@ -96,7 +97,7 @@ Value = TypeVar("Value")
 # are of one number, a space of its own (lease.py).
 _LOCKS = 23553
 _TRANSCRIPT, _NOTE, _VIDEO, _TYPING, _MESSAGE = "transcript", "note", "video", "typing", "message"
-_DECODED, _GROWING = "decoded", "growing"
+_DECODED, _GROWING, _FLAGS = "decoded", "growing", "flags"
 _LOCKED, _NOT_PERMITTED = "55P03", "42501"  # SQLSTATE
 
 #: Of every connection. A server that is stuck or gone must become an error, not a screen that waits.
@@ -225,7 +226,7 @@ class PostgresStore:
             if tx.scalar(this.returning(tables.consult.c.id)) is None:
                 raise NotFound
 
-    def keep(self, consult_id: UUID, piece: Decoded | HeardWindow | Growing, of: Lease | str) -> None:
+    def keep(self, consult_id: UUID, piece: Piece, of: Lease | str) -> None:
         consult = tables.consult.c
         with self._begin() as tx:
             if isinstance(of, Lease):
@@ -454,7 +455,7 @@ class PostgresStore:
     def kept(self, consult_id: UUID) -> Kept:
         decoded: Decoded | None = None
         windows: list[HeardWindow] = []
-        for name, plain in self._pieces(consult_id, tables.piece.c.name != _GROWING):
+        for name, plain in self._pieces(consult_id, tables.piece.c.name.not_in([_GROWING, _FLAGS])):
             if name == _DECODED:
                 decoded = codec.decode(Decoded, plain)
             else:
@@ -464,6 +465,11 @@ class PostgresStore:
     def growing(self, consult_id: UUID) -> Growing | None:
         for _, plain in self._pieces(consult_id, tables.piece.c.name == _GROWING):
             return codec.decode(Growing, plain)
+        return None
+
+    def flags(self, consult_id: UUID) -> Flags | None:
+        for _, plain in self._pieces(consult_id, tables.piece.c.name == _FLAGS):
+            return codec.decode(Flags, plain)
         return None
 
     def _pieces(self, consult_id: UUID, which: ColumnElement[bool]) -> Iterator[tuple[str, bytes]]:
@@ -823,7 +829,7 @@ class PostgresStore:
         tx: Connection,
         consult_id: UUID,
         upload: str,
-        piece: Decoded | HeardWindow | Growing,
+        piece: Piece,
         keys: Mapping[KeyPurpose, bytes],
     ) -> None:
         if KeyPurpose.SOURCE not in keys:
@@ -957,10 +963,10 @@ def _patient_place(consult_id: UUID) -> bytes:
     return context("patient", consult_id)
 
 
-def _piece_name(piece: Decoded | HeardWindow | Growing) -> str:
+def _piece_name(piece: Piece) -> str:
     if isinstance(piece, HeardWindow):
         return f"{piece.channel}-{round(piece.start_s * 1000):010}"
-    return _DECODED if isinstance(piece, Decoded) else _GROWING
+    return {Decoded: _DECODED, Growing: _GROWING, Flags: _FLAGS}[type(piece)]
 
 
 def _piece_place(consult_id: UUID, upload: str, name: str) -> bytes:

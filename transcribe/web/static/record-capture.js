@@ -47,7 +47,7 @@ export class Capture {
       channelCount: 1,
       channelCountMode: "explicit",
     });
-    this.node.port.onmessage = ({ data }) => this.level(data);
+    this.node.port.onmessage = ({ data }) => this.level(data.levels, data.powers);
     this.node.connect(this.context.destination); // silence: a node that leads nowhere is not run
     this.streams.forEach((_, input) => this.plug(input));
     this.context.onstatechange = () => {

@@ -17,5 +17,47 @@ export class Ear {
   }
 }
 
+// Does the sound stutter: stretches without any between loud ones, as a busy computer or a bad connection leaves them? The
+// measure is that of the review (Tally in transcribe/asr/quality.py). Pure.
+const SUDDEN = 0.1; // of the mean power of speech: beside a hole it is at least so loud
+const SPOKEN = 10 ** (-45 / 10);
+const SLOW = 0.01; // of a new block in that mean
+const LONGEST = 15; // blocks of 20 ms
+const LEAST_HOLES = 4;
+const LOST = 0.02; // of the speech of the last so many frames
+const RECENT = 100;
+
+export class Stutter {
+  constructor() {
+    this.mean = 0;
+    this.run = 0; // blocks without a sound
+    this.edge = false; // what was before them was loud
+    this.recent = []; // of each frame: [holes, blocks in them, loud blocks]
+  }
+
+  // powers: of each 20 ms of a frame
+  hear(powers) {
+    const frame = [0, 0, 0];
+    for (const power of powers) {
+      if (power === 0) {
+        this.run += 1;
+        continue;
+      }
+      const loud = this.mean > 0 && power >= SUDDEN * this.mean;
+      if (power >= SPOKEN) this.mean = this.mean ? this.mean + SLOW * (power - this.mean) : power;
+      if (this.run && this.run <= LONGEST && this.edge && loud) {
+        frame[0] += 1;
+        frame[1] += this.run;
+      }
+      frame[2] += loud ? 1 : 0;
+      this.run = 0;
+      this.edge = loud;
+    }
+    this.recent = [...this.recent.slice(1 - RECENT), frame];
+    const [holes, lost, spoken] = this.recent.reduce((sum, one) => sum.map((n, i) => n + one[i]), [0, 0, 0]);
+    return holes >= LEAST_HOLES && lost > LOST * (spoken + lost);
+  }
+}
+
 // 0 to 1 for the meter: -60 dB to full scale
 export const height = (level) => Math.max(0, Math.min(1, 1 + level / 60));

@@ -71,7 +71,8 @@ function bessel(x) {
   return sum;
 }
 
-// Blocks of floats of each channel in, frames out: { pcm: Int16Array, levels: dB of each channel, full scale is 0 }.
+// Blocks of floats of each channel in, frames out: { pcm: Int16Array, levels: dB of each channel, full scale is 0,
+// powers: for each channel that of every 20 ms, full scale is 1 }.
 export class Framer {
   constructor(rate, channels) {
     this.resamplers = Array.from({ length: channels }, () => new Resampler(rate));
@@ -106,8 +107,17 @@ export class Framer {
   }
 
   frame() {
-    const done = { pcm: this.pcm, levels: this.power.map((sum) => 10 * Math.log10(sum / FRAME + 1e-10)) };
+    const levels = this.power.map((sum) => 10 * Math.log10(sum / FRAME + 1e-10));
+    const done = { pcm: this.pcm, levels, powers: this.power.map((_, c) => powers(this.pcm, this.power.length, c)) };
     this.start();
     return done;
   }
+}
+
+const PART = FRAME / 5;
+
+function powers(pcm, channels, c) {
+  const found = new Array(FRAME / PART).fill(0);
+  for (let i = 0; i < FRAME; i += 1) found[Math.floor(i / PART)] += (pcm[i * channels + c] / 32768) ** 2 / PART;
+  return found;
 }

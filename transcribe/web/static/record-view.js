@@ -1,14 +1,14 @@
 // What the screen says for what is known of a recording. Pure: names of texts, no words.
 const BEHIND_S = 3; // so far behind is worth a word
 
-export function view({ now, capturing, lost, quiet, problem }) {
+export function view({ now, capturing, lost, quiet, broken, problem }) {
   const behind = Math.ceil((now.next - now.acked) / 10);
   const late = behind >= BEHIND_S || !now.online;
   return {
     head: head(now, capturing),
     detail: now.closed && behind ? "left" : late && behind ? "behind" : now.paused ? "still" : "safe",
     behind,
-    warning: warning(now, { capturing, lost, quiet, problem, late: late && behind >= BEHIND_S }),
+    warning: warning(now, { capturing, lost, quiet, broken, problem, late: late && behind >= BEHIND_S }),
     time: now.next / 10,
     safe: now.acked / 10,
     recording: capturing && !now.paused && !now.ending,
@@ -26,7 +26,7 @@ function head(now, capturing) {
 }
 
 // the one that matters most; a text of the server's own is { text }
-function warning(now, { capturing, lost, quiet, problem, late }) {
+function warning(now, { capturing, lost, quiet, broken, problem, late }) {
   if (now.problem?.code === "log-in") return "log-in";
   const { code, text } = now.problem ?? {};
   if (text && (now.online || now.closed || code === "elsewhere")) return { text };
@@ -41,6 +41,8 @@ function warning(now, { capturing, lost, quiet, problem, late }) {
   if (capturing && !now.paused && !now.ending) {
     if (quiet[0]) return "quiet";
     if (quiet[1]) return "quiet-call";
+    if (broken[0]) return "broken";
+    if (broken[1]) return "broken-call";
   }
   return null;
 }

@@ -29,9 +29,9 @@ class Recorder extends AudioWorkletProcessor {
   }
 
   give(frames) {
-    for (const { pcm, levels } of frames) {
+    for (const { pcm, levels, powers } of frames) {
       this.keeper.postMessage({ pcm: pcm.buffer, at: Date.now() }, [pcm.buffer]);
-      this.port.postMessage(levels);
+      this.port.postMessage({ levels, powers });
     }
   }
 }

@@ -5,7 +5,7 @@ import { letters } from "./letters.js";
 import { opened, shut } from "./lock.js";
 import { hush, say } from "./problems.js";
 import { Capture, choose, offer, why } from "./record-capture.js";
-import { Ear, height } from "./record-ear.js";
+import { Ear, Stutter, height } from "./record-ear.js";
 import { clear, kept } from "./record-shelf.js";
 import { clock, view } from "./record-view.js";
 import "./rest.js";
@@ -15,6 +15,7 @@ const QUIET_S = 5;
 const MICROPHONE_OF = "microfoon-";
 // after a longer interruption somebody else may sit there: it goes on by a click
 const BY_ITSELF_MS = 60_000;
+const FOLLOW_MS = 3000;
 const over = document.querySelector("[data-sound-over]");
 const root = document.querySelector("[data-recorder]");
 
@@ -52,8 +53,11 @@ function recorder() {
   let leaving = false;
   let ears = [];
   let quiet = [];
+  let stutters = [];
+  let broken = []; // whose sound has holes
   let lost = [];
   let wake = null;
+  let followed = null;
 
   if (!window.isSecureContext || !navigator.mediaDevices) {
     if (status !== "toestemming") document.querySelector("[data-watch]").hidden = false;
@@ -128,6 +132,7 @@ function recorder() {
     capture?.close();
     capture = made;
     [ears, quiet, lost] = [made.streams.map(() => new Ear()), [], []];
+    [stutters, broken] = [made.streams.map(() => new Stutter()), []];
     bars.forEach((bar, i) => (bar.closest(".level").hidden = i >= made.streams.length));
     part("levels").classList.toggle("named", made.streams.length > 1);
     const { port1, port2 } = new MessageChannel();
@@ -163,12 +168,13 @@ function recorder() {
     return false;
   }
 
-  function level(levels) {
+  function level(levels, powers) {
     levels.forEach((one, i) => {
       bars[i].style.transform = `scaleX(${height(one)})`;
       const silent = ears[i].hear(one) >= QUIET_S;
-      if (silent !== Boolean(quiet[i])) {
-        quiet[i] = silent;
+      const holes = stutters[i].hear(powers[i]);
+      if (silent !== Boolean(quiet[i]) || holes !== Boolean(broken[i])) {
+        [quiet[i], broken[i]] = [silent, holes];
         show();
       }
     });
@@ -370,6 +376,7 @@ function recorder() {
       capture?.turn(!paused);
     }
     if (now.closed || now.stored || now.ending) release();
+    if (now.problem?.code === "taken-over") followed ??= setInterval(follow, FOLLOW_MS);
     // what is left of our sound, when it was ended without that, is told there
     if (now.stored) {
       leaving = true;
@@ -385,6 +392,16 @@ function recorder() {
       return;
     }
     show();
+  }
+
+  // Recorded on another screen now: when that ends, this page shows what became of it. What is left of our sound is told
+  // there as well.
+  async function follow() {
+    if (!now.closed) return;
+    const answer = await fetch(`/consult/${consult}/opname/stand`).catch(() => null);
+    if (answer?.status !== 204 || !now.closed) return;
+    leaving = true;
+    location.reload();
   }
 
   function release() {
@@ -404,7 +421,7 @@ function recorder() {
   function show() {
     if (!now) return;
     const capturing = Boolean(capture?.enabled);
-    const seen = view({ now, capturing, lost, quiet, problem });
+    const seen = view({ now, capturing, lost, quiet, broken, problem });
     root.dataset.tone = seen.head;
     put("head", texts[seen.head]);
     put("time", clock(seen.time));
