@@ -119,10 +119,16 @@ def chromium_program() -> str:
     return program
 
 
-def fake_microphone(file: Path) -> list[str]:
+def fake_microphone(file: Path, tab: str = "") -> list[str]:
+    """``tab``: the title of the one that is shared when a page asks; then it also asks for the microphone."""
+    sharing = (
+        [f"--auto-select-tab-capture-source-by-title={tab}", "--autoplay-policy=no-user-gesture-required"]
+        if tab
+        else ["--use-fake-ui-for-media-stream"]
+    )
     return [
         "--no-sandbox",
-        "--use-fake-ui-for-media-stream",
+        *sharing,
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={file}%noloop",
     ]

@@ -60,11 +60,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.microphone]
 
 
 @contextmanager
-def chromium_with(microphone: Path) -> Iterator[Browser]:
-    """Debian's chromium, which hears this file once."""
+def chromium_with(microphone: Path, tab: str = "") -> Iterator[Browser]:
+    """Debian's chromium, which hears this file once. ``tab``: the title of the one that is shared when a page asks for
+    that, with the sound it makes; otherwise it is one of the browser's own making.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="the extra dev installs playwright")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_program(), args=fake_microphone(microphone))
+        browser = playwright.chromium.launch(
+            executable_path=chromium_program(),
+            args=fake_microphone(microphone, tab),
+            ignore_default_args=["--mute-audio"] if tab else None,
+        )
         yield browser
         browser.close()
 
@@ -822,6 +828,44 @@ def test_a_video_call_has_two_channels(house: LiveHouse, open_page: Opener, spok
         spectrum = np.abs(np.fft.rfft(both[start : start + RATE, 1]))
         assert abs(np.argmax(spectrum) - 440) <= 2, "a moment in which the sound stood still moves it"
     assert (~both[:, 1].reshape(-1, FRAME).any(axis=1)).any(), "silence where nothing was shared"
+
+
+def test_the_sound_of_a_real_tab_is_recorded_beside_the_microphone(
+    house: LiveHouse, base: str, spoken: Samples, tmp_path: Path
+) -> None:
+    """Nothing of it is make-believe but the microphone and the click on the tab in the browser's own window."""
+    microphone = write_wav(tmp_path / "huisarts.wav", noise(MICROPHONE_S, 48_000, seed=1), 48_000)
+    voice = write_wav(tmp_path / "patient.wav", noise(20, 48_000, seed=2), 48_000)
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium_with(microphone, tab="Beeldbellen"))
+        context = browser.new_context(viewport=WORKSTATION, permissions=["microphone"])
+        call = context.new_page()
+        call.goto(f"{base}/login")
+        call.evaluate("document.title = 'Beeldbellen'")
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"{base}/start?ticket={house.access.ticket()}&naar=/consult/{CONSULT}")
+        page.get_by_label("Videogesprek").check()
+        started(page)
+        sound = base64.b64encode(voice.read_bytes()).decode()
+        call.evaluate(
+            """async (sound) => {
+              const context = new AudioContext();
+              const bytes = Uint8Array.from(atob(sound), (one) => one.charCodeAt(0));
+              const buffer = await context.decodeAudioData(bytes.buffer);
+              const source = new AudioBufferSourceNode(context, { buffer });
+              source.connect(context.destination);
+              source.start();
+            }""",
+            sound,
+        )
+        recorded(page, 4)
+        press(page, "Stop en maak verslag")
+        page.get_by_role("heading", name="Wordt uitgeschreven").wait_for()
+    both = stored_sound(house).reshape(-1, 2)
+    check_order(both[:-FRAME, 0], spoken)
+    heard = both[:-FRAME, 1]
+    check_order(heard[np.flatnonzero(heard)[0] + RATE // 2 :], noise(20, RATE, seed=2))
 
 
 def test_the_buttons_work_while_the_browser_asks_what_to_share(open_page: Opener, network: Network) -> None:
