@@ -44,8 +44,9 @@ from transcribe.consult import (
 )
 from transcribe.contact import Contact
 from transcribe.errors import DiskFull, SetupProblem, StoreUnavailable, Unreadable
+from transcribe.soep.check import Flags
 from transcribe.soep.note import Checked, Line, Note, Report, Section
-from transcribe.store import tables
+from transcribe.store import codec, tables
 from transcribe.store.database import database_url, translated
 from transcribe.store.handovers import PostgresHandovers
 from transcribe.store.keys import MasterKey
@@ -324,6 +325,30 @@ def test_what_would_not_come_back_equal_is_refused_at_the_door(store: PostgresSt
         store.apply(Change(consult=consult, audit=event(consult.id), transcript=wrong))
     assert CANARY not in str(told.value)
     assert consult.id not in [kept.id for kept in store.search(Search())]
+
+
+def test_what_another_version_found_in_a_draft_does_not_count(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A review is opened all the same: it is found anew."""
+    consult = Consult(
+        id=uuid4(),
+        patient_ref=PATIENT,
+        created_at=NOW,
+        changed_at=NOW,
+        version=1,
+        status=Status.RECORDING,
+        upload="live-1",
+    )
+    store.apply(Change(consult=consult, audit=event(consult.id)))
+    store.keep(consult.id, Flags(rules="r", talk="t", lines={}), "live-1")
+    assert store.flags(consult.id) == Flags(rules="r", talk="t", lines={})
+
+    def refused(*_: object) -> None:
+        raise ValueError(CANARY)
+
+    monkeypatch.setattr(codec, "decode", refused)
+    assert store.flags(consult.id) is None
 
 
 def test_no_value_shows_in_an_error_or_a_log(

@@ -306,11 +306,18 @@ def test_who_stops_twice_leaves_what_is_safe(house: House) -> None:
         house.spool.full = True
 
     with pytest.raises(NotFinished, match="niet bewaard"):
-        house.run(said, house.now(State.RECORDING), full, spoken(0.5), Order.STOP, Order.STOP)
+        house.run(said, house.now(State.RECORDING), full, spoken(0.5), Order.STOP, spoken(1.2), Order.STOP)
     house.spool.full = False
     assert without_silence(house.safe())[: len(said)] == said
     house.session = house.anew()
     house.run(Order.STOP)
+    assert without_silence(house.stored()) == said
+
+
+def test_a_key_that_is_held_down_stops_once(house: House) -> None:
+    said = spoken(0.5)
+    done = house.run(said, house.now(State.RECORDING), *[Order.STOP] * 5)
+    assert done.status is Status.RECORDED
     assert without_silence(house.stored()) == said
 
 

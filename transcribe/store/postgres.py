@@ -468,8 +468,13 @@ class PostgresStore:
         return None
 
     def flags(self, consult_id: UUID) -> Flags | None:
-        for _, plain in self._pieces(consult_id, tables.piece.c.name == _FLAGS):
-            return codec.decode(Flags, plain)
+        try:
+            for _, plain in self._pieces(consult_id, tables.piece.c.name == _FLAGS):
+                return codec.decode(Flags, plain)
+        except (Unreadable, ValueError):
+            logger.warning(
+                "consult %s: what was found in its draft is found anew", consult_id
+            )  # of another version, say
         return None
 
     def _pieces(self, consult_id: UUID, which: ColumnElement[bool]) -> Iterator[tuple[str, bytes]]:

@@ -196,7 +196,8 @@ class Stream:
         self._web = web_of(socket)
         self._consult_id = consult_id
         self._waiting: list[bytes] = []  # frames in order, not yet safe
-        self._orders: list[str] = []  # "pause", "aside", "resume"
+        self._orders: list[tuple[int, str]] = []  # "pause", "aside", "resume", each behind so many frames
+        self._obeying, self._obeyed = False, 0
         self._end: int | None = None  # frames in the whole recording, once the client has said so
         self._next = 0  # the frame that is wanted
         self._asked = -1  # the last one that was asked for by number
@@ -303,9 +304,9 @@ class Stream:
                 raise BadFrame
             self._end = min(order["end"], self._most)
         if order.get("pause") is True:
-            self._orders.append("aside" if order.get("aside") is True else "pause")
+            self._orders.append((self._next, "aside" if order.get("aside") is True else "pause"))
         if order.get("resume") is True:
-            self._orders.append("resume")
+            self._orders.append((self._next, "resume"))
         self._hurry.set()
         self._wake.set()
 
@@ -355,7 +356,9 @@ class Stream:
         return self._recording.sync()
 
     async def _obey(self, safe: int) -> None:
-        orders, self._orders = self._orders, []
+        """What was asked, once all that was said before it is safe."""
+        orders = [order for place, order in self._orders if place <= safe]
+        self._obeying, self._orders = bool(orders), self._orders[len(orders) :]
         for order in orders:
             recorder = self._web.recorder
             do = recorder.resume if order == "resume" else partial(recorder.pause, aside=order == "aside")
@@ -367,6 +370,7 @@ class Stream:
             else:
                 self._paused = consult.status is Status.PAUSED
                 await self._say(paused=self._paused, ack=safe)
+        self._obeying, self._obeyed = False, self._obeyed + len(orders)
 
     async def _finish(self, safe: int) -> None:
         self._ending = True
@@ -381,6 +385,7 @@ class Stream:
     async def _watch(self) -> None:
         while True:
             await anyio.sleep(LOOK_S)
+            before = self._obeyed
             try:
                 consult = await self._do(self._web.workflow.consult, self._consult_id)
             except StoreUnavailable:
@@ -392,9 +397,16 @@ class Stream:
             if consult.status not in policy.RUNNING:
                 raise AlreadyStopped
             paused = consult.status is Status.PAUSED
-            if paused != self._paused and not self._orders:
-                self._paused = paused  # on another screen
-                await self._say(paused=paused)
+            # what was read while an order came or was obeyed here is no news of another screen
+            ours = self._orders or self._obeying or self._obeyed != before
+            if paused != self._paused and not ours:
+                self._paused = paused
+                await self._say(paused=paused, aside=paused and await self._aside())
+
+    async def _aside(self) -> bool:
+        with suppress(StoreUnavailable):
+            return await self._do(self._web.recorder.aside_since, self._consult_id) is not None
+        return False
 
     # --- talking ---------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ LOOK_S = 0.5
 RETRY_S = 1.0
 #: What a microphone still has when recording is held comes within this time.
 REST_S = 1.0
+#: So long after the first time "stop" means: leave it as it is.
+TWICE_S = 1.0
 #: Sound that can't be put on the disk waits in memory, so much of it (then in the microphone's own queue).
 MOST_WAITING = 6000  # frames
 
@@ -172,6 +174,7 @@ class Session:
         self._began = False  # this session wrote something
         self._stopping = False
         self._leaving = False
+        self._stopped_s: float | None = None  # when that was asked first
         self._held_s = -math.inf
         self._trouble: TranscribeError | None = None
         self._overflow = 0
@@ -236,7 +239,11 @@ class Session:
     def _do(self, order: Order, at_s: float) -> None:
         wish = self._wish
         if order is Order.STOP:
-            self._leaving, self._stopping = self._stopping, True
+            # a key that is held down says it twice at once
+            self._leaving = self._stopped_s is not None and at_s - self._stopped_s >= TWICE_S
+            if self._stopped_s is None:
+                self._stopped_s = at_s
+            self._stopping = True
             self._hold(at_s)
         elif self._stopping:
             return

@@ -102,6 +102,9 @@ class Keeper {
     this.problem = null;
     this.line.turn = "";
     this.note = { ...this.note, channels, paused: false, aside: false, told: true, ending: false };
+    // while another screen recorded, nothing was missed here
+    this.clock = this.before = null;
+    if (this.next) this.silence(PAUSE_FRAMES);
     await this.write();
     this.line.connect();
   }
@@ -262,18 +265,31 @@ class Keeper {
   }
 
   async mark(number) {
-    const [found] = await this.shelf.read(number, 1);
-    return found && found[0] === number ? hex(await crypto.subtle.digest("SHA-256", found[1])) : "";
+    const pcm = (await this.frames(number, number + 1)).get(number);
+    return pcm ? hex(await crypto.subtle.digest("SHA-256", pcm)) : "";
+  }
+
+  // of these numbers what there is on this device, also in memory alone (its disk is full)
+  async frames(from, to) {
+    const found = new Map();
+    for (let n = from; n < to; n += READ) {
+      for (const [number, pcm] of await this.shelf.read(n, Math.min(READ, to - n))) found.set(number, pcm);
+    }
+    for (const [number, pcm] of this.memory) if (number >= from && number < to) found.set(number, pcm);
+    return found;
   }
 
   // Somebody else went on meanwhile: what we have and the server has not comes behind it.
   async move(from) {
-    const rest = [];
-    for (let n = this.acked; n < this.kept; n += READ) rest.push(...(await this.shelf.read(n, READ)));
+    const rest = [...(await this.frames(this.acked, this.kept))].sort(([one], [other]) => one - other);
     const moved = rest.map(([, pcm], i) => [from + i, pcm]);
-    await this.shelf.remove(0, Infinity);
-    await this.shelf.put(moved, this.note);
     this.memory.clear();
+    try {
+      await this.shelf.put(moved, this.note, true);
+    } catch {
+      this.unkept = true;
+      for (const [number, pcm] of moved) this.memory.set(number, pcm);
+    }
     this.since = from + Math.max(0, this.since - this.acked);
     this.acked = from;
     this.next = this.kept = from + moved.length;
@@ -308,7 +324,7 @@ class Keeper {
   }
 
   // answered, or pressed on another screen
-  turned({ paused, ack, code }) {
+  turned({ paused, aside, ack, code }) {
     if (code === "not-done") {
       setTimeout(() => {
         this.asked = false;
@@ -321,7 +337,7 @@ class Keeper {
     } else if (this.note.told && paused !== this.note.paused) {
       this.clock = this.before = null;
       if (!paused) this.resumed();
-      this.note = { ...this.note, paused, aside: false };
+      this.note = { ...this.note, paused, aside: Boolean(aside) };
       this.write();
     }
   }

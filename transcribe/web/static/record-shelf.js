@@ -67,10 +67,12 @@ export class Shelf {
     return (await done(this.frames("readonly").getAllKeys(all(this.consult)))).map(([, number]) => number);
   }
 
-  // frames: [[number, Int16Array's buffer], ...]; they are on disk, with the note, when this is done
-  async put(frames, note) {
+  // frames: [[number, Int16Array's buffer], ...]; they are on disk, with the note, when this is done. `only`: in the place
+  // of all that is there
+  async put(frames, note, only = false) {
     const sealed = await Promise.all(frames.map(async ([number, pcm]) => [number, await this.seal(number, pcm)]));
     const transaction = this.database.transaction(["frames", "recordings"], "readwrite", { durability: "strict" });
+    if (only) transaction.objectStore("frames").delete(all(this.consult));
     for (const [number, value] of sealed) transaction.objectStore("frames").put(value, [this.consult, number]);
     transaction.objectStore("recordings").put(note, this.consult);
     await committed(transaction);

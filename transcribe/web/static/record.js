@@ -400,6 +400,9 @@ function recorder() {
     if (!now.closed) return;
     const answer = await fetch(`/consult/${consult}/opname/stand`).catch(() => null);
     if (answer?.status !== 204 || !now.closed) return;
+    clearInterval(followed);
+    const key = await fetch(`/consult/${consult}/opname/sleutel`, { headers: { Accept: "application/json" } });
+    if (key.status === 410) document.body.replaceChildren(); // destroyed: no question may hold it on the screen
     leaving = true;
     location.reload();
   }
