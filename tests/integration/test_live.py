@@ -29,7 +29,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.live_client import HEAD, LiveClient
 from tests.live_server import BOTH, CONSULT, GP, KEY, LiveHouse, served
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import Space, Status
+from transcribe.consult import Consult, Space, Status
 from transcribe.errors import DiskFull, StoreUnavailable
 from transcribe.store.spool import FileSpool
 from transcribe.testing import MemorySpool
@@ -256,6 +256,41 @@ def test_a_pause_on_another_screen_is_told(house: LiveHouse, base: str) -> None:
         client.acknowledged(1)
     with line(house, base) as client:
         assert client.hear()["paused"] is True
+
+
+def test_words_outside_the_record_on_another_screen_are_told_as_such(house: LiveHouse, base: str) -> None:
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        house.recorder.pause(GP, CONSULT, aside=True)
+        assert client.hear("paused") == {"paused": True, "aside": True}
+        house.recorder.resume(GP, CONSULT)
+        assert client.hear("paused") == {"paused": False, "aside": False}
+
+
+def test_a_look_that_an_order_overtook_is_no_news(house: LiveHouse, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the microphone is on again, for a moment, while what is said stays outside the record."""
+    read, go_on, look = threading.Event(), threading.Event(), house.workflow.consult
+
+    def slow(consult_id: UUID) -> Consult:
+        found = look(consult_id)
+        if not read.is_set():
+            read.set()
+            assert go_on.wait(10)
+        return found
+
+    house.begin()
+    with line(house, base) as client:
+        client.hear()
+        client.send(0)
+        monkeypatch.setattr(house.workflow, "consult", slow)
+        assert read.wait(10)
+        client.say(pause=True, aside=True)
+        assert client.hear("paused") == {"paused": True, "ack": 1}
+        go_on.set()
+        time.sleep(0.3)  # for what must not come
+        client.say(resume=True)
+        assert client.hear("paused") == {"paused": False, "ack": 1}
 
 
 def test_a_newer_connection_takes_over(house: LiveHouse, base: str) -> None:
