@@ -78,6 +78,7 @@ class Steps:
         self._voices = voices
         self._max_minutes = max_minutes
         self._demo = demo
+        self._warm = False  # was a note checked by this process?
         self._broken_off: Counter[UUID] = Counter()  # by their decoder, in this process
 
     def do(self, stage: Stage, consult_id: UUID, lease: Lease, *, stop: Callable[[], bool] = lambda: False) -> None:
@@ -123,7 +124,11 @@ class Steps:
 
     def growing(self, drafter: Drafter, consult_id: UUID, transcript: Transcript) -> Note:
         """The draft so far of a consult that is going on."""
-        return self._styled(self._store.consult(consult_id), self._written(drafter, transcript))
+        note = self._styled(self._store.consult(consult_id), self._written(drafter, transcript))
+        if not self._warm:
+            self._warm = True
+            flags_of(note, transcript)  # half a second for its tables and patterns, before somebody waits for it
+        return note
 
     def hints(self, consult: Consult) -> list[str]:
         """Words of the practice and the doctor that may be said."""

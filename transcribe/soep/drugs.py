@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from transcribe.soep.concepts import fold
 from transcribe.soep.language import by_language
@@ -143,8 +144,8 @@ def _ordinary_words() -> dict[str, tuple[str, ...]]:
         "note_words",
         "drugs",
     )
-    entries = {entry.strip("=*") for kind in kinds for entry in terms(kind) if len(entry) > 4}
-    return {first: tuple(e for e in entries if e[:4] == first) for first in {e[:4] for e in entries}}
+    entries = sorted({entry.strip("=*") for kind in kinds for entry in terms(kind) if len(entry) > 4})
+    return {first: tuple(alike) for first, alike in groupby(entries, key=lambda entry: entry[:4])}
 
 
 def _ordinary(word: str) -> bool:
