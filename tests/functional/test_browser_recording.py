@@ -729,11 +729,21 @@ const tone = () => {
   from.start();
   return to.stream;
 };
+const broken = () => {
+  const context = new AudioContext();
+  const to = context.createMediaStreamDestination();
+  const from = new OscillatorNode(context, { frequency: 440 });
+  const gate = new GainNode(context);
+  for (let at = 0; at < 60; at += 0.3) gate.gain.setValueAtTime(0, at).setValueAtTime(0.3, at + 0.1);
+  from.connect(gate).connect(to);
+  from.start();
+  return to.stream;
+};
 window.streams = [];
 window.shared = [];
 navigator.mediaDevices.getUserMedia = async (wanted) => {
   if (window.taken) throw new DOMException("", window.taken);
-  const stream = window.silent ? nothing() : await real(wanted);
+  const stream = window.silent ? nothing() : window.broken ? broken() : await real(wanted);
   window.streams.push(stream);
   return stream;
 };
@@ -838,6 +848,15 @@ def test_silence_is_noticed(open_page: Opener) -> None:
     state(page, "Opname loopt")
     page.evaluate("window.silent = false; window.end(window.streams.at(-1))")
     page.get_by_text("Ik hoor niets").filter(visible=True).wait_for(state="hidden")
+
+
+def test_sound_that_stutters_is_noticed(open_page: Opener) -> None:
+    """A busy computer leaves holes in what is recorded. The screen says so, and no longer with another microphone."""
+    page = started(open_page(script=f"{DEVICES} window.broken = true;"))
+    warned(page, "Het geluid hapert")
+    state(page, "Opname loopt")
+    page.evaluate("window.broken = false; window.end(window.streams.at(-1))")
+    page.get_by_text("Het geluid hapert").filter(visible=True).wait_for(state="hidden")
 
 
 def test_a_video_call_has_two_channels(house: LiveHouse, open_page: Opener, spoken: Samples) -> None:
@@ -1175,6 +1194,7 @@ NOW = {
         ({}, {"quiet": [False, True]}, "running", "quiet-call", "safe"),
         ({}, {"broken": [True, True]}, "running", "broken", "safe"),
         ({}, {"quiet": [True], "broken": [False, True]}, "running", "quiet", "safe"),
+        ({}, {"quiet": [True], "broken": [True]}, "running", "broken", "safe"),
         ({}, {"broken": [False, True]}, "running", "broken-call", "safe"),
         ({"paused": True}, {"broken": [True]}, "paused", None, "still"),
         ({}, {"lost": [True], "quiet": [True]}, "running", "lost", "safe"),

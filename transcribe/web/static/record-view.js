@@ -39,10 +39,10 @@ function warning(now, { capturing, lost, quiet, broken, problem, late }) {
   if (!now.online && late) return capturing && !now.paused && !now.ending ? "away" : "away-still";
   if (now.unkept) return "unkept";
   if (capturing && !now.paused && !now.ending) {
+    if (broken[0]) return "broken"; // there is something, if only a tone
     if (quiet[0]) return "quiet";
-    if (quiet[1]) return "quiet-call";
-    if (broken[0]) return "broken";
     if (broken[1]) return "broken-call";
+    if (quiet[1]) return "quiet-call";
   }
   return null;
 }
