@@ -221,7 +221,7 @@ def _of_file(error: OSError) -> str:
 
 def translated(error: TranscribeError) -> str:
     params = dict(error.params)
-    if isinstance(error, InvalidInput):
+    if "problem" in params:  # a sentence itself
         params["problem"] = _(str(params["problem"]))
     return _(error.text).format(**params)
 

@@ -300,7 +300,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
             writer=writer,
             preferences=preferences,
             voices=voices,
-            max_minutes=settings.max_minutes,
+            max_minutes=max(settings.max_minutes, settings.max_file_minutes),
             demo=settings.demo,
         )
         # the rules are quick enough to write the note anew every few seconds, whatever writes it in the end
@@ -320,7 +320,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
                     writer=own_writer,
                     space=space,
                     min_free_percent=settings.min_free_percent,
-                    max_minutes=settings.max_minutes,
+                    max_minutes=settings.max_file_minutes,
                     practice=name,
                     preferences=preferences.of(name),
                     icpc=settings.icpc,

@@ -65,11 +65,22 @@ def add_commands(
         blob_store: BlobStore = None,
         os_user: OsUser = None,
     ) -> None:
+        from rich.markup import escape
+
         from transcribe import logs
         from transcribe.app import actor_of, consent_texts, open_service
-        from transcribe.batch.intake import SETTLED, WAITS, Intake, State
-        from transcribe.batch.report import follow, found_in, table_of, write_summary, write_template
-        from transcribe.batch.run import Batch, worst
+        from transcribe.batch.intake import Intake
+        from transcribe.batch.items import SETTLED, State
+        from transcribe.batch.report import (
+            Looking,
+            check_summary,
+            follow,
+            found_in,
+            table_of,
+            write_summary,
+            write_template,
+        )
+        from transcribe.batch.run import Batch, waits, wrong
         from transcribe.batch.summary import row_of
         from transcribe.consult import Lane
         from transcribe.serving import workers
@@ -79,7 +90,8 @@ def add_commands(
             logs.configure(level="warning")
             if new_list is not None:
                 count = write_template(new_list, places)
-                out().print(_("{file}: een regel voor elk van de {count} opnamen.").format(file=new_list, count=count))
+                told = _("{file}: een regel voor elk van de {count} opnamen.").format(file=new_list, count=count)
+                out().print(escape(told))
                 return
             settings = Settings.from_env(
                 log_level="warning",
@@ -92,31 +104,44 @@ def add_commands(
                 blob_store=blob_store,
                 os_user=os_user,
             )
+            if summary is not None:
+                check_summary(summary, places, manifest)
             texts = consent_texts(settings.data_dir)
-            items = found_in(places, manifest, texts)
+            other = [] if summary is None else [summary]
+            items = found_in(places, manifest, texts, other=other)
             if not items and not watch:
                 raise InvalidInput(problem=NOTHING)
             actor = actor_of(settings)
             interrupted = False
+
+            def told_of_list(problem: TranscribeError | OSError) -> None:
+                why = translated(problem) if isinstance(problem, TranscribeError) else str(problem)
+                out().print(escape(_("De lijst of de map is nu niet te gebruiken: {why}").format(why=why)))
+
             with open_service(settings) as service:
-                run = Batch(Intake(service.workflow, actor, again=again), delete_source=delete_source)
-                run.plan(items, settled=watch)
+                intake = Intake(service.workflow, actor, again=again)
+                run = Batch(intake, delete_source=delete_source, settled=watch)
+                if not watch:
+                    run.plan(items)
+                look = Looking(places, manifest, texts, other=other) if watch else None
                 try:
                     with workers(settings, service.database_url, [Lane.BATCH] * worker_count, revive=service.revive):
-                        follow(run, out(), look=(lambda: found_in(places, manifest, texts)) if watch else None)
+                        follow(run, out(), look=look, told=told_of_list)
                 except KeyboardInterrupt:
                     interrupted = True
-            done = list(run.items.values())
+            done = run.everything
             rows = [row_of(item, translated, _) for item in done]
+            out().print(table_of(rows))
             if summary is not None:
                 write_summary(summary, rows)
-            out().print(table_of(rows))
-            if any(item.state in WAITS for item in done):
+            if waits(done):
                 out().print(_("Vul de toestemming in (--template maakt een lijst) en geef dezelfde opdracht opnieuw."))
             if any(item.state is State.GONE for item in done):
                 out().print(_("Wat eerder verwijderd of gewist is, gaat opnieuw met --again."))
             if interrupted and any(item.state not in SETTLED for item in done):
                 out().print(_("Onderbroken. Dezelfde opdracht gaat verder waar zij was; niets gaat dubbel."))
                 raise typer.Exit(EXIT_INTERRUPTED)
-            if (kind := worst(done)) is not None:
-                raise typer.Exit(EXIT_WAITS if kind in WAITS else EXIT_SOME)
+            if any(wrong(item, delete_source=delete_source) for item in done):
+                raise typer.Exit(EXIT_SOME)
+            if waits(done):
+                raise typer.Exit(EXIT_WAITS)

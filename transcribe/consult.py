@@ -117,6 +117,7 @@ class Reason(StrEnum):
     FAILED = "mislukt"
     SOUND_GONE = "geluid-weg"  # what was stored is not found: an administrator must look
     EDITED_AFTER_APPROVAL = "gewijzigd-na-akkoord"
+    UNUSABLE = "onbruikbaar"  # nothing of the recording was kept
 
 
 REASON_TEXT: dict[Reason, str] = {
@@ -127,6 +128,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.FAILED: N_("Het uitschrijven is mislukt. De opname is veilig bewaard en kan opnieuw worden geprobeerd."),
     Reason.SOUND_GONE: N_("De opname is niet gevonden in de opslag. Waarschuw de beheerder en probeer daarna opnieuw."),
     Reason.EDITED_AFTER_APPROVAL: N_("Gewijzigd na akkoord: kopiëren kan pas na een nieuw akkoord."),
+    Reason.UNUSABLE: N_("De opname was niet te gebruiken; er is niets van bewaard."),
 }
 
 #: How the name of a recording begins that is made live.

@@ -91,8 +91,10 @@ class Settings(BaseModel):
     min_free_percent: float = Field(default=5.0, ge=0, le=90)
     #: A worker that gave no sign of life for so long loses its work to another, in seconds.
     stale_s: float = Field(default=15.0, ge=1)
-    #: Longest recording that is accepted, in minutes.
+    #: Longest recording that is made here, in minutes.
     max_minutes: int = Field(default=120, ge=1)
+    #: Longest recording that is brought in as a file: it takes time and disk, and no more memory than a short one.
+    max_file_minutes: int = Field(default=240, ge=1)
     #: Largest file that is accepted, in megabytes.
     max_upload_mb: int = Field(default=4096, ge=1)
     #: Lock the screen after so many minutes without a request.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,7 +34,12 @@ def line(fields: Iterable[object]) -> str:
 
 
 def write_private(path: Path, pieces: Iterable[str], *, new: bool = False) -> None:
-    """Text of patients or staff, into a file that only we can read. Raises ``FileExistsError`` when it must be new."""
+    """Text of patients or staff, into a file that only we can read, also when there was one that others could.
+
+    Raises ``FileExistsError`` when it must be new.
+    """
     how = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if new else os.O_TRUNC)
     with os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8", newline="") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # /dev/stdout stays as it is
+            os.fchmod(file.fileno(), 0o600)
         file.writelines(pieces)

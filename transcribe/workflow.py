@@ -20,6 +20,7 @@ from consent.fhir import Destroyed, fhir_consent
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Pcm
+from transcribe.audio.together import Fingerprint
 from transcribe.consult import (
     STOPPING,
     Action,
@@ -55,6 +56,7 @@ from transcribe.errors import (
     StoreUnavailable,
     TooLong,
     TranscribeError,
+    Unreadable,
 )
 from transcribe.ledger import checked
 from transcribe.ports import AudioStore, Decoder, Preferences, Spool, Store
@@ -304,11 +306,7 @@ class Workflow:
         policy.check_may_record(actor)
         if exercise:
             policy.check_exercise(demo=self._demo)
-        patient_ref = one_row(patient_ref)
-        if not patient_ref:
-            raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
-        if len(patient_ref) > MAX_REF:
-            raise InvalidInput(problem=N_("Het patiëntkenmerk is te lang (hoogstens 64 tekens)."))
+        patient_ref = _ref(patient_ref)
         now = self._writer.clock()
         contact = contact or Contact()
         check_contact(contact, now)
@@ -328,6 +326,14 @@ class Workflow:
         )
         self._writer.create(actor, consult)
         return consult
+
+    def check_import(self, actor: Actor, patient_ref: str, *, doctor: str, video: Video) -> None:
+        """Raises ``InvalidInput`` for what ``create`` or ``record_video`` would refuse: nothing is half-made of it."""
+        policy.check_may_record(actor)
+        _ref(patient_ref)
+        if doctor:
+            self._name(doctor)
+        checked_video(video, self.video_presets())
 
     def record_consent(self, actor: Actor, consult_id: UUID, consent: Consent) -> Consult:
         """A consent or a refusal, once, before anything is recorded."""
@@ -396,17 +402,30 @@ class Workflow:
         """See ``Store.recording_id``: by it the same recording is not taken in twice."""
         return self._store.recording_id(digest, nth)
 
-    def proven(self, consult_id: UUID) -> None:
-        """Before the original is thrown away: the draft is there and can be read, and so can every byte of the stored
-        recording. Raises what is wrong.
+    def proven(self, consult_id: UUID, digest: bytes) -> None:
+        """Before the original is thrown away: the draft is there and can be read, and the stored recording, read to its
+        end, is the one of this ``Fingerprint``. A signed note stands for itself: its recording was destroyed with the
+        signature. Raises what is wrong.
         """
         if self._store.note(consult_id) is None:
             raise NotFound
         consult = self._store.consult(consult_id)
-        key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
-        with self._audio.open(consult_id, consult.upload, key) as file:
-            while file.read(PIECE):
-                pass
+        try:
+            key = self._store.data_key(consult_id, KeyPurpose.SOURCE)
+        except Erased:
+            if self._store.approval(consult_id) is None:
+                raise
+            return
+        stored = Fingerprint()
+        try:
+            with self._audio.open(consult_id, consult.upload, key) as file:
+                while piece := file.read(PIECE):
+                    stored.update(piece)
+            same = stored.digest() == digest
+        except ValueError:
+            same = False
+        if not same:
+            raise Unreadable
 
     def recorded_video(self, consult_id: UUID) -> tuple[int, Video]:
         """What is known of a video consult that is being recorded, and the version to be replaced."""
@@ -1062,7 +1081,7 @@ class Workflow:
         self._store.log(self._writer.event(actor, Action.CONSENT_EXPORTED, consult_id, f"versie {consent.version}"))
         return fhir_consent(consent, consult_id, words=words, destroyed=destroyed)
 
-    def discard(self, actor: Actor, consult_id: UUID) -> Consult:
+    def discard(self, actor: Actor, consult_id: UUID, reason: Reason | None = None) -> Consult:
         """No note will come of this consult: destroy what there is. A draft is thrown away by a doctor only."""
         policy.check_may_record(actor)
         consult = self._store.consult(consult_id)
@@ -1071,7 +1090,7 @@ class Workflow:
         policy.check_transition(consult, Status.DISCARDED)
         policy.check_turn(actor, consult)
         policy.check_keeps(actor, consult)
-        return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd")
+        return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd", reason=reason)
 
     def erase(self, actor: Actor, consult_id: UUID) -> Consult:
         """The note is in the HIS: destroy our copy as well."""
@@ -1082,14 +1101,21 @@ class Workflow:
         return self._end(actor, consult, Status.ERASED, Action.ERASED, "gewist")
 
     def _end(
-        self, actor: Actor, consult: Consult, to: Status, action: Action, why: str, consent: Consent | None = None
+        self,
+        actor: Actor,
+        consult: Consult,
+        to: Status,
+        action: Action,
+        why: str,
+        consent: Consent | None = None,
+        reason: Reason | None = None,
     ) -> Consult:
         ended = self._writer.apply(
             actor,
             consult,
             action,
             status=to,
-            reason=None,
+            reason=reason,
             consent=consent,
             destroy=self._writer.certificates(consult.id, why, tuple(KeyPurpose)),
         )
@@ -1249,6 +1275,16 @@ class Pcm16File:
 def _check_video(consult: Consult) -> None:
     if consult.contact.kind is not ContactType.VIDEO:
         raise InvalidInput(problem=N_("Dit is geen videoconsult. Kies eerst “Videoconsult” als soort contact."))
+
+
+def _ref(typed: str) -> str:
+    """Raises ``InvalidInput``."""
+    ref = one_row(typed)
+    if not ref:
+        raise InvalidInput(problem=N_("Vul een patiëntkenmerk in, bijvoorbeeld het nummer uit uw HIS."))
+    if len(ref) > MAX_REF:
+        raise InvalidInput(problem=N_("Het patiëntkenmerk is te lang (hoogstens 64 tekens)."))
+    return ref
 
 
 def _named(actor: Actor) -> str:

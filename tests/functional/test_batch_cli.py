@@ -66,7 +66,7 @@ def filled(folder: Path, target: Path, *names: str) -> Path:
         row["kenmerk"] = f"P-{row['bestand'][0]}"
         if row["bestand"].removesuffix(".wav").removesuffix(" - huisarts") in names:
             row |= {
-                "toestemming": "mondeling", "geïnformeerd_door": "B. Balie", "anderen": "geen",
+                "datum": "2026-11-20", "toestemming": "mondeling", "geïnformeerd_door": "B. Balie", "anderen": "geen",
                 "kanalen": "huisarts,patiënt",
             }  # fmt: skip
     with target.open("w", encoding="utf-8", newline="") as file:
@@ -141,6 +141,17 @@ def test_what_can_not_be_is_said(data_dir: Path, folder: Path, tmp_path: Path) -
     wrong = cli("batch", folder, "--manifest", tmp_path / "lijst.csv", "--demo", "--data-dir", data_dir)
     assert wrong.returncode == 3
     assert "kolom" in wrong.stderr
+    (tmp_path / "goed.csv").write_text("bestand;kenmerk\n")
+    over = ("--manifest", tmp_path / "goed.csv", "--summary", tmp_path / "goed.csv")
+    overwritten = cli("batch", folder, *over, "--demo", "--data-dir", data_dir)
+    assert overwritten.returncode == 3
+    assert "overschrijven" in overwritten.stderr
+    assert (tmp_path / "goed.csv").read_text() == "bestand;kenmerk\n"
+    (tmp_path / "dinsdag").mkdir()
+    (tmp_path / "dinsdag" / "keelpijn.wav").write_bytes(b"another")
+    twice = cli("batch", folder, tmp_path / "dinsdag", "--demo", "--data-dir", data_dir)
+    assert twice.returncode == 3
+    assert "Twee opnamen heten hier" in twice.stderr
     there = cli("batch", folder, "--template", tmp_path / "lijst.csv")
     assert there.returncode == 3
     assert "is er al" in there.stderr

@@ -86,7 +86,7 @@ def test_the_page_and_an_empty_list(house: House) -> None:
 
 
 def test_each_file_gets_a_row_with_what_the_list_says_of_it(house: House) -> None:
-    manifest = listed(FILLED | {"datum": "20-11-2026"}, {"bestand": "weg.mp4", "kenmerk": "P-9"})
+    manifest = listed(FILLED | {"datum": "20-11-2026"}, {"bestand": "weg.mp4", "kenmerk": "P-9"}, {"kenmerk": "P-8"})
     page = rows(house, FILLED["bestand"], "b.mp4", "lees mij.pdf", manifest=manifest, number=7)
     assert re.findall(r'data-row="(\d+)"', page) == ["7", "8"]
     text = html.unescape(page)
@@ -95,7 +95,7 @@ def test_each_file_gets_a_row_with_what_the_list_says_of_it(house: House) -> Non
     assert 'value="2026-11-20"' in text
     assert '<option value="mondeling" selected>' in text
     assert "dit is geen opname: lees mij.pdf" in text
-    assert "het bestand is niet gekozen: weg.mp4" in text
+    assert "het bestand is niet gekozen: weg.mp4, (regel 4)" in text
 
 
 def test_a_wrong_row_says_why(house: House) -> None:
@@ -167,9 +167,27 @@ def test_a_recording_is_taken_in_once(house: House) -> None:
     key = house.store.data_key(consult.id, KeyPurpose.SOURCE)
     with house.audio.open(consult.id, consult.upload, key) as file:
         assert file.read() == SOUND
-    again = prepare(house, kenmerk="P-2", bestand="anders.mp4").json()
+    again = prepare(house, bestand="anders.mp4").json()
     assert (again["consult"], again["new"], "put" in again) == (first["consult"], False, False)
     assert len(consults(house)) == 1
+
+
+def test_what_was_done_otherwise_is_told(house: House) -> None:
+    """For another patient, with other channels, or without the consent that the row takes back."""
+    put(house, prepare(house).json()["put"])
+    assert "voor een ander kenmerk" in prepare(house, kenmerk="P-2").json()["error"]
+    assert "met andere kanalen" in prepare(house, kanalen="patiënt,huisarts").json()["error"]
+    for taken_back in ("", "weigert"):
+        assert "Trek de toestemming in" in prepare(house, toestemming=taken_back).json()["error"]
+    assert consults(house) == [Status.RECORDED]
+
+
+def test_what_was_withdrawn_is_not_sent_again(house: House) -> None:
+    found = prepare(house).json()
+    put(house, found["put"])
+    house.workflow.withdraw(Actor(name="B. Balie", role=Role.ASSISTENTE), UUID(found["consult"]))
+    told = prepare(house, opnieuw="ja").json()
+    assert (told["state"], "put" in told) == ("WITHDRAWN", False)
 
 
 def test_what_was_cut_off_goes_on(house: House) -> None:
@@ -196,6 +214,13 @@ def test_a_row_is_looked_at_before_anything_is_made(house: House) -> None:
     assert "patiëntkenmerk" in wrong.json()["error"]
     assert "Iedereen in de kamer" in prepare(house, anderen="").json()["error"]
     assert prepare(house, sha256="geen").status_code == 422
+    for wrong_row, told in (
+        ({"app": "Onbekend"}, "niet op de lijst van de praktijk"),
+        ({"huisarts": "x" * 101}, "Deze naam kan niet"),
+        ({"datum": ""}, "wanneer de patiënt toestemde"),
+        ({"toestemming_op": "2100-01-01T09:00"}, "niet later zijn gegeven"),
+    ):
+        assert told in prepare(house, sha256="", **wrong_row).json()["error"]
     assert consults(house) == []
 
 
@@ -224,7 +249,7 @@ def test_a_file_that_can_not_be_used_leaves_no_empty_consult(house: House) -> No
     assert refused.status_code == 415
     assert "geen geluid" in refused.json()["error"]
     assert consults(house) == [Status.DISCARDED]
-    assert prepare(house, b"tekst").json()["state"] == "GONE"
+    assert "niet te gebruiken" in prepare(house, b"tekst").json()["error"]
     assert "put" in prepare(house, b"tekst", opnieuw="ja").json()
 
 

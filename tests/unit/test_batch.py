@@ -6,20 +6,32 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from consent import How, current_text, grant, refuse
+from consent import Consent, How, current_text, grant, refuse
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.together import read_head
-from transcribe.batch.intake import Intake, Item, State, matched, planned, recordings
+from transcribe.batch.intake import Intake, NotProven, NotWritable, OtherRecording
+from transcribe.batch.items import Item, State
 from transcribe.batch.manifest import Entry
-from transcribe.batch.run import AHEAD, STILL_S, Batch, seconds, worst
-from transcribe.consult import Actor, KeyPurpose, Part, Role, Search, Status
+from transcribe.batch.matching import matched, planned, recordings
+from transcribe.batch.run import AGAIN_S, AHEAD, STILL_S, Batch, seconds, waits, wrong
+from transcribe.batch.summary import row_of
+from transcribe.consult import Actor, KeyPurpose, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact, ContactType
-from transcribe.errors import DiskFull, TranscribeError
+from transcribe.errors import Conflict, DiskFull, StoreUnavailable, TranscribeError
 from transcribe.soep.extractive import ExtractiveDrafter
-from transcribe.testing import Scripted, ScriptedDecoder, ScriptedTranscriber, scripted_service, utterances
+from transcribe.soep.note import Section
+from transcribe.testing import (
+    Scripted,
+    ScriptedDecoder,
+    ScriptedTranscriber,
+    confirm_seen,
+    scripted_service,
+    utterances,
+)
 
 ASSISTANT = Actor(name="B. Balie", role=Role.ASSISTENTE)
 GP = Actor(name="T. Arts", role=Role.HUISARTS)
@@ -29,6 +41,8 @@ CONSENT = grant(
     how=How.SPOKEN, informed_by="B. Balie (assistente)", text_id=WORDS.id, text_sha256=WORDS.sha256,
     others_informed=True, now=NOW,
 )  # fmt: skip
+
+NO = refuse(informed_by="B", text_id=WORDS.id, text_sha256=WORDS.sha256, now=NOW)
 
 
 @pytest.fixture
@@ -71,8 +85,7 @@ def test_what_counts_as_a_recording(tmp_path: Path) -> None:
 
 def test_each_recording_goes_its_own_way(service: Scripted, tmp_path: Path) -> None:
     found = files(tmp_path, "a.mp4", "b.mp4", "c.mp4", "d.mp4")
-    no = refuse(informed_by="B", text_id=WORDS.id, text_sha256=WORDS.sha256, now=NOW)
-    rows = [entry("A.mp4"), entry("b.mp4", consent=None), entry("c.mp4", consent=no), entry("x.mp4")]
+    rows = [entry("A.mp4"), entry("b.mp4", consent=None), entry("c.mp4", consent=NO), entry("x.mp4")]
     batch = run(service, planned(found, rows))
     assert {item.name: item.state for item in batch.items.values()} == {
         "a.mp4": State.DONE,
@@ -82,16 +95,71 @@ def test_each_recording_goes_its_own_way(service: Scripted, tmp_path: Path) -> N
         "x.mp4": State.NO_FILE,
     }
     assert consults(service) == [Status.DRAFTED]
-    assert worst(list(batch.items.values())) is State.NO_FILE
+    assert waits(batch.everything)
+    assert [item.name for item in batch.everything if wrong(item)] == ["x.mp4"]
+    # of one whose original was removed the file is not there either
+    assert not any(wrong(item, delete_source=True) for item in batch.everything)
 
 
 def test_the_same_recording_is_not_done_twice_under_whatever_name(service: Scripted, tmp_path: Path) -> None:
     found = files(tmp_path, "a.mp4")
     run(service, planned(found, [entry("a.mp4")]))
     found["a.mp4"].rename(tmp_path / "b.mp4")
-    batch = run(service, planned(recordings([tmp_path]), [entry("b.mp4", "P-2")]))
+    batch = run(service, planned(recordings([tmp_path]), [entry("b.mp4")]))
     assert batch.items["b.mp4"].state is State.BEFORE
     assert consults(service) == [Status.DRAFTED]
+
+
+def row_shown(item: Item) -> dict[str, object]:
+    return row_of(item, str, str)
+
+
+def test_a_recording_that_was_done_for_another_patient_is_told(service: Scripted, tmp_path: Path) -> None:
+    """A reference that was corrected, or one recording under two names for two patients: the draft is of the first."""
+    found = files(tmp_path, "a.mp4")
+    (tmp_path / "b.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
+    batch = run(service, planned(recordings([tmp_path]), [entry("a.mp4"), entry("b.mp4", "P-2")]), delete_source=True)
+    assert batch.items["a.mp4"].removed
+    other = batch.items["b.mp4"]
+    assert (other.state, other.removed) == (State.OTHER_REF, False)
+    assert (row_shown(other)["kenmerk"], row_shown(other)["stand"]) == ("P-1", State.OTHER_REF.value)
+    assert wrong(other)
+    assert found["a.mp4"].exists() is False
+    assert (tmp_path / "b.mp4").exists()
+    assert consults(service) == [Status.DRAFTED]
+
+
+@pytest.mark.parametrize("now_is", [None, NO])
+def test_a_draft_whose_consent_the_list_takes_back_is_told(
+    service: Scripted, tmp_path: Path, now_is: Consent | None
+) -> None:
+    found = files(tmp_path, "a.mp4", "b.mp4")
+    run(service, planned(found, [entry("a.mp4")]))
+    batch = run(service, planned(found, [entry("a.mp4", consent=now_is), entry("b.mp4", consent=now_is)]))
+    assert batch.items["a.mp4"].state is State.KEPT
+    assert wrong(batch.items["a.mp4"])
+    assert batch.items["b.mp4"].state in (State.NO_CONSENT, State.REFUSED)
+    assert consults(service) == [Status.DRAFTED]
+
+
+def test_what_was_withdrawn_is_not_done_again(service: Scripted, tmp_path: Path) -> None:
+    """Until the patient agrees once more, later than that."""
+    found = files(tmp_path, "a.mp4")
+    first = run(service, planned(found, [entry("a.mp4")])).items["a.mp4"].consult_id
+    assert first is not None
+    service.workflow.withdraw(GP, first)
+    for again in (False, True):
+        item = run(service, planned(found, [entry("a.mp4")]), again=again).items["a.mp4"]
+        assert item.state is State.WITHDRAWN
+    later = replace(CONSENT, recorded_at=datetime.now(UTC) + timedelta(seconds=1))
+    items = planned(found, [entry("a.mp4", consent=later)])
+    assert run(service, items).items["a.mp4"].state is State.GONE
+    done_again = run(service, items, again=True).items["a.mp4"]
+    assert done_again.state is State.DONE
+    assert done_again.consult_id is not None
+    # and once that one is thrown away, the withdrawal still counts
+    service.workflow.discard(GP, done_again.consult_id)
+    assert run(service, planned(found, [entry("a.mp4")]), again=True).items["a.mp4"].state is State.WITHDRAWN
 
 
 @pytest.mark.parametrize("cut", ["create", "record_consent", "receive"])
@@ -202,10 +270,12 @@ def test_two_files_are_one_consult_by_their_names_unless_the_list_says_otherwise
 
 def test_a_recording_belongs_to_the_consult_that_was_made_for_it(service: Scripted) -> None:
     intake = Intake(service.workflow, ASSISTANT)
-    one, new = intake.prepare(entry("a.mp4"), bytes(32))
-    assert new
-    assert intake.prepare(entry("b.mp4"), bytes(32)) == (one, False)
-    other, _ = intake.prepare(entry("c.mp4"), bytes(31) + b"x")
+    known = intake.prepare(entry("a.mp4"), bytes(32))
+    assert (known.state, known.new) == (State.READY, True)
+    assert intake.prepare(entry("b.mp4"), bytes(32)) == replace(known, new=False)
+    one, other = known.consult, intake.prepare(entry("c.mp4"), bytes(31) + b"x").consult
+    assert one is not None
+    assert other is not None
     assert intake.belongs(one.id, bytes(32))
     assert not intake.belongs(other.id, bytes(32))
     assert not intake.belongs(one.id, bytes(31) + b"y")
@@ -247,17 +317,17 @@ def test_an_original_stays_when_the_stored_recording_can_not_be_read(service: Sc
     service.audio.delete(item.consult_id)
     kept = Intake(service.workflow, ASSISTANT).remove_source(item)
     assert not kept.removed
-    assert kept.problem is not None
+    assert isinstance(kept.kept, NotProven)
     assert (tmp_path / "a.mp4").exists()
 
 
 def test_a_file_that_is_still_written_is_left_alone(service: Scripted, tmp_path: Path) -> None:
     now = 0.0
-    batch = Batch(Intake(service.workflow, ASSISTANT), clock=lambda: now)
+    batch = Batch(Intake(service.workflow, ASSISTANT), settled=True, clock=lambda: now)
 
     def look() -> bool:
-        batch.plan(planned(recordings([tmp_path]), [entry("a.mp4")]), settled=True)
-        return "a.mp4" in batch.items
+        batch.plan(planned(recordings([tmp_path]), [entry("a.mp4")]))
+        return batch.can_take
 
     files(tmp_path, "a.mp4")
     assert not look()
@@ -293,6 +363,14 @@ def test_a_recording_that_can_not_be_used_is_named(tmp_path: Path) -> None:
     assert item.state is State.FAILED
     assert isinstance(item.problem, TranscribeError)
     assert consults(service) == [Status.DISCARDED]
+    # and the next time it still is: neither done nor removed by somebody
+    second = run(service, planned(recordings([tmp_path]), [entry("a.mp4")])).items["a.mp4"]
+    assert (second.state, second.reason) == (State.FAILED, Reason.UNUSABLE)
+    assert wrong(second)
+    assert row_shown(second)["reden"] == "De opname was niet te gebruiken; er is niets van bewaard."
+    assert consults(service) == [Status.DISCARDED]
+    assert run(service, planned(recordings([tmp_path]), [entry("a.mp4")]), again=True).items["a.mp4"].problem
+    assert consults(service) == [Status.DISCARDED, Status.DISCARDED]
 
 
 def test_a_file_that_is_gone_since_it_was_seen(service: Scripted, tmp_path: Path) -> None:
@@ -301,3 +379,246 @@ def test_a_file_that_is_gone_since_it_was_seen(service: Scripted, tmp_path: Path
     item = run(service, items).items["a.mp4"]
     assert item.state is State.FAILED
     assert isinstance(item.problem, OSError)
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_stored(
+    service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = planned(files(tmp_path, "a.mp4"), [entry("a.mp4")])
+    created = service.workflow.create
+
+    def grows(*given: object, **named: object) -> object:
+        with (tmp_path / "a.mp4").open("ab") as file:
+            file.write(b" more")
+        return created(*given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.workflow, "create", grows)
+        item = run(service, items).items["a.mp4"]
+    assert item.state is State.FAILED
+    assert isinstance(item.problem, OtherRecording)
+    assert consults(service) == [Status.DISCARDED]
+    assert run(service, planned(recordings([tmp_path]), [entry("a.mp4")])).items["a.mp4"].state is State.DONE
+
+
+def test_a_database_that_is_away_for_a_moment_fails_no_recording(
+    service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = Batch(Intake(service.workflow, ASSISTANT), delete_source=True)
+    batch.plan(planned(files(tmp_path, "a.mp4"), [entry("a.mp4")]))
+
+    def away(*_given: object, **_named: object) -> None:
+        raise StoreUnavailable
+
+    for step in ("create", "receive", "proven"):
+        with monkeypatch.context() as patch:
+            patch.setattr(service.workflow, step, away)
+            with pytest.raises(StoreUnavailable):
+                done(service, batch)
+    item = done(service, batch).items["a.mp4"]
+    assert (item.state, item.removed) == (State.DONE, True)
+    assert consults(service) == [Status.DRAFTED]
+
+
+def test_two_programs_with_one_folder_end_with_one_consult(
+    service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one was first, between our look and our writing."""
+    items = planned(files(tmp_path, "a.mp4"), [entry("a.mp4")])
+    real = service.workflow.create
+
+    def second(*given: object, **named: object) -> None:
+        real(*given, **named)  # type: ignore[arg-type]
+        raise Conflict
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.workflow, "create", second)
+        assert run(service, items).items["a.mp4"].state is State.DONE
+    assert consults(service) == [Status.DRAFTED]
+
+
+def test_what_the_practice_does_not_know_is_said_before_anything_is_made(service: Scripted, tmp_path: Path) -> None:
+    video = Contact(kind=ContactType.VIDEO)
+    rows = [entry("a.mp4", app="Onbekend", contact=video), entry("b.mp4", doctor="x" * 101), entry("c.mp4", "P" * 65)]
+    batch = run(service, planned(files(tmp_path, "a.mp4", "b.mp4", "c.mp4"), rows))
+    assert {item.state for item in batch.items.values()} == {State.BAD_ROW}
+    assert all(not item.digest and item.problem for item in batch.items.values())
+    assert consults(service) == []
+
+
+# --- removing originals --------------------------------------------------------------------------------------------
+
+
+def test_a_link_is_no_original(service: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "elders").mkdir()
+    (tmp_path / "elders" / "a.mp4").write_bytes(b"sound")
+    (tmp_path / "hier").mkdir()
+    (tmp_path / "hier" / "a.mp4").symlink_to(tmp_path / "elders" / "a.mp4")
+    batch = run(service, planned(recordings([tmp_path / "hier"]), [entry("a.mp4")]), delete_source=True)
+    item = batch.items["a.mp4"]
+    assert (item.state, item.removed) == (State.DONE, False)
+    assert "verwijzing" in str(row_shown(item)["reden"])
+    assert wrong(item)
+    assert (tmp_path / "hier" / "a.mp4").is_symlink()
+
+
+def test_an_original_whose_draft_was_signed_goes_too(service: Scripted, tmp_path: Path) -> None:
+    """Its stored recording was destroyed with the signature, as it should be: the note stands for it."""
+    items = planned(files(tmp_path, "a.mp4"), [entry("a.mp4")])
+    consult_id = run(service, items).items["a.mp4"].consult_id
+    assert consult_id is not None
+    version = service.workflow.consult(consult_id).version
+    service.workflow.add_line(GP, consult_id, version, Section.P, "Controle over een week.")
+    for line_id in service.workflow.review(GP, consult_id).flags:
+        confirm_seen(service.workflow, GP, consult_id, line_id)
+    service.workflow.approve(GP, consult_id, service.workflow.review(GP, consult_id).sha256)
+    assert run(service, items, delete_source=True).items["a.mp4"].removed
+
+
+def test_an_original_stays_when_another_recording_is_stored(service: Scripted, tmp_path: Path) -> None:
+    batch = run(service, planned(files(tmp_path, "a.mp4"), [entry("a.mp4")]))
+    item = batch.items["a.mp4"]
+    assert item.consult_id is not None
+    consult = service.workflow.consult(item.consult_id)
+    key = service.store.data_key(consult.id, KeyPurpose.SOURCE)
+    service.audio.write(consult.id, consult.upload, key, [b"something else"])
+    kept = Intake(service.workflow, ASSISTANT).remove_source(item)
+    assert isinstance(kept.kept, NotProven)
+    assert (tmp_path / "a.mp4").exists()
+
+
+def test_of_two_files_both_go_or_none(service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = planned(files(tmp_path, "a.mp4", "b.wav"), [entry("a.mp4", **TWO)])
+    real = Path.rename
+
+    def stuck(path: Path, target: Path) -> Path:
+        if path.name == "b.wav":
+            raise PermissionError(13, "no")
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stuck)
+        item = run(service, items, delete_source=True).items["a.mp4"]
+    assert isinstance(item.kept, NotWritable)
+    assert wrong(item)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.wav"]
+    assert run(service, items, delete_source=True).items["a.mp4"].removed
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- a folder that is watched --------------------------------------------------------------------------------------
+
+
+class Watching:
+    """A watched folder, by a clock of our own."""
+
+    def __init__(self, service: Scripted, folder: Path, **options: bool) -> None:
+        self.service = service
+        self.folder = folder
+        self.now = 0.0
+        self.batch = Batch(Intake(service.workflow, ASSISTANT), settled=True, clock=lambda: self.now, **options)
+
+    def goes_on(self, *rows: Entry) -> dict[str, State]:
+        """For as long as it takes: what is there is looked at, taken in and drafted."""
+        for _ in range(6):
+            self.batch.plan(planned(recordings([self.folder]), list(rows)))
+            self.batch.step()
+            self.service.work()
+            self.now += STILL_S
+        return {item.name: item.state for item in self.batch.items.values()}
+
+
+def test_a_file_that_went_on_after_a_pause_is_done_whole(service: Scripted, tmp_path: Path) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4")
+    assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.DONE}
+    with (tmp_path / "a.mp4").open("ab") as file:
+        file.write(b" and the rest")
+    assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.DONE}
+    assert consults(service) == [Status.DRAFTED, Status.DRAFTED]
+    half, whole = watching.batch.everything
+    assert half.consult_id != whole.consult_id
+    assert "daarna veranderd" in str(row_shown(half)["reden"])
+    os.utime(tmp_path / "a.mp4", (1, 1))  # a time is no other recording
+    assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.BEFORE}
+    assert len(watching.batch.everything) == 2
+
+
+def test_another_recording_of_a_name_that_was_done_and_removed(service: Scripted, tmp_path: Path) -> None:
+    watching = Watching(service, tmp_path, delete_source=True)
+    files(tmp_path, "consult.mp4")
+    watching.goes_on(entry("consult.mp4"))
+    assert watching.batch.items["consult.mp4"].removed
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.DONE}, "it stays as it is"
+    (tmp_path / "consult.mp4").write_bytes(b"of the next day")
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.DONE}
+    assert consults(service) == [Status.DRAFTED, Status.DRAFTED]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_half_of_a_pair_that_comes_later(tmp_path: Path) -> None:
+    service = scripted_service(decoder=ScriptedDecoder(channels=2), transcriber=ScriptedTranscriber(utterances()))
+    watching = Watching(service, tmp_path)
+    gp, patient = "x - huisarts.m4a", "x - patient.m4a"
+    files(tmp_path, gp)
+    watching.goes_on(entry(gp))
+    files(tmp_path, patient)
+    assert watching.goes_on(entry(gp)) == {gp: State.DONE}
+    assert watching.batch.items[gp].second_name == patient
+    assert len(consults(service)) == 2
+
+
+def test_what_failed_for_a_full_disk_is_tried_again(
+    service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4")
+    tries = []
+
+    def full(*_given: object) -> None:
+        tries.append(watching.now)
+        raise DiskFull
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.audio, "write", full)
+        assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.FAILED}
+    assert len(tries) == 1, "not again and again"
+    watching.now += AGAIN_S
+    assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.DONE}
+
+
+def test_what_the_list_says_anew_of_what_was_begun_is_looked_at(service: Scripted, tmp_path: Path) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4")
+
+    def row(consent: Consent | None, ref: str = "P-1") -> Entry:
+        return entry("a.mp4", ref, consent=consent, given={"kenmerk": ref, "toestemming": str(consent and consent.how)})
+
+    assert watching.goes_on(row(CONSENT)) == {"a.mp4": State.DONE}
+    assert watching.goes_on(row(replace(CONSENT, id=uuid4()))) == {"a.mp4": State.DONE}, "read anew, the same"
+    assert watching.goes_on(row(CONSENT, "P-2")) == {"a.mp4": State.OTHER_REF}
+    assert watching.goes_on(row(NO)) == {"a.mp4": State.KEPT}
+    assert watching.goes_on() == {"a.mp4": State.NO_ROW}
+    assert watching.goes_on(row(CONSENT)) == {"a.mp4": State.BEFORE}
+    assert len(watching.batch.everything) == 1
+
+
+def test_lines_of_what_is_not_there_any_more_go(service: Scripted, tmp_path: Path) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4", "b.mp4")
+    assert set(watching.goes_on(entry("a.mp4"), entry("x.mp4"))) == {"a.mp4", "b.mp4", "x.mp4"}
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert watching.goes_on() == {"a.mp4": State.DONE}
+
+
+def test_a_file_without_consent_is_not_read_while_it_is_written(
+    service: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4")
+    watching.batch.plan(planned(recordings([tmp_path]), [entry("a.mp4", consent=None)]))
+    assert watching.batch.items["a.mp4"].state is State.NO_CONSENT
+    assert not watching.batch.can_take
+    watching.now += STILL_S
+    assert watching.batch.can_take

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 
 from consent import AgeClass, Capacity, ConsentStatus, Exception12, GivenBy, How, Relation, current_text
 from transcribe.asr.transcript import Speaker
-from transcribe.batch.manifest import COLUMNS, Entry, as_form, read_manifest, template
+from transcribe.batch.manifest import (
+    COLUMNS,
+    LAYOUTS,
+    BadColumns,
+    Entry,
+    as_form,
+    layout_name,
+    layout_of,
+    read_manifest,
+    template,
+)
 from transcribe.contact import ContactType
 from transcribe.errors import InvalidInput
 from transcribe.sheet import guarded
@@ -107,7 +118,13 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"kanalen": "tandarts"}, "kan niet in de kolom kanalen"),
         ({"tweede_bestand": "a2.mp4"}, "wie op het eerste staat"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts"}, "wie op het eerste staat"),
-        ({"tweede_bestand": "A.mp4", "kanalen": "huisarts,patiënt"}, "staat twee keer"),
+        ({"kanalen": "huisarts,huisarts"}, "kan niet in de kolom kanalen"),
+        ({"kanalen": "patiënt"}, "kan niet in de kolom kanalen"),
+        ({"kanalen": "onbekend,huisarts"}, "kan niet in de kolom kanalen"),
+        ({"kenmerk": "1,23457E+11"}, "ingekort"),
+        ({"datum": "", "begin": "", "eind": ""}, "wanneer de patiënt toestemde"),
+        ({"toestemming_op": "2026-11-23 15:00"}, "niet later zijn gegeven dan nu"),
+        ({"datum": "24-11-2026", "begin": "", "eind": ""}, "niet later zijn gegeven dan nu"),
         ({"verschuiving": "2,5"}, "hoort bij een tweede bestand"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "even"}, "geen verschuiving"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "601"}, "geen verschuiving"),
@@ -121,10 +138,48 @@ def test_a_wrong_row_says_what_is_wrong_and_keeps_back_itself_alone(changed: dic
     assert right.consent is not None
 
 
-def test_a_recording_that_is_named_twice_is_whose_nobody_knows() -> None:
-    first, second = read(GOOD, GOOD | {"bestand": "A.MP4", "kenmerk": "P-2"})
-    assert first.problem is None
-    assert "staat twee keer" in str(second.problem)
+def test_a_consult_that_ends_after_midnight() -> None:
+    entry = one(begin="23:50", eind="00:10")
+    assert entry.problem is None
+    assert entry.contact.ended == datetime(2026, 11, 20, 23, 10, tzinfo=UTC)
+
+
+def test_the_moment_of_consent_is_never_made_up() -> None:
+    """A refusal needs none: nothing is made of it."""
+    assert one(datum="", begin="", eind="", toestemming="weigert").problem is None
+    at = one(datum="", begin="", eind="", toestemming_op="20-11-2026 9:00")
+    assert at.problem is None
+    assert at.consent is not None
+    assert at.consent.recorded_at == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("before", ["", "sep=;\r\n", "\r\n;;;\r\n", '"sep=;"\r\n'])
+def test_what_a_spreadsheet_puts_before_the_header(before: str) -> None:
+    (entry,) = read_manifest(f"{before}bestand;kenmerk\r\na.mp4;P-1".encode(), now=NOW, zone=ZONE)
+    assert (entry.name, entry.ref, entry.row) == ("a.mp4", "P-1", before.count("\n") + 2)
+
+
+def test_a_column_that_nobody_reads_refuses_the_list() -> None:
+    """A misspelt column is one that does not count: the age of a child would be that of an adult."""
+    for wrong, named in (("leeftijdsgroep", "leeftijdsgroep"), ("kenmerk;Kenmerk", "kenmerk")):
+        with pytest.raises(BadColumns) as refused:
+            read_manifest(f"bestand;{wrong};\na.mp4;<12;x".encode(), now=NOW, zone=ZONE)
+        assert named in str(refused.value)
+    decomposed = unicodedata.normalize("NFD", "bestand;Geïnformeerd door;kenmerk; ;\na.mp4;B. Balie;P-1;;")
+    (entry,) = read_manifest(decomposed.encode(), now=NOW, zone=ZONE)
+    assert entry.given["geïnformeerd_door"] == "B. Balie"
+
+
+def test_a_row_without_a_file_is_told() -> None:
+    raw = b"bestand;kenmerk\n;P-1\n;\na.mp4;P-2"
+    wrong, right = read_manifest(raw, now=NOW, zone=ZONE)
+    assert "Regel 2 noemt geen bestand" in str(wrong.problem)
+    assert (right.name, right.row) == ("a.mp4", 4)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values())
+def test_a_layout_has_a_name(layout: tuple[Speaker, ...]) -> None:
+    assert layout_of(layout_name(layout)) == layout
 
 
 def test_two_files_of_one_consult() -> None:

@@ -32,8 +32,9 @@ from consent import (
 )
 from transcribe.asr.transcript import Speaker
 from transcribe.audio.together import LATEST_S
+from transcribe.batch.names import written
 from transcribe.batch.pairs import pairs, speaker_in
-from transcribe.contact import Contact, ContactType, check_contact
+from transcribe.contact import AHEAD, Contact, ContactType, check_contact, ended_at
 from transcribe.errors import N_, InvalidInput, TranscribeError
 from transcribe.sheet import MARK, line, unguarded
 from transcribe.visible import one_row
@@ -47,11 +48,12 @@ COLUMNS: dict[str, str] = {
     "kenmerk": "patiëntkenmerk uit het HIS",
     "datum": "dag van het consult: 2026-11-20 of 20-11-2026",
     "begin": "tijd waarop het contact begon: 14:05",
-    "eind": "tijd waarop het eindigde",
+    "eind": "tijd waarop het eindigde, zo nodig na middernacht",
     "soort": "spreekuur, videoconsult, telefonisch of visite",
     "huisarts": "voor wie het concept is; leeg: voor wie het eerst komt",
     "toestemming": "mondeling, schriftelijk of digitaal; weigert; leeg: nog niet gevraagd",
-    "toestemming_op": "dag en tijd waarop: 2026-11-20 14:04; leeg: dag en begin van het consult",
+    "toestemming_op": "dag en tijd waarop: 2026-11-20 14:04; leeg: dag en begin van het consult; een van beide moet er "
+    "staan",
     "geïnformeerd_door": "naam en rol van wie de patiënt informeerde",
     "anderen": "ja: anderen in de kamer weten het en stemmen in; geen: er waren geen anderen",
     "leeftijd": "<12, 12-15 of >=16; leeg: >=16",
@@ -68,6 +70,18 @@ COLUMNS: dict[str, str] = {
 Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy, Relation, Exception12)
 #: In the column ``kanalen``: everybody on everything.
 MIXED = "gemengd"
+#: What a file or a call may hold: everybody together, a channel for each, or one person who dictates.
+LAYOUTS: dict[str, tuple[Speaker, ...]] = {
+    MIXED: (Speaker.ONBEKEND,),
+    "huisarts,patiënt": (Speaker.HUISARTS, Speaker.PATIENT),
+    "patiënt,huisarts": (Speaker.PATIENT, Speaker.HUISARTS),
+    "huisarts": (Speaker.HUISARTS,),
+}
+#: Before the header: a row that a spreadsheet left empty, or its word on what parts the cells.
+_NOTHING = re.compile(r"[\s;,]*")
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+#: A number that a spreadsheet shortened: its last digits are gone.
+_SHORTENED = re.compile(r"[0-9]+([.,][0-9]+)?E[+][0-9]+", re.IGNORECASE)
 #: Rows of a manifest, and characters of a cell: more is a mistake.
 MOST_ROWS, LONGEST_CELL = 10_000, 500
 
@@ -76,12 +90,20 @@ UNREADABLE = N_("Deze lijst is niet te lezen. Bewaar hem als CSV (UTF-8) en prob
 TOO_LONG = N_("De lijst is te lang (hoogstens 10.000 regels).")
 
 
+class BadColumns(InvalidInput):
+    text = N_("Deze kolommen kent de lijst niet, of zij staan er twee keer: {names}. Verbeter de naam of haal ze weg.")
+
+
 class BadRow(InvalidInput):
     """One row can't be used; the sentence says why."""
 
 
 class Twice(BadRow):
     text = N_("“{value}” staat twee keer in de lijst. Laat één regel staan.")
+
+
+class NoName(BadRow):
+    text = N_("Regel {row} noemt geen bestand. Vul de kolom bestand in, of haal de regel weg.")
 
 
 class NoDate(BadRow):
@@ -122,6 +144,18 @@ class NoRef(BadRow):
     text = N_("Vul het patiëntkenmerk in.")
 
 
+class ShortenedRef(BadRow):
+    text = N_("“{value}” is door een rekenprogramma ingekort. Maak van de kolom kenmerk tekst en vul het opnieuw in.")
+
+
+class NeedsMoment(BadRow):
+    text = N_("Vul in wanneer de patiënt toestemde: de datum van het consult, of de kolom toestemming_op.")
+
+
+class NotYet(BadRow):
+    text = N_("De toestemming kan niet later zijn gegeven dan nu. Controleer de datum en de tijd.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """What a row says of one recording. ``consent`` is None when nobody wrote one down yet: then it waits."""
@@ -158,36 +192,46 @@ def read_manifest(raw: bytes, *, now: datetime, zone: tzinfo, texts: Texts | Non
     Raises ``InvalidInput`` when it is no manifest at all.
     """
     content = decoded(raw)
-    first = content.partition("\n")[0]
-    delimiter = max(";,\t", key=first.count)
+    skipped, delimiter = 0, ""
+    while content:
+        first = content.partition("\n")[0].strip()
+        separator = _SEPARATOR.fullmatch(first)
+        if separator is None and not _NOTHING.fullmatch(first):
+            break
+        delimiter = separator[1] if separator else delimiter
+        content = content.partition("\n")[2]
+        skipped += 1
+    delimiter = delimiter or max(";,\t", key=content.partition("\n")[0].count)
     try:
         rows = list(csv.reader(io.StringIO(content), delimiter=delimiter))
-    except csv.Error as broken:
+    except (csv.Error, TypeError) as broken:
         raise InvalidInput(problem=UNREADABLE) from broken
-    names = [one_row(name).casefold().replace(" ", "_") for name in rows[0]] if rows else []
-    names = ["geïnformeerd_door" if name == "geinformeerd_door" else name for name in names]
-    if "bestand" not in names:
-        raise InvalidInput(problem=NO_COLUMN)
+    names = _columns(rows[0] if rows else [])
     if len(rows) > MOST_ROWS + 1:
         raise InvalidInput(problem=TOO_LONG)
     found: list[Entry] = []
-    for number, cells in enumerate(rows[1:], start=2):
+    for number, cells in enumerate(rows[1:], start=skipped + 2):
         named = ((name, unguarded(one_row(cell)[:LONGEST_CELL])) for name, cell in zip(names, cells, strict=False))
-        row = {name: cell for name, cell in named if name in COLUMNS}
+        row = {name: cell for name, cell in named if name}
         if row.get("bestand"):
             found.append(read_row(row, number, now=now, zone=zone, texts=texts))
-    seen: set[str] = set()
-    for place, entry in enumerate(found):
-        names = [name for name in (entry.name, entry.second) if name]
-        twice = [name for index, name in enumerate(names) if name.casefold() in {*seen, *_folded(names[:index])}]
-        if twice:
-            found[place] = Entry(name=entry.name, row=entry.row, given=entry.given, problem=Twice(value=twice[0]))
-        seen |= _folded(names)
+        elif any(row.values()):
+            found.append(Entry(name=f"(regel {number})", row=number, given=row, problem=NoName(row=number)))
     return found
 
 
-def _folded(names: Iterable[str]) -> set[str]:
-    return {name.casefold() for name in names}
+def _columns(header: Iterable[str]) -> list[str]:
+    """Names of the columns; "" for one without a name. Raises ``InvalidInput``: of a column that nobody reads a doctor
+    would think that it counts.
+    """
+    names = [written(name).casefold().replace(" ", "_") for name in header]
+    names = ["geïnformeerd_door" if name == "geinformeerd_door" else name for name in names]
+    if "bestand" not in names:
+        raise InvalidInput(problem=NO_COLUMN)
+    wrong = [name for place, name in enumerate(names) if name and (name not in COLUMNS or name in names[:place])]
+    if wrong:
+        raise BadColumns(names=", ".join(one[:40] for one in wrong[:10]))
+    return names
 
 
 def template(names: Iterable[str] = ()) -> str:
@@ -214,7 +258,8 @@ def read_row(
     name, second = (row.get(column, "").replace("\\", "/") for column in ("bestand", "tweede_bestand"))
     try:
         day = _day(row.get("datum", ""))
-        began, ended = (_moment(day, row.get(column, ""), zone) for column in ("begin", "eind"))
+        began = _moment(day, row.get("begin", ""), zone)
+        ended = _end(day, began, row.get("eind", ""), zone)
         soort = row.get("soort", "") or (ContactType.VIDEO.value if row.get("app") else "")
         contact = Contact(kind=_one(ContactType, "soort", soort) if soort else None, began=began, ended=ended)
         check_contact(contact, now)
@@ -222,6 +267,8 @@ def read_row(
             raise NotVideo
         if not row.get("kenmerk"):
             raise NoRef
+        if _SHORTENED.fullmatch(row["kenmerk"]):
+            raise ShortenedRef(value=row["kenmerk"])
         layout = layout_of(row.get("kanalen", ""))
         if second:
             layout = _of_two(name, second, layout)
@@ -268,6 +315,10 @@ def _consent(
     informed_by = row.get("geïnformeerd_door", "")
     if given.startswith("weiger"):
         return refuse(informed_by=informed_by, text_id=words.id, text_sha256=words.sha256, now=at or now)
+    if at is None:
+        raise NeedsMoment
+    if at > now + AHEAD:
+        raise NotYet
     age, giver, judged_by = row.get("leeftijd", ""), row.get("gever", ""), row.get("niet_wilsbekwaam_volgens", "")
     relation, exception = row.get("relatie", ""), row.get("uitzondering", "")
     return grant(
@@ -282,7 +333,7 @@ def _consent(
         text_sha256=words.sha256,
         others_present=row.get("anderen", "").casefold() == "ja",
         others_informed=row.get("anderen", "").casefold() in ("ja", "geen"),
-        now=min(at or now, now),
+        now=min(at, now),
     )
 
 
@@ -349,15 +400,24 @@ def _moment(day: datetime | None, time: str, zone: tzinfo) -> datetime | None:
     raise NoTime(value=time)
 
 
+def _end(day: datetime | None, began: datetime | None, given: str, zone: tzinfo) -> datetime | None:
+    """On the day itself, or after the midnight that follows."""
+    ended = _moment(day, given, zone)
+    if ended is None or began is None:
+        return ended
+    return ended_at(ended.time(), zone, began=began, was=None)
+
+
+def layout_name(layout: tuple[Speaker, ...]) -> str:
+    """As ``layout_of`` reads it."""
+    return next(name for name, one in LAYOUTS.items() if one == layout)
+
+
 def layout_of(given: str) -> tuple[Speaker, ...]:
     """Who is on which channel, track or file. Raises ``NotOneOf``."""
-    if given.casefold() in ("", MIXED):
-        return (Speaker.ONBEKEND,)
-    try:
-        found = tuple(Speaker(name.strip()) for name in given.casefold().replace("patiënt", "patient").split(","))
-    except ValueError:
-        found = ()
-    if not 1 <= len(found) <= 2:
+    name = ",".join(part.strip() for part in given.casefold().replace("patient", "patiënt").split(","))
+    found = LAYOUTS.get(name or MIXED)
+    if found is None:
         known = f"huisarts,patiënt; patiënt,huisarts; huisarts (dictaat); {MIXED}"
         raise NotOneOf(value=given, column="kanalen", known=known)
     return found

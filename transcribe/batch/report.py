@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -15,32 +17,100 @@ from rich.table import Table
 from rich.text import Text
 
 from consent import Texts
-from transcribe.batch.intake import Item, State, planned, recordings, usable
-from transcribe.batch.manifest import read_manifest, template
-from transcribe.batch.run import Batch, seconds
+from transcribe.batch.items import Item, State
+from transcribe.batch.manifest import Entry, read_manifest, template
+from transcribe.batch.matching import left_out, planned, recordings
+from transcribe.batch.run import STILL_S, Batch, seconds
 from transcribe.batch.summary import Row, as_csv
 from transcribe.errors import N_, InvalidInput, StoreUnavailable, TranscribeError
 from transcribe.i18n import PRACTICE_ZONE
 from transcribe.options import _
 from transcribe.sheet import write_private
+from transcribe.visible import one_row
 
 POLL_S = 0.5
 PATIENCE_S = 60.0  # for a database that is away
 
+#: A row is read anew after so long: what lay in the future may be there by now.
+READ_ANEW_S = 60.0
+
+TAKEN = N_("Het overzicht zou de lijst of een opname overschrijven. Kies een andere naam na --summary.")
 THERE = N_("Dit bestand is er al. Kies een andere naam voor de lijst.")
 
 
-def found_in(places: list[Path], manifest: Path | None, texts: Texts | None = None) -> list[Item]:
-    """Raises ``InvalidInput``, ``OSError``."""
-    entries = []
-    if manifest is not None:
-        entries = read_manifest(manifest.read_bytes(), now=datetime.now(UTC), zone=PRACTICE_ZONE, texts=texts)
-    return planned(_recordings(places), entries)
+def found_in(
+    places: list[Path], manifest: Path | None, texts: Texts | None = None, *, other: Collection[Path] = ()
+) -> list[Item]:
+    """``other``: files that were named for something else. Raises ``InvalidInput``, ``OSError``."""
+    entries = [] if manifest is None else _entries(manifest.read_bytes(), texts)
+    return _beside(places, entries, [*other, *([manifest] if manifest else [])])
+
+
+def _entries(raw: bytes, texts: Texts | None) -> list[Entry]:
+    return read_manifest(raw, now=datetime.now(UTC), zone=PRACTICE_ZONE, texts=texts)
+
+
+def _beside(places: list[Path], entries: list[Entry], other: Collection[Path]) -> list[Item]:
+    return [*planned(recordings(places), entries), *left_out(places, other=other)]
+
+
+class Looking:
+    """What is there, and what the list says of it, each time it is called. A list that somebody is saving is left
+    alone until it stood still.
+    """
+
+    def __init__(
+        self,
+        places: list[Path],
+        manifest: Path | None,
+        texts: Texts | None = None,
+        *,
+        other: Collection[Path] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._places = places
+        self._manifest = manifest
+        self._texts = texts
+        self._other = [*other, *([manifest] if manifest else [])]
+        self._clock = clock
+        self._seen: tuple[object, float] = (None, 0.0)  # size and time of change, since when
+        self._read: object = None  # of which size and time of change that was
+        self._raw: bytes | None = None
+        self._entries: list[Entry] = []
+        self._entries_at = 0.0
+
+    def __call__(self) -> list[Item] | None:
+        """None: it can't be said yet. Raises ``InvalidInput``, ``OSError`` for a list that is none (any more)."""
+        if self._manifest is not None:
+            self._look_at(self._manifest)
+            if self._raw is None:
+                return None
+            if self._clock() - self._entries_at >= READ_ANEW_S:  # what lay in the future may be there now
+                self._parse(self._raw)
+        return _beside(self._places, self._entries, self._other)
+
+    def _look_at(self, manifest: Path) -> None:
+        try:
+            found = manifest.stat()
+            now_is: object = (found.st_size, found.st_mtime_ns, found.st_ino)
+        except FileNotFoundError:
+            now_is = "gone"  # for a moment, when it is saved by putting another in its place
+        if now_is == self._read:
+            return
+        seen, since = self._seen
+        if now_is != seen:
+            self._seen = (now_is, self._clock())
+        elif self._clock() - since >= STILL_S:
+            self._parse(manifest.read_bytes())
+            self._read = now_is
+
+    def _parse(self, raw: bytes) -> None:
+        self._entries, self._raw, self._entries_at = _entries(raw, self._texts), raw, self._clock()
 
 
 def write_template(target: Path, places: list[Path]) -> int:
     """Raises ``InvalidInput`` rather than write over one that somebody may have filled in."""
-    names = list(_recordings(places))
+    names = list(recordings(places))
     try:
         write_private(target, [template(names)], new=True)
     except FileExistsError:
@@ -48,14 +118,29 @@ def write_template(target: Path, places: list[Path]) -> int:
     return len(names)
 
 
-def _recordings(places: list[Path]) -> dict[str, Path]:
-    return recordings([place for place in places if place.is_dir() or usable(Path(place.name))])
+def check_summary(target: Path, places: list[Path], manifest: Path | None) -> None:
+    """Before hours of work: can the summary be written there, and is it nothing else? Raises ``InvalidInput``,
+    ``OSError``.
+    """
+    taken = {path.resolve() for path in recordings(places).values()} | {place.resolve() for place in places}
+    if target.resolve() in taken | ({manifest.resolve()} if manifest else set()):
+        raise InvalidInput(problem=TAKEN)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "", str(target))
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
 
 
-def follow(batch: Batch, out: Console, *, look: Callable[[], list[Item]] | None) -> None:
-    """Until everything is settled, or with ``look`` (a folder that is watched) until Ctrl-C."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+def follow(
+    batch: Batch, out: Console, *, look: Looking | None, told: Callable[[TranscribeError | OSError], None]
+) -> None:
+    """Until everything is settled, or with ``look`` (a folder that is watched) until Ctrl-C. ``told`` hears what is
+    wrong with the list, once for each thing.
+    """
+    # names of files are no markup
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     away_s = 0.0
+    wrong = ""
     with Progress(*columns, TimeRemainingColumn(), console=out, transient=True) as progress:
         bars = _Bars(progress)
         while True:
@@ -68,13 +153,18 @@ def follow(batch: Batch, out: Console, *, look: Callable[[], list[Item]] | None)
                     raise
                 away_s += POLL_S
                 more = True
-            items = list(batch.items.values())
-            bars.show(items)
+            bars.show(batch.everything)
             if look is None and not more:
                 return
             if look is not None:
-                with suppress(TranscribeError, OSError):  # a list that is being saved just now
-                    batch.plan(look(), settled=True)
+                try:
+                    if (found := look()) is not None:
+                        batch.plan(found)
+                    wrong = ""
+                except (TranscribeError, OSError) as problem:
+                    if str(problem) != wrong:
+                        wrong = str(problem)
+                        told(problem)
             if away_s or not batch.can_take:
                 time.sleep(POLL_S)
 
@@ -85,25 +175,27 @@ class _Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._whole = progress.add_task(_("Alles"), total=None)
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[UUID, TaskID] = {}
 
     def show(self, items: list[Item]) -> None:
         done, total = seconds(items)
         self._progress.update(self._whole, completed=done, total=total or None)
         for item in items:
+            if item.consult_id is None:
+                continue
             busy = item.state is State.BUSY
-            if busy and item.name not in self._tasks:
-                self._tasks[item.name] = self._progress.add_task(item.name, total=item.audio_s)
-            elif not busy and item.name in self._tasks:
-                self._progress.remove_task(self._tasks.pop(item.name))
+            if busy and item.consult_id not in self._tasks:
+                self._tasks[item.consult_id] = self._progress.add_task(one_row(item.name), total=item.audio_s)
+            elif not busy and item.consult_id in self._tasks:
+                self._progress.remove_task(self._tasks.pop(item.consult_id))
             if busy:
-                self._progress.update(self._tasks[item.name], completed=item.done_s, total=item.audio_s)
+                self._progress.update(self._tasks[item.consult_id], completed=item.done_s, total=item.audio_s)
 
 
 def table_of(rows: list[Row]) -> Table:
     table = Table(_("opname"), _("kenmerk"), _("stand"), _("waarom"))
     for row in rows:
-        names = Text("\n".join(str(row[name]) for name in ("bestand", "tweede_bestand") if row[name]))
+        names = Text("\n".join(one_row(str(row[name])) for name in ("bestand", "tweede_bestand") if row[name]))
         table.add_row(names, *(Text(str(row[name])) for name in ("kenmerk", "stand", "reden")))
     return table
 

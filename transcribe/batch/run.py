@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
-from transcribe.batch.intake import SETTLED, WAITS, WRONG, Intake, Item, State
+from transcribe.batch.intake import Intake, NotProven, NotWritable
+from transcribe.batch.items import BEGUN, SETTLED, WAITS, WRONG, Item, State
+from transcribe.batch.manifest import Entry
+from transcribe.errors import Conflict, DiskFull, DiskLow
 
 #: So many recordings are stored ahead of the workers: more would fill the disk twice for nothing.
 AHEAD = 8
 #: A file that did not change for so long is whole.
 STILL_S = 5.0
+#: What failed for a reason that may pass is tried again after so long, while a folder is watched.
+AGAIN_S = 60.0
+#: Without consent, but it may have been done before: that has to be told.
+UNSURE = frozenset({State.NO_CONSENT, State.REFUSED})
 
 
 class Batch:
@@ -22,37 +31,75 @@ class Batch:
         intake: Intake,
         *,
         delete_source: bool = False,
+        settled: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``settled``: a file that still changes waits."""
         self.items: dict[str, Item] = {}
+        self._earlier: dict[UUID, Item] = {}  # begun; then another file or row came under its name
         self._intake = intake
         self._delete_source = delete_source
+        self._settled = settled
         self._clock = clock
         self._sizes: dict[str, tuple[int, float, float]] = {}  # by path: size, time of change, since when by our clock
+        self._tried: dict[str, float] = {}  # by name: when
 
-    def plan(self, items: list[Item], *, settled: bool = False) -> None:
-        """Rows and files as they are now. What was begun stays; ``settled``: a file that still changes waits."""
+    @property
+    def everything(self) -> list[Item]:
+        return [*self._earlier.values(), *self.items.values()]
+
+    def plan(self, items: list[Item]) -> None:
+        """Rows and files as they are now. What was begun stays, and is looked at anew when its file or its row is
+        another one.
+        """
         for item in items:
             old = self.items.get(item.name)
-            if old is not None and old.consult_id is not None:
+            if old is not None and self._stands(old, item):
                 continue
-            if settled and item.state is State.READY and not self._still(item):
-                continue
+            if old is not None and old.consult_id is not None and old.state in BEGUN:
+                self._earlier[old.consult_id] = replace(old, replaced=old.mark != item.mark)
             self.items[item.name] = item
+        names = {item.name for item in items}
+        for name, old in list(self.items.items()):
+            if name not in names and old.state not in BEGUN:
+                del self.items[name]
+
+    def _stands(self, old: Item, item: Item) -> bool:
+        """Is there nothing new about it?"""
+        if old.state in BEGUN and (not item.whole or (item.entry is None and old.mark == item.mark)):
+            return True  # it is stored: its file and its row may go
+        if old.mark != item.mark or not _alike(old.entry, item.entry):
+            return False
+        return not (may_pass(old) and self._clock() - self._tried.get(old.name, 0.0) >= AGAIN_S)
 
     def step(self) -> bool:
-        """Look at what is under way and take in one more. False when nothing is left to wait for."""
+        """Look at what is under way and take in one more. False when nothing is left to wait for.
+
+        Raises ``StoreUnavailable``; then nothing was lost, and the next step tries again.
+        """
+        for one, item in list(self._earlier.items()):
+            if item.state not in SETTLED:
+                self._earlier[one] = self._intake.look(item)
         for item in list(self._of(State.WAITING, State.BUSY)):
             self._put(self._intake.look(item))
-        if self.can_take:
-            self._put(self._intake.take(next(self._of(State.READY))))
-        return any(item.state not in SETTLED for item in self.items.values())
+        if (following := self._next()) is not None:
+            self._put(self._intake.take(following))
+        return any(item.state not in SETTLED for item in self.everything) or self.can_take
 
     @property
     def can_take(self) -> bool:
         """Is there a next recording, and room for it before the workers?"""
-        under_way = sum(1 for _ in self._of(State.WAITING, State.BUSY))
-        return under_way < AHEAD and next(self._of(State.READY), None) is not None
+        return self._next() is not None
+
+    def _next(self) -> Item | None:
+        under_way = sum(1 for item in self.everything if item.state in (State.WAITING, State.BUSY))
+        ready = self._of(State.READY) if under_way < AHEAD else iter(())
+        unsure = (item for item in self._of(*UNSURE) if item.whole and not item.looked)
+        for candidates in (ready, unsure):
+            for item in candidates:
+                if not self._settled or self._still(item):
+                    return item
+        return None
 
     def _of(self, *states: State) -> Iterator[Item]:
         return (item for item in self.items.values() if item.state in states)
@@ -60,6 +107,9 @@ class Batch:
     def _put(self, item: Item) -> None:
         if self._delete_source and item.state in (State.DONE, State.BEFORE):
             item = self._intake.remove_source(item)
+        if item.consult_id is not None:
+            self._earlier.pop(item.consult_id, None)  # the same recording after all
+        self._tried[item.name] = self._clock()
         self.items[item.name] = item
 
     def _still(self, item: Item) -> bool:
@@ -80,6 +130,27 @@ class Batch:
         return found.st_size > 0 and now - since >= STILL_S
 
 
+def _alike(one: Entry | None, other: Entry | None) -> bool:
+    """Do two readings of a row say the same? What a row says may become possible, as time goes by."""
+    if one is None or other is None:
+        return one is other
+    return (one.given, one.second, one.layout, str(one.problem)) == (
+        other.given,
+        other.second,
+        other.layout,
+        str(other.problem),
+    )
+
+
+def may_pass(item: Item) -> bool:
+    """Did it fail for a reason of the machine, or of the practice's settings, that may be gone the next time?"""
+    if item.state is State.FAILED:
+        return isinstance(item.problem, OSError | DiskFull | DiskLow | Conflict)
+    if item.state is State.BAD_ROW:
+        return item.looked
+    return isinstance(item.kept, NotProven | NotWritable)
+
+
 def seconds(items: list[Item]) -> tuple[float, float]:
     """Of speech that was done, and in all; of what was not looked at yet by its size."""
     wanted = [item for item in items if item.consult_id is not None or item.state is State.READY]
@@ -91,10 +162,13 @@ def seconds(items: list[Item]) -> tuple[float, float]:
     return done, total
 
 
-def worst(items: list[Item]) -> State | None:
-    """What a script should know: something is wrong, or else something waits for consent."""
-    for kinds in (WRONG, WAITS):
-        for item in items:
-            if item.state in kinds:
-                return item.state
-    return None
+def wrong(item: Item, *, delete_source: bool = False) -> bool:
+    """Must somebody look at it? ``delete_source``: a file that is not there was done and removed before."""
+    if item.state is State.NO_FILE and not item.paths:
+        return not delete_source
+    return item.state in WRONG or item.kept is not None
+
+
+def waits(items: list[Item]) -> bool:
+    """Does anything wait for consent?"""
+    return any(item.state in WAITS for item in items)

@@ -20,8 +20,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from consent import ConsentProblem, Exception12, GivenBy, How, Relation, TextKind
-from transcribe.audio.together import Fingerprint
-from transcribe.batch.intake import Intake, Item, State, matched, usable
+from transcribe.batch.intake import Intake
+from transcribe.batch.items import Item, State, before
 from transcribe.batch.manifest import (
     COLUMNS,
     LONGEST_CELL,
@@ -29,15 +29,15 @@ from transcribe.batch.manifest import (
     MOST_ROWS,
     Entry,
     as_form,
+    layout_name,
     layout_of,
     read_manifest,
     read_row,
 )
 from transcribe.batch.manifest import template as empty_template
+from transcribe.batch.matching import matched, usable
 from transcribe.batch.summary import as_csv, row_of
-from transcribe.consult import Status
-from transcribe.errors import N_, Conflict, InvalidInput, NotFound, TranscribeError
-from transcribe.policy import OVER
+from transcribe.errors import N_, InvalidInput, NotFound, TranscribeError
 from transcribe.visible import one_row
 from transcribe.web.consenting import AGE_TEXT
 from transcribe.web.errors import BAD_FORM
@@ -54,7 +54,7 @@ MOST_JSON = 8 << 20
 MOST_ASKED = 1000
 DIGEST_CHARS = 64
 #: Values of the column ``kanalen``, to choose from.
-LAYOUTS: dict[str, str] = {
+LAYOUT_TEXT: dict[str, str] = {
     MIXED: N_("iedereen door elkaar"),
     "huisarts,patiënt": N_("huisarts links of eerst, patiënt rechts of daarna"),
     "patiënt,huisarts": N_("patiënt links of eerst, huisarts rechts of daarna"),
@@ -65,6 +65,16 @@ OTHERS: dict[str, str] = {
     "ja": N_("ja, zij weten het en stemmen in"),
 }
 REFUSES = "weigert"
+#: What was done with a recording before, and is not what the row asks for.
+OTHERWISE: dict[State, str] = {
+    State.KEPT: N_("Deze opname is al verwerkt. Trek de toestemming in bij het consult."),
+    State.OTHER_REF: N_(
+        "Deze opname is al verwerkt voor een ander kenmerk. Klopt dit kenmerk, verwijder dan dat consult op de "
+        "werklijst en verwerk de opname opnieuw."
+    ),
+    State.OTHER_LAYOUT: N_("Deze opname is al verwerkt met andere kanalen. Wijs de sprekers aan bij het consult."),
+    State.FAILED: N_("Deze opname was eerder niet te gebruiken. Laat haar opnieuw verwerken, of kies een andere."),
+}
 MANNERS: dict[str, str] = {
     How.SPOKEN.value: N_("ja, mondeling"),
     How.WRITTEN.value: N_("ja, schriftelijk"),
@@ -82,10 +92,6 @@ async def asked_for(request: Request) -> dict[str, Any]:
 
 
 AskedDep = Annotated[dict[str, Any], Depends(asked_for)]
-
-
-class OtherRecording(Conflict):
-    text = N_("Dit bestand is veranderd sinds het werd bekeken. Kies het opnieuw.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +117,7 @@ class Choices:
     apps: tuple[str, ...]
     colleagues: tuple[str, ...]
     staff: str
-    layouts = LAYOUTS
+    layouts = LAYOUT_TEXT
     others = OTHERS
     manners = MANNERS
     longest = LONGEST_CELL
@@ -173,15 +179,14 @@ def rows(request: Request, web: WebDep, asked: AskedDep) -> Response:
         "_batch_rows.html",
         views=views,
         left_out=[name for name in files if name not in taken],
-        missing=[name for one in found if one.state is State.NO_FILE for name in _absent(one, taken)],
+        missing=[name for one in found if one.entry for name in _absent(one, taken)],
         choices=_choices(web),
     )
 
 
 def _absent(item: Item, taken: Mapping[str, int]) -> list[str]:
     """Which of its files were not chosen."""
-    known = {name.casefold() for name in taken}
-    return [name for name in (item.name, item.second_name) if name and name.casefold() not in known]
+    return [name for name in (item.name, item.second_name) if name and name not in taken]
 
 
 def _row_view(request: Request, web: Web, item: Item, number: int) -> RowView:
@@ -209,19 +214,20 @@ def prepare(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     entry = read_row(row, now=web.now(), zone=PRACTICE_ZONE, texts=web.texts)
     if entry.problem is not None:
         raise entry.problem
-    state = _waits(entry)
-    if state is not None or not fields.get("sha256"):
-        return _told(request, web, state or State.READY)
     intake = Intake(web.workflow, web.actor, again=fields.ticked("opnieuw"))
-    consult, new = intake.prepare(entry, _digest(fields["sha256"]))
-    answer: dict[str, Any] = {"consult": str(consult.id), "new": new}
-    if consult.status is Status.CONSENTED:
-        layout = ",".join(speaker.value for speaker in entry.layout)
-        answer |= {"state": State.READY.name, "put": f"/opnamen/{consult.id}/{layout}"}
+    if not fields.get("sha256"):
+        intake.check(entry)
+        return _told(request, web, before(entry, whole=True))
+    known = intake.prepare(entry, _digest(fields["sha256"]))
+    if known.state in OTHERWISE:
+        raise InvalidInput(problem=OTHERWISE[known.state])
+    if known.consult is None:
+        return _told(request, web, known.state)
+    answer: dict[str, Any] = {"consult": str(known.consult.id), "new": known.new}
+    if known.state is State.READY:
+        answer |= {"state": known.state.name, "put": f"/opnamen/{known.consult.id}/{layout_name(entry.layout)}"}
         return JSONResponse(answer)
-    if consult.status in OVER:
-        return _told(request, web, State.GONE, **answer)
-    return _told(request, web, intake.look(Item(name="", consult_id=consult.id), new=new).state, **answer)
+    return _told(request, web, known.state, **answer)
 
 
 @router.put("/opnamen/{consult_id}/{layout}")
@@ -229,30 +235,12 @@ async def receive(request: Request, web: WebDep, consult_id: UUID, layout: str) 
     """The raw bytes of the recording that the consult was made for, and of no other."""
     intake = Intake(web.workflow, web.actor)
 
-    def same(pieces: Iterator[bytes]) -> Iterator[bytes]:
-        print_ = Fingerprint()
-        try:
-            for piece in pieces:
-                print_.update(piece)
-                yield piece
-            digest = print_.digest()
-        except ValueError:
-            raise OtherRecording from None
-        if not intake.belongs(consult_id, digest):
-            raise OtherRecording
-
     def take(pieces: Iterator[bytes]) -> None:
         web.workflow.consult(consult_id)
-        intake.bring(consult_id, same(pieces), layout_of(layout))
+        intake.bring(consult_id, pieces, layout_of(layout))
 
     await take_in(request, web, take)
     return JSONResponse({"consult": str(consult_id)}, status_code=201)
-
-
-def _waits(entry: Entry) -> State | None:
-    if entry.consent is None:
-        return State.NO_CONSENT
-    return None if entry.consent.purposes else State.REFUSED
 
 
 # --- afterwards ----------------------------------------------------------------------------------------------------
