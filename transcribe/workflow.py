@@ -1088,7 +1088,8 @@ class Workflow:
         if consult.status in policy.WITH_NOTE:
             policy.check_may_approve(actor)
         policy.check_transition(consult, Status.DISCARDED)
-        policy.check_turn(actor, consult)
+        if consult.status in policy.WITH_SOURCE:  # without a recording there is nothing that waits for anybody
+            policy.check_turn(actor, consult)
         policy.check_keeps(actor, consult)
         return self._end(actor, consult, Status.DISCARDED, Action.DISCARDED, "verwijderd", reason=reason)
 

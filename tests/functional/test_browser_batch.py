@@ -104,6 +104,7 @@ def examined(page: Page) -> None:
 def fill_in(page: Page, name: str, **values: str) -> None:
     here = row(page, name)
     here.get_by_label("Patiëntkenmerk").fill(values.get("kenmerk", "P-2"))
+    here.get_by_label("Dag van het consult").fill("2026-11-20")
     here.get_by_label("Toestemming", exact=True).select_option(values.get("toestemming", "mondeling"))
     here.get_by_label("Anderen erbij").select_option("geen")
 
@@ -164,8 +165,8 @@ def test_a_morning_of_video_calls(page: Page, server: LiveServer, tmp_path: Path
     page.get_by_text("2 × Wacht op uw controle").wait_for()
     turned = [("x_patient.wav", voices[1][1]), ("x_huisarts.wav", voices[0][1])]
     drop(page, ("ander.mp4", sound(3)), *turned)
-    for name in ("ander", "x_huisarts"):
-        fill_in(page, name)
+    fill_in(page, "ander", kenmerk="P-1")
+    fill_in(page, "x_huisarts")
     page.get_by_role("button", name="Toevoegen").click()
     for name in ("ander", "x_huisarts"):
         badge(page, name, "al aanwezig")

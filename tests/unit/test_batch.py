@@ -21,7 +21,7 @@ from transcribe.batch.run import AGAIN_S, AHEAD, STILL_S, Batch, seconds, waits,
 from transcribe.batch.summary import row_of
 from transcribe.consult import Actor, KeyPurpose, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact, ContactType
-from transcribe.errors import Conflict, DiskFull, StoreUnavailable, TranscribeError
+from transcribe.errors import Conflict, DiskFull, NoAudioTrack, StoreUnavailable, TranscribeError
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Section
 from transcribe.testing import (
@@ -371,6 +371,13 @@ def test_a_recording_that_can_not_be_used_is_named(tmp_path: Path) -> None:
     assert consults(service) == [Status.DISCARDED]
     assert run(service, planned(recordings([tmp_path]), [entry("a.mp4")]), again=True).items["a.mp4"].problem
     assert consults(service) == [Status.DISCARDED, Status.DISCARDED]
+
+
+def test_one_that_can_not_be_used_leaves_nothing_for_the_doctor_it_was_for(tmp_path: Path) -> None:
+    service = scripted_service(decoder=ScriptedDecoder(probe_problem=NoAudioTrack()))
+    item = run(service, planned(files(tmp_path, "a.mp4"), [entry("a.mp4", doctor="T. Arts")])).items["a.mp4"]
+    assert isinstance(item.problem, NoAudioTrack)
+    assert consults(service) == [Status.DISCARDED]
 
 
 def test_a_file_that_is_gone_since_it_was_seen(service: Scripted, tmp_path: Path) -> None:
