@@ -101,7 +101,31 @@ WRITTEN = [
     ("nul één twee drie", "0 1 2 3"),
     # the alarm number
     ("belt u honderdtwaalf", "belt u 112"),
-    ("een-een-twee", "112"),
+    ("belt u dan één één twee", "belt u dan 112"),
+    ("Dan één één twee als hij suf wordt.", "Dan 112 als hij suf wordt."),
+    ("direct een-een-twee bellen", "direct 112 bellen"),
+    ("Sinemet 1-1-2", "Sinemet 1-1-2"),
+    ("Sinemet één één twee", "Sinemet 1 1 2"),
+    ("dan één één twee tabletten", "dan 1 1 2 tabletten"),
+    # two numbers stay two where the second one counts; more of these in spoken_forms.toml
+    ("ibuprofen vierhonderd drie keer per dag", "ibuprofen 400 3dd"),
+    ("amoxicilline vijfhonderd zeven, acht dagen", "amoxicilline 500 7-8 dagen"),
+    ("furosemide veertig twee tabletten", "furosemide 40 2 tabletten"),
+    ("alprazolam nul komma vijf één tablet", "alprazolam 0,5 1 tablet"),
+    ("nul komma vijf twee", "0,5 2"),
+    ("driemaal daags twee komma zeven dagen", "3dd 2 komma 7 dagen"),
+    ("pijnscore zes punt twee kinderen", "pijnscore 6 punt 2 kinderen"),
+    ("kalium vier punt vijf", "kalium 4,5"),
+    ("Zevenendertig zes vanmorgen, onder m'n arm.", "37,6 vanmorgen, onder m'n arm."),
+    ("Vannacht had ze negenendertig vijf.", "Vannacht had ze 39,5."),
+    ("koorts, negenendertig drie gemeten", "koorts, 39,3 gemeten"),
+    # the verb
+    ("Dat acht ik niet nodig.", "Dat acht ik niet nodig."),
+    ("Daarom heb ik acht dagen gewacht.", "Daarom heb ik 8 dagen gewacht."),
+    # times of day
+    ("om 9.30 uur", "om 9.30 uur"),
+    ("om 14.15 gebeld", "om 14.15 gebeld"),
+    ("om 2.5 kilo", "om 2,5 kg"),
 ]
 
 

@@ -46,6 +46,36 @@ def test_spoken_and_written(spoken: str, written: str) -> None:
     assert open_findings(note, talk(said)) == {}  # the check knows the written form for what was said
 
 
+#: What is prescribed, as it is said and written.
+DRUGS = ["ibuprofen", "simvastatine", "furosemide", "amoxicilline", "bisoprolol", "alprazolam", "Sinemet"]
+DOSES = {
+    "vijf": "5", "tien": "10", "twintig": "20", "achtendertig": "38", "veertig": "40", "tweeënveertig": "42",
+    "vijftig": "50", "honderd": "100", "honderd vijftig": "150", "twee honderd": "200", "vierhonderd": "400",
+    "vijfhonderd": "500", "duizend": "1000", "tweeduizend": "2000", "nul komma vijf": "0,5", "twee komma vijf": "2,5",
+    "nul komma nul vijf": "0,05", "negentienhonderd": "1900",
+}  # fmt: skip
+COUNTS = {
+    "één": "1", "twee": "2", "drie": "3", "vier": "4", "zes": "6", "zeven": "7", "acht": "8", "negen": "9",
+    "tien": "10", "veertien": "14", "twintig": "20", "dertig": "30", "negentig": "90",
+}  # fmt: skip
+WHAT = [
+    "keer per dag", "maal daags", "keer daags", "dd", "d d", "keer per week", "tabletten", "capsules", "pufjes",
+    "stuks", "eenheden", "druppels", "zakjes", "dagen", "weken", "maanden", "uur", "jaar", "per dag", "'s avonds",
+    "voor de nacht", "kinderen", "keer",
+]  # fmt: skip
+BETWEEN = ["", "", "", " komma", " punt"]
+parts = st.lists(
+    st.tuples(st.sampled_from(BETWEEN), st.sampled_from(sorted(COUNTS)), st.sampled_from(WHAT)), min_size=1, max_size=4
+)
+
+
+@given(st.sampled_from(DRUGS), st.sampled_from(sorted(DOSES)), parts)
+def test_no_number_is_written_that_was_not_said(drug: str, dose: str, counted: list[tuple[str, str, str]]) -> None:
+    said = f"{drug} {dose}" + "".join(f"{between} {count} {what}" for between, count, what in counted)
+    found = re.findall(r"\d+(?:,\d+)?", text(draft(f"H Subjectief: goed. Plan: {said} nieuwe regel"), "P"))
+    assert found == [DOSES[dose], *(COUNTS[count] for _, count, _ in counted)], said
+
+
 # --- commands, as a recogniser writes them ---
 
 
@@ -93,6 +123,27 @@ def test_sections_and_lines(said: str) -> None:
         ("pols tachtig komma twee dagen ziek", "pols tachtig, twee dagen ziek"),
         ("controle over twee weken punt drie tabletten", "controle over twee weken. Drie tabletten"),
         ("is ziek m.n. links", "is ziek m.n. links"),
+        # a mark or a decimal
+        ("driemaal daags twee komma zeven dagen", "driemaal daags twee, zeven dagen"),
+        ("driemaal daags één komma zeven dagen", "driemaal daags één, zeven dagen"),
+        ("2 dd twee komma zeven tot tien dagen", "2 dd twee, zeven tot tien dagen"),
+        ("tweemaal daags twee komma vijf milligram", "tweemaal daags twee komma vijf milligram"),
+        ("sinds twee komma vijf jaar", "sinds twee komma vijf jaar"),
+        ("pijnscore zeven komma drie dagen ziek", "pijnscore zeven, drie dagen ziek"),
+        ("pijnscore zeven komma vijf dagen ziek", "pijnscore zeven, vijf dagen ziek"),
+        ("temperatuur achtendertig komma twee keer gebraakt", "temperatuur achtendertig, twee keer gebraakt"),
+        ("ademfrequentie twintig komma twee kinderen", "ademfrequentie twintig, twee kinderen"),
+        ("pijnscore zes punt twee kinderen thuis", "pijnscore zes. Twee kinderen thuis"),
+        ("pijnscore zes punt twee maal gebraakt", "pijnscore zes. Twee maal gebraakt"),
+        ("paracetamol vier punt vijf", "paracetamol vier. Vijf"),
+        ("Hb acht punt een verwijsbrief mee", "Hb acht. Een verwijsbrief mee"),
+        ("Hb acht komma een verwijsbrief mee", "Hb acht, een verwijsbrief mee"),
+        ("Hb acht punt twee tabletten ijzer", "Hb acht. Twee tabletten ijzer"),
+        ("Hb acht komma een kalium vier komma een", "Hb acht komma een kalium vier komma een"),
+        ("Hb acht punt één punt kalium vier punt vijf", "Hb acht punt één. Kalium vier punt vijf"),
+        ("weegt tachtig punt vijf kilo", "weegt tachtig punt vijf kilo"),
+        # a colon that was said stays at the end of a line, one that was heard goes
+        ("afspraken dubbele punt", "afspraken:"),
     ],
 )
 def test_marks(said: str, written: str) -> None:
@@ -108,11 +159,30 @@ def test_marks(said: str, written: str) -> None:
         "Verwezen ter evaluatie.", "Volgens plan gegaan.", "Er is geen plan.", "Objectief gezien beter.",
         "Klachten zijn subjectief minder.", "Een nieuw probleem is de knie.", "Er zit een streepje op.",
         "Met een slash erin.", "E. coli in de kweek.", "Onderzoek volgt.", "Diagnose onzeker.",
-        "De laatste zin wist hij niet.", "Hij wist het laatste woord.",
+        "De laatste zin wist hij niet.", "Hij wist het laatste woord.", "Zie dictaat cardioloog.", "Zie dictaat.",
+        "Brief. Dictaat cardioloog volgt.",
     ],
 )  # fmt: skip
 def test_the_same_words_in_a_sentence(said: str) -> None:
     assert lines("Subjectief:", said) == [f"S {said}"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("Dictaat. Subjectief: hoest.",), ("Dictaat subjectief: hoest.",), ("Begin dictaat", "subjectief: hoest."),
+        ("Subjectief: hoest.", "einde dictaat"), ("Subjectief: hoest. Einde dictaat.",),
+        ("Subjectief: hoest.", "Dictaat."),
+    ],
+)  # fmt: skip
+def test_the_word_dictaat_where_one_begins_or_ends(said: tuple[str, ...]) -> None:
+    assert lines(*said) == ["S hoest."]
+
+
+@pytest.mark.parametrize(("heard", "written"), [("dubbele punt", "De volgende punten:"), (":", "De volgende punten.")])
+def test_a_colon_at_the_end_of_a_line(heard: str, written: str) -> None:
+    note = draft(f"H Plan. De volgende punten {heard} nieuwe regel rust punt".replace(" :", ":"))
+    assert [line.text for line in note.lines()] == [written, "Rust."]
 
 
 def test_wiping_takes_the_last_of_what_stands_and_says_so() -> None:
@@ -202,7 +272,8 @@ def test_who_dictates_every_mark(said: str, is_literal: bool) -> None:
 def test_every_command_does_what_it_says() -> None:
     for command in commands():
         for phrase in command.phrases:
-            said = f"Plan: rust. {' '.join(phrase).capitalize()}{command.marked[:1]} Foto"
+            mark = command.marked[:1] or "." * (command.does == "nothing")
+            said = f"Plan: rust. {' '.join(phrase).capitalize()}{mark} Foto"
             found = dictated_by([(0, said)])
             shown = " ".join(text_of(sentence) for line in found.lines for sentence in line.sentences)
             assert not set(phrase) & set(re.findall(r"\w+", plain(shown))), phrase

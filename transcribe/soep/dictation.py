@@ -141,10 +141,17 @@ def _sectioned(lines: Sequence[Spoken]) -> Iterator[_Written]:
     current = Section.S
     for n, line in enumerate(lines):
         for said in line.sentences:
-            text = telegram.sentence(written_form(text_of(said)).rstrip(" ,;:"))
+            text = _ended(written_form(text_of(said)), said[-1])
             phase = Phase.ANAMNESE if current is Section.S else _phase(current)
             current = line.section or (current if named else _onward(text, current, phase))
             yield _Written(section=current, problem=line.problem, line=n, text=text, said=said)
+
+
+def _ended(text: str, last: Said) -> str:
+    """With a full stop, unless the huisarts said what it ends with: "de volgende punten:"."""
+    if last.closed and text.endswith(":"):
+        return telegram.capital(text)
+    return telegram.sentence(text.rstrip(" ,;:"))
 
 
 def _grouped(written: Sequence[_Written]) -> list[list[_Written]]:

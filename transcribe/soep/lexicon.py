@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 
 from transcribe.soep.language import BOTH, DUTCH, by_language, language
 from transcribe.soep.memory import remembered
 from transcribe.soep.numbers import plain
+from transcribe.soep.tables import table as table
 
 NEVER = r"(?!)"  # what a cue that a language does not have matches
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
@@ -25,12 +23,6 @@ class Mention:
     text: str
     start: int
     end: int
-
-
-@functools.cache
-def table(name: str) -> dict[str, object]:
-    """One file of rules."""
-    return tomllib.loads(resources.files("transcribe.soep.rules").joinpath(name).read_text(encoding="utf-8"))
 
 
 @by_language

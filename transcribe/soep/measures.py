@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from transcribe.soep.lexicon import plain_same_length
 from transcribe.soep.memory import remembered
-from transcribe.soep.numbers import number_word, written
+from transcribe.soep.numbers import number_word, one_number, written
 
 #: Kinds of quantity: how much each unit is of the smallest of its kind.
 _KINDS: dict[str, dict[str, float]] = {
@@ -64,7 +64,7 @@ _HALF_YEAR = re.compile(r"\b(?:een )?half ?jaar\b")
 @remembered
 def _spaced(text: str) -> str:
     """Lower case, numbers as digits, "3dd500mg" apart, names with digits in them (B12, HbA1c, R74) out."""
-    text = re.sub(r"(?<=\ddd)(?=\d)", " ", plain_same_length(written(text)))
+    text = re.sub(r"(?<=\ddd)(?=\d)", " ", plain_same_length(one_number(written(text))))
     text = re.sub(r"\bicpc [a-z]\d\d(?:[.,]\d\d)?", " ", text)
     text = re.sub(r"(?<![\w])[a-z]+-?\d+[a-z]*\b(?![/,]\d)", " ", text)
     text = _HALF_YEAR.sub("6 maanden", _HALF.sub("30 minuten", text))

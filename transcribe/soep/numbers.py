@@ -14,6 +14,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from transcribe.soep import counted
+from transcribe.soep.counted import COUNTED
 from transcribe.soep.memory import remembered
 
 ONES = ("nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen")
@@ -33,9 +35,6 @@ UNITS = {
 # What a spoken "een" counts in a prescription; elsewhere "een" is an article.
 DOSE_FORMS = r"(?:tablet|capsule|zakje|puf|pufje|druppel|ampul|zetpil|ovule|spray|pleister)"
 TIME_UNITS = r"(?:seconden?|minuten|minuut|uur|uren|dag|dagen|week|weken|maand|maanden|jaar|jaren)"
-
-#: Up to here "punt" between two numbers is a decimal: temperatures and most results.
-MOST_BEFORE_POINT = 42
 
 _WORD = re.compile(r"[^\W\d_]+(?:-en-[^\W\d_]+)?")
 
@@ -86,13 +85,14 @@ def _digits(text: str) -> str:
     out: list[str] = []
     at = 0
     last: tuple[int, int] | None = None  # value and place in ``out`` of the number just written
+    regards = counted.regards(text)
     for match in _WORD.finditer(text):
         word = match.group()
         between = text[at : match.start()]
         at = match.end()
-        value = 1 if word.lower() in _ONE else None if word.lower() == "een" else number_word(word)
+        value = None if match.start() in regards else _value(word)
         joined = _joined(last[0], value) if last and value is not None and between in (" ", "-") else None
-        if joined is not None and last:
+        if joined is not None and value is not None and last and not _counts(value, text, at):
             out[last[1]] = str(joined)
             last = (joined, last[1])
             continue
@@ -101,6 +101,26 @@ def _digits(text: str) -> str:
         last = None if value is None else (value, len(out) - 1)
     out.append(text[at:])
     return "".join(out)
+
+
+def _value(word: str) -> int | None:
+    return 1 if word.lower() in _ONE else None if word.lower() == "een" else number_word(word)
+
+
+_SECOND = re.compile(r",? ([^\W\d_]+|\d{1,2}\b)")
+
+
+def _counts(value: int, text: str, at: int) -> bool:
+    """Does a number that ends there count what follows, by itself or as the first of two ("drie, vier keer")?"""
+    if value >= 100:
+        return False  # "twee honderd keer"
+    if counted.taken(text, at) or re.match(r" en een hal(?:f|ve)\b", text[at:]):
+        return True
+    second = _SECOND.match(text, at)
+    if second is None:
+        return False
+    other = int(second[1]) if second[1].isdecimal() else _value(second[1])
+    return other is not None and 0 < other - value <= 2 and counted.taken(text, second.end())
 
 
 def _joined(before: int, value: int) -> int | None:
@@ -120,11 +140,21 @@ def _pressure(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    return f"{match[1]}-{match[2]}" if 0 < int(match[2]) - int(match[1]) <= 2 else match[0]
+    near = 0 < int(match[2]) - int(match[1]) <= 2
+    return f"{match[1]}-{match[2]}" if near and not _two_things(match) else match[0]
 
 
 def _next(match: re.Match[str]) -> str:
-    return f"{match[1]}-{match[2]}" if int(match[2]) - int(match[1]) == 1 else match[0]
+    return f"{match[1]}-{match[2]}" if int(match[2]) - int(match[1]) == 1 and not _two_things(match) else match[0]
+
+
+_LASTS = re.compile(rf" ?{TIME_UNITS}\b", re.IGNORECASE)
+
+
+def _two_things(match: re.Match[str]) -> bool:
+    """ "3 maal daags 2, 3 dagen": how many, and how long."""
+    before, after = counted.clause(match.string, match.start(), match.end())
+    return counted.scored(before) and _LASTS.match(after) is not None
 
 
 def _about(match: re.Match[str]) -> str:
@@ -139,44 +169,60 @@ def _telephone(match: re.Match[str]) -> str:
     return match[0] if len(digits) != 10 else f"06-{digits[2:]}" if digits.startswith("06") else digits
 
 
-def _point(match: re.Match[str]) -> str:
-    """ "38 punt 5": a decimal of what is measured so; behind larger numbers "punt" ends a sentence."""
-    return f"{match[1]},{match[2]}" if int(match[1]) <= MOST_BEFORE_POINT else match[0]
+def _decimal(match: re.Match[str]) -> str:
+    """ "38 komma 5", "38 punt 5": one number, or two with a mark between."""
+    before, after = counted.clause(match.string, match.start(), match.end())
+    left, right = (1 if part.lower() == "een" else int(part) for part in (match["left"], match["right"]))
+    article = match["right"].lower() == "een" and counted.is_article(after)
+    if article or not counted.is_decimal(before, left, match["mark"].lower(), right, after):
+        return match[0]
+    return f"{left},{1 if match['right'].lower() == 'een' else match['right']}"
+
+
+def _fever(match: re.Match[str]) -> str:
+    before, after = counted.clause(match.string, match.start(), match.end())
+    return f"{match[1]},{match[2]}" if counted.is_fever(before, after) else match[0]
 
 
 _TIMES = r"(?:x|keer|maal)"
-_COUNTED = r"(?:procent|(?:milli|micro|kilo)?gram|mg|mcg|kg|kilo|milliliters?|ml|centimeters?|cm)"
 _Written = str | Callable[[re.Match[str]], str]
 _SPOKEN: tuple[tuple[str, _Written], ...] = (
     (r"\b0\d{0,3}(?: \d{1,3}){3,9}\b", _telephone),
     # a year in two parts
     (
-        rf"\b(in|sinds|uit|van|anno|vanaf|tot) (19|20) (\d\d)\b(?![,/]?\d| ?%| ?(?:{_COUNTED}|{TIME_UNITS})\b)",
+        rf"\b(in|sinds|uit|van|anno|vanaf|tot) (19|20) (\d\d)\b(?![,/]?\d| ?%| ?(?:{counted.UNITS}|{COUNTED})\b)",
         r"\1 \2\3",
     ),
     # halves and decimals
     (r"\banderhal(?:f|ve)\b", "1,5"),
-    (r"\b(\d+) en een hal(?:f|ve)\b", r"\1,5"),
-    (r"\b(?:een|1) komma (?:een|één|1)\b", "1,1"),
-    (r"\b(?:een|1) komma (\d{1,2})\b", r"1,\1"),
-    (r"\b(\d+) komma (?:een|één|1)\b", r"\1,1"),
-    (r"\b(\d+) komma (\d{1,2})\b", r"\1,\2"),
-    (r"\b(\d{1,3}) punt (\d)(?= ?(?:kilo|kg|kilogram|graden)\b)", r"\1,\2"),
-    (rf"\b(\d+) punt (\d{{1,2}})\b(?! (?:{TIME_UNITS}|{_TIMES})\b)", _point),
-    (rf"\b0,(\d) (\d)(?: (\d))?\b(?![,/]?\d| (?:{TIME_UNITS}|{_TIMES})\b)", r"0,\1\2\3"),
-    (r"(?<=\d)\.(?=\d{1,2}\b(?!\.\d))", ","),
+    (r"\b(\d{1,2}) en een hal(?:f|ve)\b", r"\1,5"),
+    (r"\b(?P<left>een|\d+) (?P<mark>komma|punt) (?P<right>een|\d{1,2})\b(?!,\d)", _decimal),
+    # decimals said one by one, where a unit tells that nothing is counted; "0,0" is no number by itself
+    (rf"\b0,(\d) (\d)(?: (\d))?(?= ?(?:{counted.UNITS}\b|%))", r"0,\1\2\3"),
+    (rf"\b0,0 (\d)\b(?![,/]?\d| {COUNTED}\b| \d\b(?! {counted.TAKEN}))", r"0,0\1"),
+    # a point is a comma, but not in a time of day ("9.30 uur", "om 9.30")
+    (
+        r"(?<=\d)(?!(?<=\bom \d)\.[0-5]\d\b)(?!(?<=\bom \d\d)\.[0-5]\d\b)"
+        r"\.(?=\d{1,2}\b(?!\.\d))(?!\d\d(?: ?(?:en|tot|-) ?\d\d?(?:[.:]\d\d)?)? ?(?:uur|u)\b)",
+        ",",
+    ),
     (r"\b1 meter (\d\d)\b", r"1,\1 m"),
     # a hormone, no temperature
     (r"\b(vrije?|totaal) T ?([34])\b", r"\1 T\2"),
     # a temperature is often said without "komma": "achtendertig vier"
-    (rf"(?<![\d,/])\b(3[4-9]|4[0-2]) (\d)\b(?![,/]?\d)(?! {TIME_UNITS}| ?%| ?mg| ?{_TIMES})", r"\1,\2"),
+    (r"(?<![\d,/])\b(3[4-9]|4[0-2]) (\d)\b(?![,/]?\d)", _fever),
     # "een week of zes", "een keer of vier", also with a range behind it
     (r"\b(\d+), (\d+)\b(?=[ .]|$)(?![ ]?(?:mg|ml|mcg|%)|,\d)", _range),
     # ... and "twee drie weken"
     (rf"(?<![\d,/])(?<! [a-z] )\b(\d{{1,2}}) (\d{{1,2}})(?= {TIME_UNITS}\b)", _next),
     (r"\been (?P<unit>dag|week|maand|jaar|uur|minuut|keer) of (?P<n>\d+(?:-\d+)?)\b", _about),
     # the alarm number
-    (r"\b(?:1|een)[ -](?:1|een)[ -]2\b", "112"),
+    (
+        r"\b((?:bel|belt|bellen|belde|gebeld|opbellen|alarmnummer|noodnummer)(?: [a-z]+){0,3} |(?:dan|direct|meteen) )"
+        rf"(?:1|een)[ -](?:1|een)[ -]2\b(?! {COUNTED}\b)",
+        r"\g<1>112",
+    ),
+    (r"\b(?:1|een)[ -](?:1|een)[ -]2(?= (?:bellen|gebeld|belt|belde)\b)", "112"),
     # units
     *((rf"(?<=\d) ?\b{word}\b", f" {short}") for word, short in UNITS.items()),
     (r"(?<=\d) ?procent\b", "%"),
@@ -230,8 +276,14 @@ def compact(text: str) -> str:
 
 
 _NUMBER = re.compile(r"\d+(?:,\d+)?")
+_CLOCK = re.compile(r"(?<=\d)\.(?=\d\d\b(?!\.\d))")
+
+
+def one_number(text: str) -> str:
+    """Times of day as one number, for comparing: "17.45" as "17,45"."""
+    return _CLOCK.sub(",", text)
 
 
 def numbers_in(text: str) -> set[str]:
     """All numbers in a text, spoken or written, each as written ("38,4", "142", "86")."""
-    return {number.removesuffix(",0") for number in _NUMBER.findall(written(text))}
+    return {number.removesuffix(",0") for number in _NUMBER.findall(one_number(written(text)))}

@@ -13,12 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from transcribe.soep import counted
 from transcribe.soep.lexicon import table, terms
 from transcribe.soep.note import Section
 from transcribe.soep.numbers import number_word, plain
 
 #: Marks said aloud in one dictation from which on the huisarts is taken to dictate all of them.
 ALL_MARKS = 4
+#: Words beside a number that tell what it is.
+WINDOW = 6
 
 _CORE = re.compile(r"(?P<lead>[^\w]*)(?P<core>.*?)(?P<tail>[^\w]*)", re.DOTALL)
 _HEARD = ".,:;?!…"
@@ -270,12 +273,14 @@ def _meant(
     first, last = said[at], said[at + size - 1]
     previous = said[at - 1] if at else None
     bound = behind or previous is None or previous.marked
-    if not bound and _listed("before", command.group, [word.core for word in said[max(0, at - 2) : at]], end=True):
+    if not bound and _listed("before", command.group, [_bare(word) for word in said[max(0, at - 2) : at]], end=True):
         return False
     following = [word.core for word in said[at + size : at + size + 2]]
     if not last.marked and _listed("behind", command.group, following, end=False):
         return False
     if command.marked and last.tail[:1] not in tuple(command.marked) and not _command_at(said, at + size):
+        return False
+    if command.does == "nothing" and not _edge(said, at, size, bound=bound):
         return False
     if command.does == "section" and not bound:
         starts = previous is not None and previous.utterance != first.utterance
@@ -283,6 +288,21 @@ def _meant(
         unmarked = not any(word.marked for word in heard) and Section(command.writes) is not current
         return starts or first.text[:1].isupper() or unmarked
     return not (command.does == "mark" and command.writes in ",." and _decimal(said, at))
+
+
+def _bare(word: Said) -> str:
+    """With accents "één" counts: it is no article, as in "een komma vergeten"."""
+    return "1" if word.core == "een" and not word.text.isascii() else word.core
+
+
+def _edge(said: Sequence[Said], at: int, size: int, *, bound: bool) -> bool:
+    """Is it said by itself; or where the dictation begins, or in so many words where an utterance ends?"""
+    last = said[at + size - 1]
+    ends = at + size == len(said) or said[at + size].utterance != last.utterance
+    starts = at == 0 or said[at - 1].utterance != said[at].utterance
+    if (bound or starts) and (ends or last.marked):
+        return True
+    return at == 0 or (ends and size > 1)
 
 
 def _command_at(said: Sequence[Said], at: int) -> bool:
@@ -301,15 +321,18 @@ def _decimal(said: Sequence[Said], at: int) -> bool:
     left, right = _number(said[at - 1].core), _number(said[at + 1].core)
     if left is None or right is None or right > 99:
         return False
-    if {word.core for word in said[max(0, at - 3) : at - 1]} & _words("decimal", "whole"):
+    before, after = _clause(said, at - 1, at + 2)
+    if said[at + 1].text.lower() == "een" and not _command_at(said, at + 2) and counted.is_article(after):
         return False
-    measured = at + 2 < len(said) and not said[at + 1].marked and said[at + 2].core in _words("decimal", "measured")
-    if measured:
-        return True
-    counted = at + 2 < len(said) and not said[at + 1].marked and said[at + 2].core in _words("decimal", "counted")
-    if said[at].core == "punt":
-        return left <= 42 and not counted
-    return not (counted and left > 42)
+    return counted.is_decimal(before, left, said[at].core, right, after)
+
+
+def _clause(said: Sequence[Said], start: int, end: int) -> tuple[str, str]:
+    """The words before and behind a place, as far as no mark is between."""
+    first = next((n + 1 for n in range(start - 1, -1, -1) if said[n].marked), 0)
+    last = next((n for n in range(end - 1, len(said)) if said[n].marked or _command_at(said, n + 1)), len(said))
+    before = " ".join(word.core for word in said[max(first, start - WINDOW) : start])
+    return before, "".join(f" {word.core}" for word in said[end : min(last + 1, end + WINDOW)])
 
 
 def _number(word: str) -> int | None:

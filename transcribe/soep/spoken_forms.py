@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Callable
 
+from transcribe.soep.counted import COUNTED, UNITS
 from transcribe.soep.lexicon import table
 from transcribe.soep.measures import MONTHS, ORDINAL
 from transcribe.soep.numbers import compact, number_word, written
@@ -50,13 +51,17 @@ _WRITERS: dict[str, Callable[[re.Match[str]], str]] = {
 }
 
 
+def _with_words(pattern: str) -> str:
+    return pattern.replace("{counted}", COUNTED).replace("{units}", UNITS)
+
+
 @functools.cache
 def _forms() -> tuple[tuple[re.Pattern[str], _Written], ...]:
     entries = table("spoken_forms.toml")["form"]
     assert isinstance(entries, list)
     return tuple(
         (
-            re.compile(str(entry["from"]), 0 if entry.get("exact") else re.IGNORECASE),
+            re.compile(_with_words(str(entry["from"])), 0 if entry.get("exact") else re.IGNORECASE),
             _WRITERS.get(str(entry["to"]), str(entry["to"])),
         )
         for entry in entries
