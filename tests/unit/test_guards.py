@@ -98,7 +98,7 @@ def test_what_people_say_is_no_phantom(text: str) -> None:
         "en dan en dan en dan en dan en dan en dan",
         "Nou, de pijn in mijn knie, de pijn in mijn knie, de pijn in mijn knie, dus.",
         "1, 2, 3, 4, 5, 6, 7",
-        "tien, negen, acht, zeven, zes, vijf, vier",
+        " ".join(str(number) for number in range(50, 28, -1)),
         "hahahahahahaha",
     ],
 )
@@ -117,6 +117,9 @@ def test_loops(text: str) -> None:
         "Eén tablet, één tablet 's avonds en één tablet voor de nacht.",
         "Honderd, drieënnegentig, zesentachtig, negenenzeventig, tweeënzeventig, vijfenzestig.",
         "100, 93, 86, 79, 72, 65",
+        "100, 93, 86, 79, 72, 65, 58, 51, 44, 37, 30, 23, 16, 9, 2",
+        "Prednisolon afbouwen: 40, 35, 30, 25, 20, 15, 10, 5 mg.",
+        "tien, negen, acht, zeven, zes, vijf, vier, drie, twee, één milligram",
         "Nul zes, een twee drie, acht acht, nul een.",
         "hmmmm",
         "",
@@ -181,6 +184,14 @@ def test_only_the_sentence_that_is_wrong() -> None:
     assert judged(heard("De keel is rood. Can you tell me when the pain started?", 0, 4)) == [
         [None] * 4 + [LANGUAGE] * 8
     ]
+
+
+def test_what_follows_on_counting_is_believed() -> None:
+    """A person may have counted, and goes on to talk: only the counting is marked."""
+    counting = heard("Lamotrigine opbouwen. 25, 50, 75, 100, 125, 150, 175 mg. Controle over 2 weken.", 0, 6)
+    assert judged(counting) == [[None] * 2 + [LOOP] * 8 + [None] * 4]
+    tapering = heard("Prednisolon afbouwen: 40, 35, 30, 25, 20, 15, 10, 5 mg. Controle over 2 weken.", 0, 6)
+    assert judged(tapering) == [None]
 
 
 def test_words_in_the_silence_between_two_stretches() -> None:

@@ -128,6 +128,8 @@ DULL_TIMES, DULL_SHARE = 3, 0.75  # such words come back at least so often, and 
 COUNTING = 7
 #: In words from one upwards: so far somebody counts who shows how much breath there is.
 IN_ONE_BREATH = 13
+#: Downwards a dose is tapered ("40, 35, 30, ..."; 100 by fives to nothing is 21) and a patient counts back from 100.
+TAPERED = 22
 NUMBERS = {
     word: number
     for words in (
@@ -261,9 +263,14 @@ def _of_segment(
             mark = Suspicion.OTHER_LANGUAGE  # too short to tell by itself
         found += [mark] * (sentence.end - sentence.first)
     words = [(word, n) for n, heard in enumerate(_words(segment)) for word in plain(heard.text).split()]
-    for run in _loops([word for word, _ in words]):  # what comes after a loop is not believed either
+    spoken = [word for word, _ in words]
+    for run in _repeating(spoken):  # what comes after a loop is not believed either
         first = next(s.first for s in sentences if s.end > words[run.start][1])
         found[first:] = [mark or Suspicion.REPEAT_LOOP for mark in found[first:]]
+    for run in _counting(spoken):  # a person may have counted: only these sentences
+        first = next(s.first for s in sentences if s.end > words[run.start][1])
+        end = next(s.end for s in sentences if s.end > words[run.stop - 1][1])
+        found[first:end] = [mark or Suspicion.REPEAT_LOOP for mark in found[first:end]]
     return found
 
 
@@ -323,9 +330,14 @@ def _runs(items: Sequence[str], times: Mapping[int, int]) -> Iterator[range]:
 
 
 def _loops(words: Sequence[str]) -> Iterator[range]:
-    """Loops within one segment: phrases, counting, one word that stutters."""
-    yield from _runs(words, LOOP)
+    """Loops within one segment."""
+    yield from _repeating(words)
     yield from _counting(words)
+
+
+def _repeating(words: Sequence[str]) -> Iterator[range]:
+    """Phrases, and one word that stutters."""
+    yield from _runs(words, LOOP)
     for index, word in enumerate(words):
         if len(word) >= STUTTER_LETTERS and STUTTER.fullmatch(word):
             yield range(index, index + 1)
@@ -338,7 +350,7 @@ def _counting(words: Sequence[str]) -> Iterator[range]:
         if one is None or two is None or two == one or two - one != step:
             start, step = index - 1, two - one if one is not None and two is not None else 0
         aloud = step == 1 and words[start] in {"een", "één"}
-        if step and index - start + 1 >= (IN_ONE_BREATH if aloud else COUNTING):
+        if step and index - start + 1 >= (TAPERED if step < 0 else IN_ONE_BREATH if aloud else COUNTING):
             yield range(start, index + 1)
 
 

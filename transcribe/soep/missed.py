@@ -14,13 +14,15 @@ from transcribe.soep.numbers import numbers_in, plain
 from transcribe.soep.sentences import clean, split
 
 POORLY_HEARD = "slecht verstaan"
+#: Marks behind which there may be words of the huisarts: an unlikely text, and what looks like a loop ("25, 50, 75").
+ASKED_ABOUT = frozenset({Suspicion.UNLIKELY, Suspicion.REPEAT_LOOP})
 
 
 def missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
     """Drugs, allergies, measurements, safety net, agreements, complaints and what was denied, that no line rests on.
 
-    Of a dictation also what was heard too poorly to stand in it. A complaint that the note names anywhere is not
-    missed. What the patient wants out of the record is never listed.
+    Of a dictation also what was heard too poorly to stand in it, and what looked like a loop. A complaint that the
+    note names anywhere is not missed. What the patient wants out of the record is never listed.
     """
     try:
         with speaking(transcript.language):
@@ -39,7 +41,7 @@ def _missed(note: Note, transcript: Transcript) -> Iterator[Missed]:
         asked, before = before, [s for s in said if s.endswith("?")] if utterance.speaker is Speaker.HUISARTS else []
         if index in used or index in withheld:
             continue
-        if transcript.dictation and utterance.suspicion is Suspicion.UNLIKELY:
+        if transcript.dictation and utterance.suspicion in ASKED_ABOUT:
             yield Missed(utterance=index, kind=POORLY_HEARD)  # spoken for the note: not left out unasked
         if utterance.suspicion is not None:
             continue
