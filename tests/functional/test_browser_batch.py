@@ -20,12 +20,14 @@ from tests.functional.test_browser_story import PHONE, WORKSTATION
 from transcribe.audio.together import read_head
 from transcribe.batch.manifest import COLUMNS
 from transcribe.consult import KeyPurpose, Search, Status
+from transcribe.contact import ContactType
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = pytest.mark.browser
 
+PUTS = "**/opnamen/*/*"
 NARROW = {"width": 320, "height": 700}
 #: Files as a person drags them in: nothing a script can make but this.
 DROP = """([files]) => {
@@ -213,15 +215,13 @@ def test_a_lost_connection_and_a_change_of_mind(page: Page, server: LiveServer) 
     drop(page, ("a.wav", sound(1)), ("b.wav", sound(2)))
     for name in ("a.wav", "b.wav"):
         fill_in(page, name)
-    puts = "**/opnamen/*/*"
-    page.route(puts, lambda route: route.abort() if route.request.method == "PUT" else route.continue_())
+    page.route(PUTS, lambda route: route.abort() if route.request.method == "PUT" else route.continue_())
     page.get_by_role("button", name="Toevoegen").click()
     badge(page, "b.wav", "niet gelukt")
     row(page, "a.wav").get_by_text("De verbinding is verbroken").wait_for()
-    page.unroute(puts)
+    page.unroute(PUTS)
 
-    held = []
-    page.route(puts, lambda route: held.append(route) if route.request.method == "PUT" else route.continue_())
+    held = held_puts(page)
     page.get_by_role("button", name="Toevoegen").click()
     badge(page, "a.wav", "wordt verstuurd")
     page.wait_for_timeout(300)
@@ -229,7 +229,7 @@ def test_a_lost_connection_and_a_change_of_mind(page: Page, server: LiveServer) 
     badge(page, "a.wav", "gestopt: nog niet bewaard")
     badge(page, "b.wav", "gestopt: nog niet bewaard")
     assert len(held) == 1
-    page.unroute(puts)
+    page.unroute(PUTS)
     assert {consult.status for consult in server.workflow.search(Search())} == {Status.CONSENTED}
 
     page.get_by_role("button", name="Toevoegen").click()
@@ -264,3 +264,121 @@ def test_by_keyboard(page: Page, server: LiveServer) -> None:
     badge(page, "c huisarts", "geweigerd: niet verwerkt")
     page.wait_for_function("() => document.activeElement.matches('[data-start]')")
     assert server.workflow.search(Search()) == []
+
+
+def held_puts(page: Page) -> list[Route]:
+    """Recordings that are under way until somebody lets them go."""
+    held: list[Route] = []
+    page.route(PUTS, lambda route: held.append(route) if route.request.method == "PUT" else route.continue_())
+    return held
+
+
+def test_what_is_not_there_is_never_said_to_be_there(page: Page, server: LiveServer) -> None:
+    """The server says at the last moment that nobody agreed: the row is not green, and the list below still comes."""
+    drop(page, ("a.wav", sound(1)), ("b.wav", sound(2)), ("c.wav", sound(3)))
+    for name in ("a.wav", "b.wav", "c.wav"):
+        fill_in(page, name)
+
+    def answer(route: Route) -> None:
+        """As when the consent of that row went between the look and the sending."""
+        body = route.request.post_data or ""
+        for name, state, words in (("a.wav", "NO_CONSENT", "wacht op toestemming"), ("b.wav", "REFUSED", "geweigerd")):
+            if "sha256" in body and name in body:
+                return route.fulfill(json={"state": state, "label": words})
+        return route.continue_()
+
+    page.route("**/opnamen/consult", answer)
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "c.wav", "bewaard")
+    badge(page, "a.wav", "wacht op toestemming")
+    badge(page, "b.wav", "geweigerd")
+    page.get_by_role("status").get_by_text("1 bewaard, 0 al aanwezig, 1 wacht op toestemming, 1 niet gelukt").wait_for()
+    (consult,) = server.workflow.search(Search())
+    assert page.evaluate("JSON.parse(sessionStorage.getItem('opnamen'))") == [str(consult.id)]
+    page.get_by_role("heading", name="Verstuurd").wait_for()
+    assert row(page, "a.wav").get_by_label("Patiëntkenmerk").is_editable()
+
+
+def test_nothing_comes_between_rows_that_are_sent(page: Page, server: LiveServer, tmp_path: Path) -> None:
+    """While rows are sent nobody changes what they say, adds files or another list: it is said. What waits for consent
+    can be filled in, and a row can be left out, also the one that is on its way.
+    """
+    drop(page, ("a.wav", sound(1)), ("b.wav", sound(2)), ("c.wav", sound(3)), ("d.wav", sound(4)))
+    for name in ("a.wav", "b.wav", "c.wav"):
+        fill_in(page, name)
+    held = held_puts(page)
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "a.wav", "wordt verstuurd")
+    assert page.get_by_label("Opnamen", exact=True).is_disabled()
+    drop(page, ("lijst.csv", manifest({"bestand": "b.wav", "kenmerk": "P-8", **GIVEN})), ("e.wav", sound(5)))
+    page.get_by_role("alert").get_by_text("Er worden nog opnamen verstuurd").wait_for()
+    examined(page)
+    for name in ("a.wav", "b.wav"):
+        assert row(page, name).get_by_label("Patiëntkenmerk").is_disabled()
+    row(page, "d.wav").get_by_label("Patiëntkenmerk").fill("P-4")
+    row(page, "b.wav").get_by_role("button", name="Weglaten").click()
+    row(page, "a.wav").get_by_role("button", name="Weglaten").click()
+    badge(page, "c.wav", "wordt verstuurd")
+    assert len(held) == 2
+    held[1].continue_()
+    badge(page, "c.wav", "bewaard")
+    page.get_by_role("status").get_by_text("1 bewaard, 0 al aanwezig, 1 wacht op toestemming, 0 niet gelukt").wait_for()
+    assert [consult.status for consult in server.workflow.search(Search()) if consult.audio_s is None] == [
+        Status.CONSENTED
+    ]
+    page.locator("[data-standing]").get_by_role("link", name="P-2").nth(1).wait_for()  # both: what was left out as well
+    assert row(page, "d.wav").get_by_label("Patiëntkenmerk").input_value() == "P-4"
+
+    page.unroute(PUTS)
+    drop(page, ("e.wav", sound(5)))
+    page.wait_for_function("() => document.querySelectorAll('[data-row]').length === 3")
+    assert page.get_by_label("Opnamen", exact=True).is_enabled()
+
+
+def test_what_was_filled_in_waits_for_who_filled_it_in(page: Page, server: LiveServer) -> None:
+    """Somebody is logged out half-way: nothing of it can be seen or found, and it is there again after the log-in."""
+    drop(page, ("Jansen.wav", sound(1)), ("De Vries.wav", sound(2)))
+    for name in ("Jansen", "De Vries"):
+        fill_in(page, name)
+    held = held_puts(page)
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "Jansen", "wordt verstuurd")
+    other = page.context.new_page()
+    other.goto(server.url)
+    other.get_by_role("button", name="Uitloggen").click()
+    held[0].continue_()  # the server does not take it any more
+    page.get_by_role("heading", name="Vergrendeld").wait_for()
+    assert "Jansen" not in page.content()
+    assert "P-2" not in page.content()
+    examined(page)
+    assert page.get_by_role("link", name="Log in (nieuw tabblad)").get_attribute("target") == "_blank"
+
+    other.goto(server.start("/opnamen"))
+    badge(page, "Jansen", "niet gelukt")
+    badge(page, "De Vries", "gestopt: nog niet bewaard")
+    assert row(page, "De Vries").get_by_label("Patiëntkenmerk").input_value() == "P-2"
+    page.unroute(PUTS)
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "Jansen", "bewaard")
+    badge(page, "De Vries", "bewaard")
+    assert len(server.workflow.search(Search())) == 2
+
+    other.get_by_role("button", name="Uitloggen").click()
+    page.reload()
+    page.get_by_label("Toegangssleutel").wait_for()  # nothing was filled in: there is nothing to keep
+
+
+def test_what_is_for_all_video_calls_is_for_them_alone(page: Page, server: LiveServer) -> None:
+    drop(page, ("a.wav", sound(1)), ("b.wav", sound(2)))
+    page.locator("[data-shared]").get_by_label("App van het videoconsult").fill("WeSeeDo")
+    for name in ("a.wav", "b.wav"):
+        fill_in(page, name)
+    row(page, "b.wav").locator("[data-more] > summary").click()
+    row(page, "b.wav").get_by_label("Soort contact").select_option("telefonisch")
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "a.wav", "bewaard")
+    badge(page, "b.wav", "bewaard")
+    found = server.workflow.search(Search())
+    assert {one.contact.kind for one in found} == {ContactType.VIDEO, ContactType.PHONE}
+    apps = {one.contact.kind: server.workflow.recorded_video(one.id)[1].app for one in found}
+    assert apps == {ContactType.VIDEO: "WeSeeDo", ContactType.PHONE: ""}

@@ -119,6 +119,27 @@ def test_two_files_that_differ_in_who_speaks_are_one_row(house: House) -> None:
     assert rows(house, *names, apart=[names[0]]).count("data-row=") == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "kanalen", "chosen"),
+    [
+        ("x - patient.m4a", "x - huisarts.m4a", "", "patiënt,huisarts"),
+        ("x - huisarts.m4a", "x - patient.m4a", "", "huisarts,patiënt"),
+        ("x - patient.m4a", "x - huisarts.m4a", "gemengd", "patiënt,huisarts"),
+        ("a.m4a", "b.m4a", "Patient, Huisarts", "patiënt,huisarts"),
+        ("a.m4a", "b.m4a", "", ""),
+    ],
+)
+@pytest.mark.parametrize("ref", ["P-1", ""])
+def test_who_is_in_which_file_is_as_the_list_or_the_names_say(
+    house: House, first: str, second: str, kanalen: str, chosen: str, ref: str
+) -> None:
+    """Whatever else is wrong with the row; and when neither says it, a person does."""
+    row = FILLED | {"bestand": first, "tweede_bestand": second, "kanalen": kanalen, "kenmerk": ref}
+    page = html.unescape(rows(house, first, second, manifest=listed(row)))
+    field = page.partition('name="kanalen"')[2].partition("</select>")[0]
+    assert re.findall(r'value="([^"]*)" selected', field) == ([chosen] if chosen else [])
+
+
 def test_nothing_runs_of_names_and_lists_of_a_hostile_hand(house: House) -> None:
     manifest = listed(*(dict.fromkeys(COLUMNS, one) | {"bestand": f"{one}.mp4"} for one in HOSTILE))
     page = rows(house, *(f"{one}.mp4" for one in HOSTILE), *HOSTILE, manifest=manifest)

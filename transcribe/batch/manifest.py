@@ -271,7 +271,7 @@ def read_row(
             raise ShortenedRef(value=row["kenmerk"])
         layout = layout_of(row.get("kanalen", ""))
         if second:
-            layout = _of_two(name, second, layout)
+            layout = of_two(name, second, layout)
         return Entry(
             name=name,
             second=second,
@@ -423,8 +423,8 @@ def layout_of(given: str) -> tuple[Speaker, ...]:
     return found
 
 
-def _of_two(name: str, second: str, layout: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
-    """As the row says; as the names say when it does not."""
+def of_two(name: str, second: str, layout: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+    """As the row says; as the names say when it does not. Raises ``WhoIsWhere``."""
     if len(layout) == 2:
         return layout
     found = (speaker_in(name), speaker_in(second))

@@ -20,6 +20,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from consent import ConsentProblem, Exception12, GivenBy, How, Relation, TextKind
+from transcribe.asr.transcript import Speaker
 from transcribe.batch.intake import Intake
 from transcribe.batch.items import Item, State, before
 from transcribe.batch.manifest import (
@@ -27,10 +28,12 @@ from transcribe.batch.manifest import (
     LONGEST_CELL,
     MIXED,
     MOST_ROWS,
+    BadRow,
     Entry,
     as_form,
     layout_name,
     layout_of,
+    of_two,
     read_manifest,
     read_row,
 )
@@ -148,7 +151,9 @@ class Choices:
 
 @router.get("/opnamen")
 def page(request: Request, web: WebDep) -> Response:
-    return web.pages.render(request, "batch.html", choices=_choices(web), max_upload_mb=web.max_upload_mb)
+    return web.pages.render(
+        request, "batch.html", choices=_choices(web), max_upload_mb=web.max_upload_mb, name=web.actor.name
+    )
 
 
 @router.get("/opnamen/lijst.csv")
@@ -192,12 +197,22 @@ def _absent(item: Item, taken: Mapping[str, int]) -> list[str]:
 def _row_view(request: Request, web: Web, item: Item, number: int) -> RowView:
     values = as_form(item.entry.given) if item.entry else {}
     if item.second_name:
-        values["kanalen"] = values.get("kanalen") or "huisarts,patiënt"
+        values["kanalen"] = _who_is_where(item)
     problem = item.problem
     text = web.pages.explain(request, problem) if isinstance(problem, TranscribeError) else ""
     if isinstance(problem, ConsentProblem):
         text = web.pages.sentence(request, str(problem))
     return RowView(number=number, item=item, values=values, listed=item.entry is not None, problem=text)
+
+
+def _who_is_where(item: Item) -> str:
+    """Of two files: as the list says, else as their names do; "" when neither tells, for then a person must."""
+    given = item.entry.given.get("kanalen", "") if item.entry else ""
+    try:
+        layout = of_two(item.name, item.second_name, layout_of(given))
+    except BadRow:
+        return given
+    return ",".join(one.value for one in layout).replace(Speaker.PATIENT.value, "patiënt")
 
 
 # --- one recording -------------------------------------------------------------------------------------------------

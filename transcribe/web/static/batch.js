@@ -2,6 +2,7 @@
 // Nothing is kept in the browser but the numbers of the consults that were made, for a page that is loaded anew.
 import { ready } from "./busy.js";
 import { Sha256, hex, unhex } from "./hash.js";
+import { opened, shut } from "./lock.js";
 import { hush, say } from "./problems.js";
 
 const root = document.querySelector("[data-batch]");
@@ -10,8 +11,13 @@ const MARK = "transcribe: bestanden van een consult\n";
 const SENT = "opnamen";
 const LOOK_AGAIN_MS = 5000;
 const TELL_MS = 10_000;
+// how long what was filled in waits, out of sight, for who filled it in
+const KEPT_MS = 60 * 60_000;
 // of a row: nothing more is to be done
 const OVER = ["stored", "present"];
+// what the server says of a recording that it has; anything else is not there, or not any more
+const HAS = ["WAITING", "BUSY", "DONE", "BEFORE", "STOPPED"];
+const VIDEO = "videoconsult";
 const FORM = "application/x-www-form-urlencoded";
 
 if (root) {
@@ -24,8 +30,11 @@ if (root) {
   const apart = new Set(); // names that are no pair, as somebody said
   let list = null; // the manifest
   let number = 1;
+  let current = null; // row that is being sent
   let sending = null; // request, or worker, that can be stopped
   let stopped = false;
+  let adding = Promise.resolve();
+  let leaving = false;
 
   const all = () => [...rows.children];
   const names = (row) => JSON.parse(row.dataset.names);
@@ -37,9 +46,14 @@ if (root) {
   async function ask(path, body, type = "application/json") {
     const headers = { Accept: "application/json", "Content-Type": type, "X-CSRF-Token": text.token };
     const answer = await fetch(path, { method: "POST", headers, body }).catch(() => null);
-    if (answer?.status === 401) location.reload();
+    if (answer?.status === 401) away();
     if (answer?.ok) return answer;
     throw new Error((await answer?.json().catch(() => null))?.error ?? text.textLost);
+  }
+  // the session is locked or over: nothing more is sent, and what is on the screen goes
+  function away() {
+    stopped = true;
+    document.dispatchEvent(new Event("session:look"));
   }
   const asJson = (path, body) => ask(path, JSON.stringify(body));
 
@@ -60,7 +74,15 @@ if (root) {
 
   // --- rows --------------------------------------------------------------------------------------------------------
 
-  async function add(chosen) {
+  // while rows are sent nothing comes in between: a new list would replace them
+  const busy = () => form.getAttribute("aria-busy") === "true";
+  function add(chosen) {
+    if (busy()) return say(text.textBusy);
+    return inTurn(() => take(chosen));
+  }
+  const inTurn = (step) => (adding = adding.then(step));
+
+  async function take(chosen) {
     hush();
     let listed = false;
     const there = [];
@@ -122,10 +144,22 @@ if (root) {
     for (const field of find("shared").querySelectorAll("[name]")) {
       if (field.type !== "checkbox" || field.checked) found.set(field.name, field.value);
     }
+    const own = (name) => row.querySelector(`[name=${name}]`).value;
+    if (own("soort") && own("soort") !== VIDEO) found.delete("app"); // that of the video consults
     for (const field of row.querySelectorAll("[name]")) {
       if (field.value || !found.has(field.name)) found.set(field.name, field.value);
     }
     return found;
+  }
+
+  // nothing changes in what is being sent; a row can still be left out
+  function lock(these, on) {
+    const parts = these.flatMap((row) => [...row.querySelectorAll("[name]")]);
+    for (const field of parts) field.disabled = on;
+  }
+  function lockAll(on) {
+    lock([...all(), find("shared")], on);
+    for (const one of [chooser, ...rows.querySelectorAll("[data-apart]")]) one.disabled = on;
   }
 
   // --- sending -----------------------------------------------------------------------------------------------------
@@ -154,6 +188,7 @@ if (root) {
 
   // the SHA-256 of each file of a row; null when somebody pressed stop
   function summed(row, bar) {
+    const whole = size(row);
     const worker = new Worker(new URL("./hash-worker.js", import.meta.url), { type: "module" });
     return new Promise((resolve, reject) => {
       sending = { abort: () => resolve(null) };
@@ -161,7 +196,7 @@ if (root) {
       worker.onmessage = ({ data }) => {
         if (data.unreadable) reject(new Error(text.textUnreadable));
         else if (data.sums) resolve(data.sums);
-        else bar.value = data.done / size(row);
+        else bar.value = data.done / whole;
         document.dispatchEvent(new Event("upload-progress"));
       };
       worker.postMessage({ files: names(row).map((name) => files.get(name)) });
@@ -202,7 +237,7 @@ if (root) {
         document.dispatchEvent(new Event("upload-progress"));
       });
       request.addEventListener("load", () => {
-        if (request.status === 401) location.reload();
+        if (request.status === 401) away();
         resolve(request.status === 201 ? null : request.response?.error ?? text.textLost);
       });
       request.addEventListener("error", () => resolve(text.textLost));
@@ -211,41 +246,47 @@ if (root) {
     }).finally(() => { sending = null; });
   }
 
+  // stopped, or left out
+  const gone = (row) => stopped || !rows.contains(row);
+
   // `step` hears how many bytes are there
   async function send(row, step) {
     const bar = row.querySelector("[data-progress]");
+    const whole = size(row);
     bar.hidden = false;
     bar.value = 0;
     try {
       badge(row, "busy", text.textLooking, "bezig");
       const sums = await summed(row, bar);
-      if (!sums) return badge(row, "stopped", text.textStopped, "wacht");
+      const stop = () => badge(row, "stopped", text.textStopped, "wacht");
+      if (!sums || gone(row)) return stop();
       const filled = fields(row);
       filled.set("sha256", sums.length === 1 ? sums[0] : together(sums));
       const answer = await (await ask("/opnamen/consult", filled, FORM)).json();
       if (answer.consult) row.dataset.consult = answer.consult;
       if (!answer.put) {
-        const gone = answer.state === "GONE";
-        badge(row, gone ? "GONE" : "present", gone ? answer.label : text.textPresent, gone ? "wacht" : "klaar");
-        if (!gone) remember(answer.consult);
-        return;
+        if (!answer.consult || !HAS.includes(answer.state)) return badge(row, answer.state, answer.label, "wacht");
+        badge(row, "present", text.textPresent, "klaar");
+        return remember(answer.consult);
       }
+      if (gone(row)) return stop();
       badge(row, "busy", text.textSending, "bezig");
       const wrong = await put(answer.put, recording(row, filled.get("verschuiving")), (loaded) => {
-        bar.value = loaded / size(row);
-        if (loaded >= size(row)) badge(row, "busy", text.textChecking, "bezig");
+        bar.value = loaded / whole;
+        if (loaded >= whole) badge(row, "busy", text.textChecking, "bezig");
         step(loaded);
       });
       if (wrong === null) {
         badge(row, "stored", text.textStored, "klaar");
         remember(answer.consult);
       } else if (wrong) throw new Error(wrong);
-      else badge(row, "stopped", text.textStopped, "wacht");
+      else stop();
     } catch (failed) {
       badge(row, "failed", text.textFailed, "stopt");
       problem(row, failed.message);
     } finally {
       bar.hidden = true;
+      if (!rows.contains(row)) remember(row.dataset.consult); // it may be there all the same: then it is shown below
       row.classList.toggle("batch-over", OVER.includes(row.dataset.state));
     }
   }
@@ -264,8 +305,10 @@ if (root) {
     const stopper = find("stop");
     const starter = find("start");
     starter.disabled = true;
+    lockAll(true);
     const todo = [];
-    for (const row of open()) if (await looked(row)) todo.push(row);
+    for (const row of open()) if (!stopped && (await looked(row))) todo.push(row);
+    lock(all().filter((row) => !todo.includes(row)), false); // what waits can be filled in meanwhile
     const total = todo.reduce((sum, row) => sum + size(row), 0);
     const bar = root.querySelector("#totaal");
     find("total").hidden = !todo.length;
@@ -284,20 +327,23 @@ if (root) {
         said.textContent = done + loaded ? `${here} ${remaining(seconds)}` : here;
       };
       tell(0);
+      current = row;
+      const bytes = size(row);
       if (stopped) badge(row, "stopped", text.textStopped, "wacht");
-      else await send(row, tell);
-      done += size(row);
+      else if (!gone(row)) await send(row, tell);
+      done += bytes;
     }
     find("total").hidden = true;
     const waiting = [stopper, document.body].includes(document.activeElement);
     stopper.hidden = true;
     starter.disabled = false;
     const count = (...states) => all().filter((row) => states.includes(row.dataset.state)).length;
+    const settled = count("stored", "present", "NO_CONSENT");
     said.textContent = text.textEnd
       .replace("{stored}", count("stored"))
       .replace("{present}", count("present"))
       .replace("{waiting}", count("NO_CONSENT"))
-      .replace("{wrong}", count("wrong", "failed", "stopped", "GONE", "REFUSED"));
+      .replace("{wrong}", all().length - settled);
     starter.hidden = !open().length;
     if (waiting) (starter.hidden ? find("summary") : starter).focus();
     await standing();
@@ -305,8 +351,9 @@ if (root) {
 
   // --- what was sent -----------------------------------------------------------------------------------------------
 
-  const sent = () => JSON.parse(sessionStorage.getItem(SENT) ?? "[]");
+  const sent = () => JSON.parse(sessionStorage.getItem(SENT) ?? "[]").filter(Boolean);
   function remember(consult) {
+    if (!consult) return;
     sessionStorage.setItem(SENT, JSON.stringify([...new Set([...sent(), consult])].slice(-1000)));
   }
 
@@ -330,8 +377,11 @@ if (root) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
+      await adding;
       await run();
     } finally {
+      current = null;
+      lockAll(false);
       ready(form);
     }
   });
@@ -343,13 +393,14 @@ if (root) {
     const row = event.target.closest("[data-row]");
     if (event.target.closest("[data-remove]")) {
       const next = row.nextElementSibling ?? row.previousElementSibling;
-      for (const name of names(row)) files.delete(name);
       row.remove();
+      if (row === current) sending?.abort();
+      for (const name of names(row)) files.delete(name);
       form.hidden = !rows.children.length;
       (next?.querySelector("[data-remove]") ?? find("files")).focus();
     } else if (event.target.closest("[data-apart]")) {
       for (const name of names(row)) apart.add(name);
-      await refresh(false).catch((failed) => say(failed.message));
+      await inTurn(() => refresh(false).catch((failed) => say(failed.message)));
       find("rows").querySelector("[data-row]:last-child input:not([type=hidden])")?.focus();
     }
   });
@@ -362,14 +413,16 @@ if (root) {
     const answer = await asJson("/opnamen/lijst.csv", { files: asked }).catch((failed) => say(failed.message));
     if (answer) save(await answer.blob(), "opnamen.csv");
   });
-  const STATES = { wrong: "BAD_ROW", failed: "FAILED", NO_CONSENT: "NO_CONSENT", REFUSED: "REFUSED", GONE: "GONE" };
+  const STATES = { wrong: "BAD_ROW", failed: "FAILED" };
+  // what the server called it stays that; else it is to be done
+  const standOf = (state) => STATES[state] ?? (/^[A-Z_]+$/.test(state) ? state : "READY");
   find("summary").addEventListener("click", async () => {
     const told = all().map((row) => ({
       bestand: names(row)[0],
       tweede_bestand: names(row)[1] ?? "",
       kenmerk: row.querySelector("[name=kenmerk]").value,
       consult: row.dataset.consult ?? "",
-      stand: STATES[row.dataset.state] ?? "READY",
+      stand: standOf(row.dataset.state ?? ""),
       reden: row.querySelector("[data-problem]").textContent,
     }));
     const answer = await asJson("/opnamen/overzicht.csv", { rows: told }).catch((failed) => say(failed.message));
@@ -417,11 +470,33 @@ if (root) {
   document.addEventListener("drop", async (event) => {
     event.preventDefault();
     zone.classList.remove("drop-over");
-    if (form.getAttribute("aria-busy") !== "true") await add(await dropped(event.dataTransfer));
+    if (root.isConnected) await add(await dropped(event.dataTransfer));
   });
 
+  // --- nobody is there, or somebody logged out elsewhere -------------------------------------------------------------
+
+  // what was filled in waits for whoever did that, where nobody sees it
+  let forget = null;
+  for (const kind of ["session:locked", "session:over"]) {
+    document.addEventListener(kind, (event) => {
+      if (leaving || !open().length) return;
+      event.preventDefault();
+      stopped = true;
+      sending?.abort();
+      forget ??= setTimeout(() => (leaving = true), KEPT_MS); // at the next look the page goes
+      shut();
+    });
+  }
+  document.addEventListener("session:open", ({ detail }) => {
+    clearTimeout(forget);
+    forget = null;
+    root.dataset.token = detail.token;
+    opened(detail);
+  });
+  document.addEventListener("session:leave", () => (leaving = true));
+
   window.addEventListener("beforeunload", (event) => {
-    if (sending || open().length) event.preventDefault();
+    if (!leaving && (sending || open().length)) event.preventDefault();
   });
   if (sent().length) {
     find("earlier").hidden = false;

@@ -53,8 +53,9 @@ if (idleSeconds) {
       }
       due = Date.now() + LOCKED_LOOK_MS;
       const over = answer?.status === 401 && !said.locked;
-      // a page that records hides what it shows, and stays
-      if (!over && !document.dispatchEvent(new Event("session:locked", { cancelable: true }))) {
+      // a page that records, or holds what somebody filled in, hides what it shows, and stays
+      const what = over ? "session:over" : "session:locked";
+      if (!document.dispatchEvent(new Event(what, { cancelable: true }))) {
         locked = true;
         return;
       }
