@@ -26,6 +26,7 @@ if (root) {
     const may = agreed.checked && !sending;
     button("start").disabled = !may || !here;
     button("send").disabled = !may;
+    agreed.disabled = sending; // from then on it is taken back by removing the profile
   };
   const head = (text) => (part("head").textContent = text);
 
@@ -41,6 +42,7 @@ if (root) {
     } finally {
       open();
     }
+    if (!agreed.checked) return made.close(); // taken back while the browser asked for the microphone
     capture = made;
     frames = [];
     const { port1, port2 } = new MessageChannel();
@@ -67,6 +69,7 @@ if (root) {
   function close() {
     capture?.close();
     capture = null;
+    frames = [];
     part("run").hidden = true;
     part("start").hidden = false;
   }
@@ -74,7 +77,6 @@ if (root) {
   function finish() {
     const sound = wav(frames);
     close();
-    frames = [];
     send(sound);
   }
 
@@ -98,6 +100,7 @@ if (root) {
   }
 
   async function send(sound) {
+    if (!agreed.checked) return;
     sending = true;
     open();
     hush();
@@ -126,7 +129,10 @@ if (root) {
     return offer(list, texts.standard, capture?.device);
   }
 
-  agreed.addEventListener("change", open);
+  agreed.addEventListener("change", () => {
+    if (capture && !agreed.checked) close();
+    open();
+  });
   button("start").addEventListener("click", begin);
   button("finish").addEventListener("click", finish);
   button("stop").addEventListener("click", close);
