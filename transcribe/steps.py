@@ -20,7 +20,7 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, mixed
-from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lease, Reason, Role, Stage, Status
+from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lane, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber, VoiceProfiles
 from transcribe.soep.agreeing import without_claims
@@ -137,11 +137,11 @@ class Steps:
         return self._preferences.of(consult.practice).words(self._doctor(consult))
 
     def _profile(self, consult: Consult) -> Profile | None:
-        """How the doctor sounds who recorded it or brought it in, and agreed to that; not one who only looked."""
+        """How the doctor sounds whose recording it is, and who agreed to that; not one who only looked."""
         if self._voices is None:
             return None
         try:
-            found = self._voices.of(consult.practice).find(self._recorded_by(consult))
+            found = self._voices.of(consult.practice).find(self._held_by(consult))
         except Unreadable:
             log.error("consult %s: the voice profile of its doctor can't be read", consult.id)
             return None
@@ -276,11 +276,16 @@ class Steps:
 
     def _doctor(self, consult: Consult) -> str:
         """Whose consult it is, as the access log names him; "" when nobody was at it."""
+        if named := _meant_for(consult):
+            return named
         people = [event for event in self._store.events(consult.id) if event.role is not Role.SYSTEEM]
         doctors = [event for event in people if policy.RIGHTS[event.role].approve] or people
         return doctors[-1].actor if doctors else ""
 
-    def _recorded_by(self, consult: Consult) -> str:
+    def _held_by(self, consult: Consult) -> str:
+        """The doctor who is heard in it; "" when that is not known: it was no doctor who brought it in."""
+        if named := _meant_for(consult):
+            return named
         made = {Action.RECORDING_STARTED, Action.RECORDING_RESUMED, Action.AUDIO_STORED}
         people = [event for event in self._store.events(consult.id) if event.action in made]
         return next((event.actor for event in reversed(people) if policy.RIGHTS[event.role].approve), "")
@@ -296,6 +301,11 @@ class Steps:
     def _stop(self, consult: Consult, reason: Reason, lease: Lease) -> None:
         assert reason in STOPPING
         self._writer.apply(SYSTEM, consult, Action.STEP_FAILED, detail=reason.value, lease=lease, reason=reason)
+
+
+def _meant_for(consult: Consult) -> str:
+    """One of many recordings is not always brought in by the doctor whom it is of: the list names him, or nobody."""
+    return consult.waits_for if consult.lane is Lane.BATCH else ""
 
 
 def _speakers(consult: Consult, decoded: Decoded) -> tuple[Speaker, ...]:

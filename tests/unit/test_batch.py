@@ -19,11 +19,12 @@ from transcribe.batch.manifest import Entry
 from transcribe.batch.matching import matched, planned, recordings
 from transcribe.batch.run import AGAIN_S, AHEAD, STILL_S, Batch, seconds, waits, wrong
 from transcribe.batch.summary import row_of
-from transcribe.consult import Actor, KeyPurpose, Part, Reason, Role, Search, Status
+from transcribe.consult import Action, Actor, KeyPurpose, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import Conflict, DiskFull, NoAudioTrack, StoreUnavailable, TranscribeError
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Section
+from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.testing import (
     Scripted,
     ScriptedDecoder,
@@ -291,6 +292,36 @@ def test_the_draft_is_for_the_doctor_that_the_list_names(service: Scripted, tmp_
     (consult,) = service.workflow.search(Search(part=Part.MINE, person=GP.name))
     assert (consult.id, consult.contact) == (consult_id, contact)
     assert service.workflow.recorded_video(consult_id)[1].app == "WeSeeDo"
+
+
+@pytest.mark.parametrize(
+    ("by", "named", "heard"),
+    [(GP, "B. Arts", "B. Arts"), (GP, "", "T. Arts"), (ASSISTANT, "B. Arts", "B. Arts"), (ASSISTANT, "", "")],
+)
+def test_it_is_heard_and_written_as_of_the_doctor_that_the_list_names(
+    tmp_path: Path, by: Actor, named: str, heard: str
+) -> None:
+    """Voice, words and style: a colleague who brings it in has nothing to do with it."""
+    transcriber = ScriptedTranscriber(utterances())
+    service = scripted_service(transcriber=transcriber)
+    profiles = {}
+    written = {GP.name: "keelpijntje", "B. Arts": "pijn in de keel"}
+    for name in written:
+        profiles[name] = Profile(mean=(float(len(profiles)),) * 15, voiced_s=30.0)
+        enrolled = Enrolled(profile=profiles[name], agreed_at=NOW, text="1")
+        service.voices.keep(name, enrolled, service.writer.event(GP, Action.VOICE_ENROLLED, None))
+        service.preferences.add_word(name, f"woord van {name}")
+        service.preferences.add_rule(name, "keelpijn", written[name])
+    batch = Batch(Intake(service.workflow, by))
+    batch.plan(planned(files(tmp_path, "a.mp4"), [entry("a.mp4", doctor=named)]))
+    (item,) = done(service, batch).items.values()
+    assert item.consult_id is not None
+    assert transcriber.profile == profiles.get(heard)
+    assert transcriber.hints == ((f"woord van {heard}",) if heard else ())
+    found = service.store.note(item.consult_id)
+    assert found is not None
+    text = " ".join(line.text for line in found[1].lines())
+    assert [name for name, words in written.items() if words in text] == ([heard] if heard else [])
 
 
 def test_an_original_goes_only_when_its_draft_and_the_stored_recording_can_be_read(
