@@ -22,6 +22,7 @@ from transcribe.consult import Consult, KeyPurpose, live_on
 from transcribe.errors import Conflict, StoreUnavailable, TranscribeError
 from transcribe.ports import Following, Growing, Listening, Spool, SystemStore, Transcriber
 from transcribe.soep.note import Note
+from transcribe.speakers.naming import channels_said
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,8 @@ class Follower:
             raise Conflict
         try:
             kept = self._store.kept(consult_id)
-            listening = self._transcriber.listen(consult.channels, heard=kept.windows, hints=self._hints(consult))
+            channels = channels_said(consult.channels, self._store.transcript(consult_id))
+            listening = self._transcriber.listen(channels, heard=kept.windows, hints=self._hints(consult))
         except BaseException:
             sound.close()
             raise

@@ -20,7 +20,7 @@ from consent import Purpose, require
 from transcribe import policy
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.audio.pcm import Decoded, Pcm, mixed
-from transcribe.consult import STOPPING, Action, Consult, KeyPurpose, Lane, Lease, Reason, Role, Stage, Status
+from transcribe.consult import LIVE, STOPPING, Action, Consult, KeyPurpose, Lane, Lease, Reason, Role, Stage, Status
 from transcribe.errors import AudioProblem, Conflict, DecoderFailed, Erased, NoSpeech, NotFound, Unreadable
 from transcribe.ports import AudioStore, Decoder, Drafter, Preferences, SystemStore, Transcriber, VoiceProfiles
 from transcribe.soep.agreeing import without_claims
@@ -30,6 +30,7 @@ from transcribe.soep.missed import missed
 from transcribe.soep.note import Note
 from transcribe.soep.planting import with_errors
 from transcribe.soep.style import apply_style
+from transcribe.speakers.naming import channels_said
 from transcribe.speakers.profile import Profile
 from transcribe.vitals import STALE_S
 from transcribe.writer import PCM, SYSTEM, Writer
@@ -164,7 +165,7 @@ class Steps:
         kept = self._store.kept(consult.id)
         try:
             decoded, pcm = self._decoded(consult, kept.decoded, key, lease, stop)
-            speakers = _speakers(consult, decoded)
+            speakers = channels_said(_speakers(consult, decoded), self._before(consult))
             with pcm as file:
                 transcript = self._transcriber.transcribe(
                     Pcm(file, channels=decoded.channels),
@@ -205,6 +206,10 @@ class Steps:
         fresh_s = decoded.duration_s - sum(window.end_s - window.start_s for window in kept.windows)
         self._store.measured(Stage.TRANSCRIBE, max(fresh_s, 0.0), time.monotonic() - began)
         return None
+
+    def _before(self, consult: Consult) -> Transcript | None:
+        """Of a recording that went on: the transcript until then. What takes the place of a recording has none."""
+        return self._store.transcript(consult.id) if consult.upload.startswith(LIVE) else None
 
     def _decoded(
         self, consult: Consult, known: Decoded | None, key: bytes, lease: Lease, stop: Callable[[], bool]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.unit.test_recorder import House, ended
 from tests.unit.test_workflow import GP, POH, recorded, spoken_consent
 from transcribe.asr.transcript import Speaker, Transcript, Utterance, Voice
+from transcribe.audio.pcm import Pcm
 from transcribe.consult import Action, Actor, Consult, Role, Status
 from transcribe.errors import Conflict, InvalidInput, NotAllowed, NotFound, WaitsFor, WrongStatus
 from transcribe.naming import Naming
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Concern, Section
-from transcribe.speakers.naming import named, swapped, with_voices
+from transcribe.speakers.naming import channels_said, named, swapped, with_voices
 from transcribe.testing import CONSULT, Scripted, ScriptedTranscriber, confirm_seen, scripted_service, utterances
 
 DOCTOR, PATIENT, COMPANION, NOBODY = Speaker.HUISARTS, Speaker.PATIENT, Speaker.BEGELEIDER, Speaker.ONBEKEND
@@ -58,6 +62,18 @@ def lines(service: Scripted, consult: Consult) -> list[tuple[Section, str]]:
     found = service.store.note(consult.id)
     assert found
     return [(line.section, line.text) for line in found[1].lines()]
+
+
+class ByChannel(ScriptedTranscriber):
+    """Hears a question on the first channel and an answer on the second."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def transcribe(self, pcm: Pcm, speakers: Sequence[Speaker], **given: Any) -> Transcript:
+        first, second = speakers
+        self.utterances = utterances((first, "Wat kan ik voor u doen?"), (second, "Ik heb keelpijn."))
+        return super().transcribe(pcm, speakers, **given)
 
 
 # --- pure ----------------------------------------------------------------------------------------------------------
@@ -189,6 +205,47 @@ def test_in_an_exercise_it_is_known_who_speaks() -> None:
     service.work()
     with pytest.raises(InvalidInput, match="oefening"):
         naming(service).name(GP, made.id, service.workflow.consult(made.id).version, None)
+
+
+def test_channels_are_of_whom_a_person_said() -> None:
+    """Also that on which nobody was heard, and after a second time; of one channel for everybody nothing follows."""
+    heard = Transcript(utterances=CONSULT)
+    assert channels_said((DOCTOR, PATIENT), heard) == (DOCTOR, PATIENT)
+    assert channels_said((DOCTOR, PATIENT), None) == (DOCTOR, PATIENT)
+    assert channels_said((DOCTOR, PATIENT), named(heard, swapped(heard))) == (PATIENT, DOCTOR)
+    assert channels_said((DOCTOR, PATIENT), named(heard, [COMPANION, DOCTOR])) == (DOCTOR, COMPANION)
+    both = named(heard, [COMPANION, COMPANION])
+    assert channels_said((DOCTOR, PATIENT), named(both, [DOCTOR, PATIENT])) == (PATIENT, DOCTOR)
+    alone = Transcript(utterances=utterances((PATIENT, "Hallo?")))
+    assert channels_said((DOCTOR, PATIENT), named(alone, [DOCTOR])) == (PATIENT, DOCTOR)
+    mixed = Transcript(utterances=wrong_way_round(), voices=(Voice(guessed=NOBODY, said=DOCTOR), VOICES[1]))
+    assert channels_said((NOBODY,), mixed) == (NOBODY,)
+
+
+def test_what_was_said_of_the_voices_holds_when_the_recording_goes_on() -> None:
+    """The microphones were plugged in the wrong way round; somebody said so, and the patient comes back at the door."""
+    service = scripted_service(transcriber=ByChannel(), drafter=ExtractiveDrafter())
+    made = service.workflow.create(GP, "P-1")
+    service.workflow.record_consent(GP, made.id, spoken_consent())
+    service.recorder.start(GP, made.id, (PATIENT, DOCTOR))
+
+    def spoken(sound: bytes) -> Transcript:
+        with closing(service.recorder.open(GP, made.id)) as live:
+            live.append(sound)
+            live.sync()
+        service.recorder.finish(GP, made.id)
+        service.work()
+        assert service.workflow.consult(made.id).status is Status.DRAFTED
+        return transcript(service, made)
+
+    spoken(b"ab" * 32_000)
+    naming(service).name(GP, made.id, service.workflow.consult(made.id).version, None)
+    service.work()
+    for _ in range(2):
+        service.recorder.go_on(GP, made.id, service.workflow.consult(made.id).version)
+        more = spoken(b"cd" * 32_000)
+        assert [one.speaker for one in more.utterances] == [DOCTOR, PATIENT]
+        assert service.workflow.consult(made.id).channels == (DOCTOR, PATIENT)
 
 
 @pytest.mark.parametrize(("keep", "status"), [(None, Status.TRANSCRIBED), (True, Status.DRAFTED)])

@@ -40,6 +40,19 @@ def _renamed(sound: Quality, now: Mapping[Speaker, Speaker]) -> Quality:
     return replace(sound, channels=tuple(channels))
 
 
+def channels_said(channels: Sequence[Speaker], before: Transcript | None) -> tuple[Speaker, ...]:
+    """Who speaks on each channel of a recording that went on, as a person said of what was recorded before.
+
+    On a channel on which nobody was heard is who was taken for whoever turned out to be on the other. Where everybody
+    is on one channel nothing follows: its voices are told apart anew.
+    """
+    if before is None or Speaker.ONBEKEND in channels:
+        return tuple(channels)
+    now = {voice.guessed: voice.speaker for voice in before.voices}
+    was = {after: one for one, after in now.items()}
+    return tuple(now.get(one) or was.get(one, one) for one in channels)
+
+
 def swapped(transcript: Transcript) -> list[Speaker]:
     """Who the voices are when huisarts and patiënt change places."""
     other = {Speaker.HUISARTS: Speaker.PATIENT, Speaker.PATIENT: Speaker.HUISARTS}
