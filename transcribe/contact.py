@@ -60,11 +60,16 @@ class Contact:
     began: datetime | None = None  # aware
     ended: datetime | None = None
     tariff: Tariff | None = None  # that the doctor chose
+    day: date | None = None  # in the practice; of a recording that was brought in later
 
     @property
     def length(self) -> timedelta | None:
         # between zones of one name Python subtracts what the clock says
         return None if self.began is None or self.ended is None else _real(self.began, self.ended)
+
+    def on(self, zone: tzinfo) -> date | None:
+        """The day on which it was, in the practice."""
+        return self.day if self.began is None else self.began.astimezone(zone).date()
 
     @property
     def proposed(self) -> Tariff | None:
@@ -112,6 +117,12 @@ def read_clock(text: str) -> time | None:
     if found is None:
         raise InvalidInput(problem=N_("Een tijd is niet te lezen. Schrijf uren en minuten, bijvoorbeeld 10:05."))
     return time(int(found[1]), int(found[2]))
+
+
+def noon(day: date, zone: tzinfo) -> datetime:
+    """The middle of that day in the practice, also when the clock is set in its night."""
+    start, end = (datetime.combine(one, time(), zone).astimezone(UTC) for one in (day, day + DAY))
+    return start + (end - start) / 2
 
 
 def began_at(clock: time, zone: tzinfo, *, about: datetime, was: datetime | None) -> datetime:

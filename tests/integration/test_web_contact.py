@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -134,6 +134,30 @@ def test_the_doctor_sets_times_kind_and_tariff(house: House) -> None:
     assert declare(house, consult_id, begin="", einde="", tarief="") == 200
     assert last(house)[1] == "begin, einde, tarief geen"
     assert sentence(house, consult_id) == "Contacttijd niet bekend"
+
+
+def test_the_day_of_a_recording_that_was_brought_in_later_is_shown_and_its_times_are_of_that_day(house: House) -> None:
+    consult_id = with_contact(house, Contact(day=date(2026, 1, 30)))
+    page = html.unescape(house.client.get(f"/consult/{consult_id}").text)
+    head = page.partition('class="consult-head"')[2].partition("</header>")[0]
+    assert "Contact van vrijdag 30 januari 2026 · toegevoegd 2 feb 2026 10:00" in head
+    assert sentence(house, consult_id) == "Contact van vrijdag 30 januari 2026 · Contacttijd niet bekend"
+    assert "contact van 30 jan 2026" in house.client.get("/").text
+    assert declare(house, consult_id, begin="17:02", einde="17:15") == 200
+    began = clock("17:02") - timedelta(days=3)
+    assert house.consult(consult_id).contact == Contact(
+        began=began, ended=began + timedelta(minutes=13), day=date(2026, 1, 30)
+    )
+    assert sentence(house, consult_id).startswith("Contact van vrijdag 30 januari 2026 · Contact 17:02–17:15 (13 min)")
+    assert declare(house, consult_id, begin="", einde="") == 200
+    assert house.consult(consult_id).contact == Contact(day=date(2026, 1, 30))
+    signed = with_contact(house, Contact(day=date(2026, 1, 30)), Status.APPROVED)
+    assert sentence(house, signed) == "Contact van vrijdag 30 januari 2026 · Contacttijd niet bekend"
+
+
+def test_of_a_contact_of_the_day_itself_the_day_is_not_said_twice(house: House) -> None:
+    page = house.client.get(f"/consult/{with_contact(house, Contact(began=clock('10:02'), day=date(2026, 2, 2)))}").text
+    assert "Contact van " not in page
 
 
 def test_seconds_that_were_measured_stay_when_something_else_is_changed(house: House) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +19,7 @@ from transcribe.contact import (
     began_at,
     check_contact,
     ended_at,
+    noon,
     read_clock,
     stopped,
 )
@@ -225,3 +226,18 @@ def test_pauses_count_and_sound_that_waited_elsewhere_leaves_the_end_open() -> N
     assert stopped(NINE, NINE + LONGEST, sound_s=60, paused_s=LONGEST.total_seconds()) == NINE + LONGEST
     late = NINE + LONGEST + timedelta(seconds=1)
     assert stopped(NINE, late, sound_s=60, paused_s=LONGEST.total_seconds()) is None
+
+
+@pytest.mark.parametrize("day", ["2026-11-20", "2026-03-29", "2026-10-25"])  # the clock is set on the last two
+@pytest.mark.parametrize("clock", ["00:05", "03:30", "12:00", "23:55"])
+def test_a_time_of_a_day_is_on_that_day(day: str, clock: str) -> None:
+    wanted = date.fromisoformat(day)
+    found = began_at(time.fromisoformat(clock), ZONE, about=noon(wanted, ZONE), was=None).astimezone(ZONE)
+    assert (found.date(), f"{found:%H:%M}") == (wanted, clock)
+
+
+def test_the_day_of_a_contact() -> None:
+    monday, sunday = date(2026, 11, 23), date(2026, 11, 22)
+    assert Contact().on(ZONE) is None
+    assert Contact(day=sunday).on(ZONE) == sunday
+    assert Contact(day=sunday, began=at("2026-11-23T00:10")).on(ZONE) == monday, "what began is known better"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -105,6 +105,7 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"datum": ""}, "Vul bij een tijd ook de datum in"),
         ({"eind": "13:00"}, "ligt voor het begin"),
         ({"datum": "2031-01-01"}, "niet later zijn dan nu"),
+        ({"datum": "2031-01-01", "begin": "", "eind": ""}, "niet later zijn dan vandaag"),
         ({"soort": "borrel"}, "kan niet in de kolom soort"),
         ({"soort": "visite", "app": "WeSeeDo"}, "Een app hoort bij een videoconsult"),
         ({"toestemming": "vast wel"}, "kan niet in de kolom toestemming"),
@@ -180,6 +181,11 @@ def test_a_row_without_a_file_is_told() -> None:
 @pytest.mark.parametrize("layout", LAYOUTS.values())
 def test_a_layout_has_a_name(layout: tuple[Speaker, ...]) -> None:
     assert layout_of(layout_name(layout)) == layout
+
+
+def test_the_day_stays_when_nobody_wrote_the_time_down() -> None:
+    contact = one(datum="20-11-2026", begin="", eind="").contact
+    assert (contact.day, contact.began) == (date(2026, 11, 20), None)
 
 
 def test_two_files_of_one_consult() -> None:

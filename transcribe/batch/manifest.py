@@ -114,6 +114,10 @@ class NoTime(BadRow):
     text = N_("“{value}” is geen tijd. Schrijf 14:05.")
 
 
+class LaterThanNow(BadRow):
+    text = N_("De dag van het consult kan niet later zijn dan vandaag. Controleer de datum.")
+
+
 class NeedsDate(BadRow):
     text = N_("Vul bij een tijd ook de datum in.")
 
@@ -261,8 +265,11 @@ def read_row(
         began = _moment(day, row.get("begin", ""), zone)
         ended = _end(day, began, row.get("eind", ""), zone)
         soort = row.get("soort", "") or (ContactType.VIDEO.value if row.get("app") else "")
-        contact = Contact(kind=_one(ContactType, "soort", soort) if soort else None, began=began, ended=ended)
+        kind = _one(ContactType, "soort", soort) if soort else None
+        contact = Contact(kind=kind, began=began, ended=ended, day=day.date() if day else None)
         check_contact(contact, now)
+        if contact.day and contact.day > now.astimezone(zone).date():
+            raise LaterThanNow
         if row.get("app") and contact.kind is not ContactType.VIDEO:
             raise NotVideo
         if not row.get("kenmerk"):

@@ -62,6 +62,7 @@ consult = Table(
     Column("contact_began", DateTime(timezone=True)),
     Column("contact_ended", DateTime(timezone=True)),
     Column("contact_tariff", Text),  # that the doctor chose
+    Column("contact_day", Date),
     Column("waits_for", Text, nullable=False, server_default=""),  # names of staff
     Column("passed_by", Text, nullable=False, server_default=""),
     Column("exercise", Boolean, nullable=False),

@@ -146,6 +146,7 @@ class Pages:
         environment.filters["hour"] = hour
         environment.filters["day"] = partial(day, language=language)
         environment.filters["date"] = partial(whole_date, language=language)
+        environment.filters["short_date"] = partial(short_date, language=language)
         environment.filters["second"] = partial(second, language=language)
         environment.filters["month"] = partial(month, language=language)
         environment.filters["ago"] = partial(ago, language=language)
@@ -230,6 +231,10 @@ def day(when: datetime, *, language: str) -> str:
 
 def whole_date(when: date, *, language: str) -> str:
     return babel.dates.format_date(when, "EEEE d MMMM yyyy", locale=language)
+
+
+def short_date(when: date, *, language: str) -> str:
+    return babel.dates.format_date(when, "d MMM yyyy", locale=language)
 
 
 def second(when: datetime, *, language: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from transcribe.consult import (
 from transcribe.contact import Contact, ContactType, Tariff
 from transcribe.erasure import WHAT, ground
 from transcribe.errors import N_
+from transcribe.i18n import PRACTICE_ZONE
 from transcribe.naming import was_edited
 from transcribe.policy import (
     LIKE_BSN,
@@ -301,6 +302,12 @@ class ConsultView:
     @property
     def contact(self) -> ContactView:
         return contact_view(self.consult.contact)
+
+    @property
+    def held_on(self) -> date | None:
+        """The day of the contact when that is another one than that on which it came here."""
+        day = self.consult.contact.on(PRACTICE_ZONE)
+        return None if day == self.consult.created_at.astimezone(PRACTICE_ZONE).date() else day
 
     @property
     def ref_warning(self) -> str:
