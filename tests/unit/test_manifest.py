@@ -125,7 +125,7 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"kenmerk": "1,23457E+11"}, "ingekort"),
         ({"datum": "", "begin": "", "eind": ""}, "wanneer de patiënt toestemde"),
         ({"toestemming_op": "2026-11-23 15:00"}, "niet later zijn gegeven dan nu"),
-        ({"datum": "24-11-2026", "begin": "", "eind": ""}, "niet later zijn gegeven dan nu"),
+        ({"datum": "24-11-2026", "begin": "", "eind": ""}, "niet later zijn dan vandaag"),
         ({"verschuiving": "2,5"}, "hoort bij een tweede bestand"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "even"}, "geen verschuiving"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "601"}, "geen verschuiving"),

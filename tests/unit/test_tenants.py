@@ -51,6 +51,7 @@ ARGUMENTS: dict[str, object] = {
     "to": "W. Neem",
     "shown_sha256": "ab" * 32,
     "consent": GIVEN,
+    "digest": bytes(32),
     "chunks": [b"RIFF"],
     "layout": (Speaker.ONBEKEND,),
     "speakers": (Speaker.ONBEKEND,),
