@@ -67,6 +67,10 @@ def add_commands(
         consent: ConsentHow = None,
         informed_by: InformedBy = None,
         others_informed: OthersInformed = False,
+        dictation: Annotated[
+            bool,
+            typer.Option("--dictation", help=_("Alleen de huisarts spreekt: een dictaat, waarvan niets wegblijft.")),
+        ] = False,
         device: Annotated[
             str, typer.Option("--device", help=_("Nummer of naam van de microfoon; leeg: die van het systeem."))
         ] = "",
@@ -113,7 +117,7 @@ def add_commands(
                 return consent_given(consent, informed_by, others_informed=others_informed)
 
             with coming_from(Origin(client=Client.WORKSTATION)):
-                _record(settings, ref, consult, given, device, out(), translated)
+                _record(settings, ref, consult, given, device, out(), translated, dictation=dictation)
 
     def button(order: str, help_text: str) -> None:
         @record.command(order, help=help_text)
@@ -153,6 +157,8 @@ def _record(
     device: str,
     out: Console,
     translated: Callable[[TranscribeError], str],
+    *,
+    dictation: bool,
 ) -> None:
     from transcribe.app import actor_of, open_service
     from transcribe.audio.capture import SoundDevices
@@ -176,7 +182,13 @@ def _record(
     try:
         with open_service(settings) as service:
             consult, ours = begun(
-                service.workflow, service.recorder, actor, ref=ref, consult_id=consult_id, given=given
+                service.workflow,
+                service.recorder,
+                actor,
+                ref=ref,
+                consult_id=consult_id,
+                given=given,
+                dictation=dictation,
             )
             if ref is not None and not ours:
                 began = consult.created_at.astimezone().strftime("%d-%m-%Y %H:%M")

@@ -18,6 +18,7 @@ from tests.command_line import cli
 from tests.microphone import RATE, Samples, noise, place
 from tests.sound_server import SoundServer, loud, sound_server
 from transcribe.app import actor_of, open_service
+from transcribe.asr.transcript import Speaker
 from transcribe.consult import Action, KeyPurpose, Role, Search, Status
 from transcribe.record_cli import _signals
 from transcribe.settings import Settings
@@ -32,8 +33,18 @@ PATIENCE_S = 60.0
 class Recording:
     """The command in a process of its own."""
 
-    def __init__(self, settings: Settings, sound: SoundServer, ref: str, *, keys: bool = False) -> None:
-        command = ["record", "--ref", ref, *CONSENT, "--name", settings.user_name, "--data-dir", settings.data_dir]
+    def __init__(self, settings: Settings, sound: SoundServer, ref: str, *more: str, keys: bool = False) -> None:
+        command = [
+            "record",
+            "--ref",
+            ref,
+            *CONSENT,
+            "--name",
+            settings.user_name,
+            "--data-dir",
+            settings.data_dir,
+            *more,
+        ]
         base = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
         self._keys, inside = pty.openpty() if keys else (-1, subprocess.DEVNULL)
         self._process = subprocess.Popen(
@@ -161,13 +172,14 @@ TURNS = {Action.RECORDING_PAUSED, Action.RECORDING_RESUMED}
 @pytest.mark.slow
 def test_the_web_ends_it(settings: Settings, sound: SoundServer) -> None:
     with open_service(settings) as service:
-        for ref, end, code, sentence in (
-            ("P-8", service.recorder.finish, 0, "Opgenomen"),
-            ("P-9", service.workflow.withdraw, 1, "gestopt en vernietigd"),
+        for ref, more, end, code, sentence in (
+            ("P-8", ["--dictation"], service.recorder.finish, 0, "Opgenomen"),
+            ("P-9", [], service.workflow.withdraw, 1, "gestopt en vernietigd"),
         ):
-            recording = Recording(settings, sound, ref)
+            recording = Recording(settings, sound, ref, *more)
             recording.says("opname loopt")
             (consult,) = service.workflow.search(Search(patient_ref=ref))
+            assert consult.channels == ((Speaker.HUISARTS,) if more else (Speaker.ONBEKEND,))
             end(actor_of(settings), consult.id)
             assert recording.ended() == code
             assert any(sentence in line for line in recording.said), recording.said

@@ -32,7 +32,7 @@ from transcribe.errors import ClosedConsult, Conflict, DiskLow, NotFound, StoreU
 from transcribe.recorder import NothingRecorded, Recorder, TakenOver
 from transcribe.testing import MemoryAudioStore, MemorySpool, MemoryStore, ScriptedDecoder, ScriptedMicrophone
 from transcribe.workflow import Workflow
-from transcribe.workstation.begin import begun
+from transcribe.workstation.begin import BegunAsTalk, begun
 from transcribe.workstation.screen import drawn, warnings
 from transcribe.workstation.session import Destroyed, NotFinished, Order, Session, Standing, State, TwoChannels
 from transcribe.workstation.switch import AlreadyRecording, NobodyRecords, Switch, ask
@@ -422,6 +422,24 @@ def test_a_consult_of_the_web_is_recorded_here(house: House) -> None:
     assert (found.status, ours) == (Status.RECORDING, False)
     with pytest.raises(NotFound):
         begun(house.workflow, house.recorder, GP, ref=None, consult_id=UUID(int=9), given=agreed)
+
+
+def test_a_dictation_is_recorded_as_one_and_a_talk_does_not_become_one(house: House) -> None:
+    talk = house.store.consult(house.consult_id)
+    with pytest.raises(BegunAsTalk):
+        begun(house.workflow, house.recorder, GP, ref="P-1", consult_id=None, given=agreed, dictation=True)
+    with pytest.raises(BegunAsTalk):
+        begun(house.workflow, house.recorder, GP, ref=None, consult_id=talk.id, given=agreed, dictation=True)
+    assert house.store.consult(talk.id) == talk
+    made, ours = begun(house.workflow, house.recorder, GP, ref="P-5", consult_id=None, given=agreed, dictation=True)
+    assert (made.channels, ours) == ((Speaker.HUISARTS,), True)
+    for dictation in (True, False):  # after a crash: what it was begun as
+        again = begun(house.workflow, house.recorder, GP, ref="P-5", consult_id=None, given=agreed, dictation=dictation)
+        assert again == (house.store.consult(made.id), False)
+    web = house.workflow.create(GP, "P-6")
+    house.workflow.record_consent(GP, web.id, agreed())
+    found, _ = begun(house.workflow, house.recorder, GP, ref=None, consult_id=web.id, given=agreed, dictation=True)
+    assert found.channels == (Speaker.HUISARTS,)
 
 
 def test_a_consult_that_is_closed_to_somebody_is_not_recorded_by_them(house: House) -> None:
