@@ -76,6 +76,27 @@ def test_no_number_is_written_that_was_not_said(drug: str, dose: str, counted: l
     assert found == [DOSES[dose], *(COUNTS[count] for _, count, _ in counted)], said
 
 
+MEASURED = {
+    "temperatuur achtendertig vier": ["38,4"], "temperatuur achtendertig komma vier": ["38,4"],
+    "hb acht komma één": ["8,1"], "kalium vier komma vier": ["4,4"], "gewicht tachtig komma vijf kilo": ["80,5"],
+    "pols tachtig": ["80"], "bloeddruk honderdveertig over negentig": ["140", "90"], "pijnscore zeven": ["7"],
+    "saturatie zevenennegentig procent": ["97"], "koorts tot negenendertig": ["39"], "ademfrequentie achttien": ["18"],
+    "vrouw veertig jaar": ["40"], "twee kinderen": ["2"], "drie keer gebraakt": ["3"], "controle over zes weken": ["6"],
+    "metoprolol vijftig": ["50"], "één tablet": ["1"], "een verwijsbrief mee": [], "hoest": [],
+}  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", " komma", " punt"]), st.sampled_from(sorted(MEASURED))), min_size=2, max_size=4
+    )
+)
+def test_what_was_measured_is_written_as_it_was_said(measured: list[tuple[str, str]]) -> None:
+    said = "".join(f"{between} {one}" for between, one in [("", measured[0][1]), *measured[1:]])
+    found = re.findall(r"\d+(?:,\d+)?", text(draft(f"H Subjectief: goed. Objectief:{said} nieuwe regel"), "O"))
+    assert found == [number for _, one in measured for number in MEASURED[one]], said
+
+
 # --- commands, as a recogniser writes them ---
 
 

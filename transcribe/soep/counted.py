@@ -30,6 +30,8 @@ UNITS = _any("units")
 
 _MARK = re.compile(r"[.;:!?()]|,(?!\d)")
 _WORDS = re.compile(r"[^\s,.;:!?()]+")
+_HOUR = re.compile(r"\d+(?: |[.:]\d\d )(uur)\b", re.IGNORECASE)
+_DIGITS = re.compile(r"[\d,/]+%?")
 _FAR = r"(?: (?:tot|à|a|of) [\w,]+)?"  # "drie tot vier keer"
 _COUNTS = re.compile(rf"{_FAR} ?{COUNTED}(?!\w)", re.IGNORECASE)
 _TAKEN = re.compile(rf"{_FAR} ?{TAKEN}", re.IGNORECASE)
@@ -46,7 +48,8 @@ _REGARD = re.compile(
     rf"(?<!\bom )(?<!\been )(?<!\bde )(?<!\btot )(?<!\bvan )(?<!\bhalf )(?<!\bover )(?<!\bvoor )\bacht"
     rf"(?= {_any('regard', 'who')}\b)"
     rf"|(?:(?<=\bik )|(?<=\bwij )|(?<=\bmen )|(?<=\bhij )|(?<=\bzij ))acht(?= [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
-    rf"|\bacht(?= {_any('regard', 'what')} [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
+    rf"|(?<!\bvan )(?<!\bom )(?<!\bpijn )(?<!\bscore )(?<!pijnscore )\bacht"
+    rf"(?= {_any('regard', 'what')} [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
     rf"|(?<=\bin )acht(?= (?:te )?{_any('regard', 'observed')}\b)"
     rf"|(?:(?<=\bin )|(?<=\bgeen )|(?<=\bgeef )|(?<=\bgeeft ))acht(?= ?(?:$|[.,;:!?]| (?:op|te)\b))",
     re.IGNORECASE,
@@ -76,7 +79,10 @@ def taken(text: str, at: int = 0) -> bool:
 
 
 def _last(text: str, number: int) -> list[str]:
-    return _WORDS.findall(text)[-number:]
+    """So many words at most, none of them before another number: "pols 80 temperatuur" is about a temperature."""
+    words = _WORDS.findall(_HOUR.sub(r"\1", text))
+    begin = next((n + 1 for n in range(len(words) - 1, -1, -1) if _DIGITS.fullmatch(words[n])), 0)
+    return words[max(begin, len(words) - number) :]
 
 
 def _has(pattern: re.Pattern[str], words: Iterable[str]) -> bool:
@@ -86,6 +92,12 @@ def _has(pattern: re.Pattern[str], words: Iterable[str]) -> bool:
 def scored(before: str) -> bool:
     """Is a number behind this text how often, or a score?"""
     return _has(_SCORED, _last(before, 3))
+
+
+def measured(before: str) -> bool:
+    """Is a number behind this text what was measured? Fever also lasts: "koorts, 2, 3 dagen"."""
+    near = _last(before, 1)
+    return _has(_MEASURED, near) and not _has(_FEVER, near)
 
 
 def is_article(after: str) -> bool:

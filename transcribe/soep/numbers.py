@@ -107,6 +107,7 @@ def _value(word: str) -> int | None:
     return 1 if word.lower() in _ONE else None if word.lower() == "een" else number_word(word)
 
 
+_PART = re.compile(r" en een hal(?:f|ve)\b| (?:honderd|duizend)\b", re.IGNORECASE)
 _SECOND = re.compile(r",? ([^\W\d_]+|\d{1,2}\b)")
 
 
@@ -114,7 +115,7 @@ def _counts(value: int, text: str, at: int) -> bool:
     """Does a number that ends there count what follows, by itself or as the first of two ("drie, vier keer")?"""
     if value >= 100:
         return False  # "twee honderd keer"
-    if counted.taken(text, at) or re.match(r" en een hal(?:f|ve)\b", text[at:]):
+    if counted.taken(text, at) or _PART.match(text, at):
         return True
     second = _SECOND.match(text, at)
     if second is None:
@@ -152,9 +153,9 @@ _LASTS = re.compile(rf" ?{TIME_UNITS}\b", re.IGNORECASE)
 
 
 def _two_things(match: re.Match[str]) -> bool:
-    """ "3 maal daags 2, 3 dagen": how many, and how long."""
+    """ "3 maal daags 2, 3 dagen": how many, and how long. So is "HbA1c 6, 8 weken later"."""
     before, after = counted.clause(match.string, match.start(), match.end())
-    return counted.scored(before) and _LASTS.match(after) is not None
+    return (counted.scored(before) or counted.measured(before)) and _LASTS.match(after) is not None
 
 
 def _about(match: re.Match[str]) -> str:

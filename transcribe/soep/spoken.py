@@ -331,8 +331,13 @@ def _clause(said: Sequence[Said], start: int, end: int) -> tuple[str, str]:
     """The words before and behind a place, as far as no mark is between."""
     first = next((n + 1 for n in range(start - 1, -1, -1) if said[n].marked), 0)
     last = next((n for n in range(end - 1, len(said)) if said[n].marked or _command_at(said, n + 1)), len(said))
-    before = " ".join(word.core for word in said[max(first, start - WINDOW) : start])
+    before = " ".join(_figure(word.core) for word in said[max(first, start - WINDOW) : start])
     return before, "".join(f" {word.core}" for word in said[end : min(last + 1, end + WINDOW)])
+
+
+def _figure(word: str) -> str:
+    value = None if word == "een" else _number(word)
+    return word if value is None else str(value)
 
 
 def _number(word: str) -> int | None:
