@@ -12,11 +12,12 @@ from uuid import UUID
 import pytest
 
 from consent import Purpose
-from tests.unit.test_recorder import BOTH, GP, ONE, SECOND, House
+from tests.unit.test_recorder import BOTH, GP, ONE, SECOND, House, ended
 from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.consult import Action, KeyPurpose
 from transcribe.errors import StoreUnavailable
 from transcribe.follower import DRAFT_S, Follower
+from transcribe.naming import Naming
 from transcribe.recorder import NothingRecorded
 from transcribe.soep.note import Note
 from transcribe.store.spool import FileSpool
@@ -264,3 +265,21 @@ def test_it_goes_on_after_an_outage(house: Followed, monkeypatch: pytest.MonkeyP
     assert house.drafted == [1]
     assert house.windows(consult_id) == [0.0]
     assert max(pauses) >= 5
+
+
+def test_of_a_recording_that_goes_on_the_channels_are_of_whom_a_person_said(
+    house: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consult_id = ended(house, speakers=BOTH)
+    Naming(store=house.store, writer=house.writer).name(GP, consult_id, house.consult(consult_id).version, None)
+    house.gone_on(consult_id)
+    asked: list[Sequence[Speaker]] = []
+    listen = house.transcriber.listen
+
+    def heard_from(speakers: Sequence[Speaker], **given: Any) -> Any:
+        asked.append(speakers)
+        return listen(speakers, **given)
+
+    monkeypatch.setattr(house.transcriber, "listen", heard_from)
+    house.follower.look()
+    assert asked == [(Speaker.PATIENT, Speaker.HUISARTS)]

@@ -13,13 +13,21 @@ from tests.unit.test_recorder import House, ended
 from tests.unit.test_workflow import GP, POH, recorded, spoken_consent
 from transcribe.asr.transcript import Speaker, Transcript, Utterance, Voice
 from transcribe.audio.pcm import Pcm
-from transcribe.consult import Action, Actor, Consult, Role, Status
-from transcribe.errors import Conflict, InvalidInput, NotAllowed, NotFound, WaitsFor, WrongStatus
+from transcribe.consult import Action, Actor, Consult, Reason, Role, Status
+from transcribe.errors import Conflict, InvalidInput, NoSpeech, NotAllowed, NotFound, WaitsFor, WrongStatus
 from transcribe.naming import Naming
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Concern, Section
 from transcribe.speakers.naming import channels_said, named, swapped, with_voices
-from transcribe.testing import CONSULT, Scripted, ScriptedTranscriber, confirm_seen, scripted_service, utterances
+from transcribe.testing import (
+    CONSULT,
+    Scripted,
+    ScriptedDecoder,
+    ScriptedTranscriber,
+    confirm_seen,
+    scripted_service,
+    utterances,
+)
 
 DOCTOR, PATIENT, COMPANION, NOBODY = Speaker.HUISARTS, Speaker.PATIENT, Speaker.BEGELEIDER, Speaker.ONBEKEND
 ASSISTANT = Actor(name="A. Test", role=Role.ASSISTENTE)
@@ -224,7 +232,10 @@ def test_channels_are_of_whom_a_person_said() -> None:
 
 def test_what_was_said_of_the_voices_holds_when_the_recording_goes_on() -> None:
     """The microphones were plugged in the wrong way round; somebody said so, and the patient comes back at the door."""
-    service = scripted_service(transcriber=ByChannel(), drafter=ExtractiveDrafter())
+    transcriber = ByChannel()
+    service = scripted_service(
+        transcriber=transcriber, drafter=ExtractiveDrafter(), decoder=ScriptedDecoder(channels=2)
+    )
     made = service.workflow.create(GP, "P-1")
     service.workflow.record_consent(GP, made.id, spoken_consent())
     service.recorder.start(GP, made.id, (PATIENT, DOCTOR))
@@ -246,6 +257,22 @@ def test_what_was_said_of_the_voices_holds_when_the_recording_goes_on() -> None:
         more = spoken(b"cd" * 32_000)
         assert [one.speaker for one in more.utterances] == [DOCTOR, PATIENT]
         assert service.workflow.consult(made.id).channels == (DOCTOR, PATIENT)
+
+    # and not for another recording, which took its place
+    naming(service).name(GP, made.id, service.workflow.consult(made.id).version, None)
+    service.work()
+    service.recorder.go_on(GP, made.id, service.workflow.consult(made.id).version)
+    transcriber.problem = NoSpeech()
+    with closing(service.recorder.open(GP, made.id)) as live:
+        live.append(b"ef" * 32_000)
+        live.sync()
+    service.recorder.finish(GP, made.id)
+    service.work()
+    assert service.workflow.consult(made.id).reason is Reason.NO_SPEECH
+    transcriber.problem = None
+    service.workflow.receive(GP, made.id, [b"sound"], (DOCTOR, PATIENT))
+    service.work()
+    assert [one.speaker for one in transcript(service, made).utterances] == [DOCTOR, PATIENT]
 
 
 @pytest.mark.parametrize(("keep", "status"), [(None, Status.TRANSCRIBED), (True, Status.DRAFTED)])

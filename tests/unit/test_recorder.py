@@ -960,9 +960,9 @@ def test_a_recording_without_sound_began_nothing(house: House) -> None:
 # --- going on after the end ----------------------------------------------------------------------------------------
 
 
-def ended(house: House, *, status: Status = Status.DRAFTED) -> UUID:
+def ended(house: House, *, status: Status = Status.DRAFTED, speakers: tuple[Speaker, ...] = ONE) -> UUID:
     """A recording of a second, with what was made of it since."""
-    consult_id = house.recording(b"ab" * (SECOND // 2))
+    consult_id = house.recording(b"ab" * (len(speakers) * SECOND // 2), speakers=speakers)
     consult = house.recorder.finish(GP, consult_id)
     if status is not Status.RECORDED:
         consult = house.writer.apply(

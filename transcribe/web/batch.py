@@ -20,7 +20,6 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from consent import ConsentProblem, Exception12, GivenBy, How, Relation, TextKind
-from transcribe.asr.transcript import Speaker
 from transcribe.batch.intake import Intake
 from transcribe.batch.items import Item, State, before
 from transcribe.batch.manifest import (
@@ -209,10 +208,9 @@ def _who_is_where(item: Item) -> str:
     """Of two files: as the list says, else as their names do; "" when neither tells, for then a person must."""
     given = item.entry.given.get("kanalen", "") if item.entry else ""
     try:
-        layout = of_two(item.name, item.second_name, layout_of(given))
+        return layout_name(of_two(item.name, item.second_name, layout_of(given)))
     except BadRow:
         return given
-    return ",".join(one.value for one in layout).replace(Speaker.PATIENT.value, "patiënt")
 
 
 # --- one recording -------------------------------------------------------------------------------------------------
