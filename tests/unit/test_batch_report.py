@@ -103,7 +103,9 @@ def test_a_list_that_is_being_saved_is_left_alone(tmp_path: Path) -> None:
     watched.list.write_text(f"{HEADER}a.mp4;P-12\n")
     watched.now += STILL_S
     assert watched.refs() is None, "it changed a moment ago"
-    watched.now += STILL_S
+    watched.now += STILL_S - 1
+    assert watched.refs() is None
+    watched.now += 1
     assert watched.refs() == ["P-12"]
     watched.list.unlink()
     assert watched.refs() == ["P-12"], "an editor puts another in its place"
