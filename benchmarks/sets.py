@@ -15,15 +15,15 @@ from benchmarks.noise import curve
 from transcribe.soep.extractive import ExtractiveDrafter
 
 HERE = Path(__file__).parent
-#: Folder and the names in it: 2.. were written by who wrote the rules, 3.. by others who never saw them.
+#: Folder and the names in it: 2.. were written by who wrote the rules, 3.. and 4.. by others who never saw them.
 SETS = {
     "consults": (HERE / "consults", "*"),
     "unseen, development": (HERE / "unseen" / "development", "2*"),
-    "unseen, development, by others": (HERE / "unseen" / "development", "3*"),
+    "unseen, development, by others": (HERE / "unseen" / "development", "[34]*"),
 }
 HELD = {
     "unseen, held": (HERE / "unseen" / "held", "2*"),
-    "unseen, held, by others": (HERE / "unseen" / "held", "3*"),
+    "unseen, held, by others": (HERE / "unseen" / "held", "4*"),
 }
 COLUMNS = {
     "net_must": "net_must", "recall_must": "found", "recall_must_S": "S", "recall_must_O": "O", "recall_must_E": "E",
