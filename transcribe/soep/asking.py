@@ -16,6 +16,7 @@ from transcribe.soep.telegram import CONTENT, capital, form, said_something, tel
 #: Headings that only say what kind of answer follows: the answer is the whole source, the question adds nothing to it.
 OWN_HEADINGS = ("since", "medication", "tried")
 
+LEAST_ASKED = 3  # words of a question that is told whole
 LONG_ITEM = 9  # words: more is no thing that was asked, but a sentence that went on
 
 
@@ -110,6 +111,8 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
         open_names = [name for name in names if not _mentions(name, everything[len(no.group()) :])]
         if open_names:
             result.append((denied(open_names), (*q_evidence, *first.evidence)))
+        if not names and (as_asked := _as_asked(asked[-1].text, no.group())):
+            result.append((as_asked, (*asked[-1].evidence, *first.evidence)))
         if only:
             rest = answers[1:]
     elif asked and yes and names:
@@ -141,6 +144,14 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
         if text and (said_something(answer.text) or max(map(len, words(answer.text))) >= 7) and not answer.question:
             result.append((capital(text), answer.evidence))
     return result
+
+
+def _as_asked(question: str, no: str) -> str:
+    """ "Denkt u wel eens dat u niet meer wilt leven?" "Nee.": with no thing to deny, the question and its answer."""
+    if cue("question_label", "not", question) or cue("drop", "check", question):
+        return ""
+    text = telegram(cue_pattern("asking", "lead").sub("", question), prune=False)
+    return f"{capital(text)}: {words(no)[-1]}" if LEAST_ASKED <= len(words(text)) <= LONG_ITEM else ""
 
 
 def _echo(answer: Sentence) -> bool:

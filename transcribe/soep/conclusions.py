@@ -19,6 +19,8 @@ def rejected(text: str, following: str = "") -> list[Mention]:
     turned = cue_pattern("rejection", "turned").search(flat[considered.end() :]) if considered else None
     after = plain_same_length(following)
     generic = cue("evaluation", "generic", text)
+    if cue("rejection", "unsure", text):
+        return []
     result = []
     for found in mentions("dx", text):
         parts = cue_pattern("rejection", "part").finditer(flat, 0, found.start)
@@ -37,7 +39,7 @@ def rejected(text: str, following: str = "") -> list[Mention]:
             or (considered and turned and not cue_pattern("rejection", "firm").search(flat[start : found.start]))
             or (considered and not turned and cue_pattern("rejection", "after_all").match(after))
             or cue("evaluation", "not_that", following)
-            or (generic and cue("rejection", "would", text))
+            or (generic and cue("rejection", "would", text) and not cue("rejection", "meant", text))
             or (
                 cue_pattern("rejection", "listed").search(flat[: max(start - 1, 0)])
                 and cue_pattern("rejection", "and").match(before)
@@ -55,6 +57,9 @@ def name_of(found: Mention, text: str) -> str:
 
 def concluded(text: str, following: str = "") -> list[str]:
     """The lines of E in one sentence: its conclusion, and apart from it what it rejects."""
+    rather = cue_pattern("rejection", "rather").sub(lambda found: found["this"], text)
+    if rather != text:
+        return concluded(rather, following) or [capital(telegram(rather, prune=False, doctor=True))]
     negative = rejected(text, following)
     spans = {(found.start, found.end) for found in negative}
     positive = [found for found in mentions("dx", text) if (found.start, found.end) not in spans]
@@ -67,7 +72,8 @@ def concluded(text: str, following: str = "") -> list[str]:
             at = start + len(part)
             inside = [f for f in negative if start <= f.start < at]
             own = [f for f in positive if start <= f.start < at]
-            if own or (not inside and (kept or cue("evaluation", "firm", part))):
+            told = cue("evaluation", "firm", part) or cue("evaluation", "told", part)
+            if own or (not inside and (kept or told)):
                 kept.append(part)
         line = telegram(", ".join(kept), prune=False, doctor=True)
         if line:
@@ -91,7 +97,9 @@ def weighed(text: str, following: str = "") -> str:
         return ""
     place = found.span("first") if found["first"] else found.span("second")
     name = telegram(text[slice(*place)], prune=False, doctor=True).strip(" .,")
-    return name[:1].lower() + name[1:] if words(name) and len(words(name)) <= MOST_OF_A_NAME else ""
+    if not 0 < len(words(name)) <= MOST_OF_A_NAME or re.search(r"\d", name):
+        return ""
+    return name[:1].lower() + name[1:]
 
 
 MOST_OF_A_NAME = 4  # words

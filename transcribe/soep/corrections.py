@@ -193,7 +193,7 @@ def apply(turn: list[Piece]) -> list[Piece]:
     """A turn without what was taken back in it."""
     done: list[Piece] = []
     corrected = ""  # the last value that replaced another in this turn
-    for evidence, raw in turn:
+    for evidence, raw in _with_what_follows(turn):
         text = _within(raw)
         mark = cue_pattern("correction", "mark").match(text)
         if mark is None or not done or done[-1][1].rstrip().endswith("?") or not text[mark.end() :].strip(" ."):
@@ -215,12 +215,33 @@ def apply(turn: list[Piece]) -> list[Piece]:
         elif _values(old) and len(old.split()) <= 3:
             # "Drie dagen. Nee, het was zondag, ...": a bare value, said again in other words
             done[-1] = (both, new)
-        elif _taken_back(new):
+        elif _taken_back(new) and not _diagnoses(old, new):
             done[-1] = (both, _without_last(old))
             done.append((evidence, ""))
         else:
             done.append((evidence, text))
     return [(evidence, text) for evidence, text in done if re.search(r"\w", text)]
+
+
+def _with_what_follows(turn: list[Piece]) -> list[Piece]:
+    """ "Pap 2, nee, ik kijk op de verkeerde regel. Pap 3.": what only takes back, with what comes in its place."""
+    result: list[Piece] = []
+    open_end = False
+    for evidence, text in turn:
+        if open_end:
+            before, start = result.pop()
+            evidence, text = tuple(sorted({*before, *evidence})), f"{start.rstrip(' .')} {text}"
+        marks = list(cue_pattern("correction", "mark").finditer(text))
+        open_end = bool(marks) and not text[marks[-1].end() :].strip(" .") and _only_takes_back(text, marks[-1])
+        result.append((evidence, text))
+    return result
+
+
+def _only_takes_back(text: str, mark: re.Match[str]) -> bool:
+    """A mark at the end, behind a number or as a whole sentence; a bare "Nee." is an answer."""
+    if mark.start() == 0:
+        return len(text.split()) > 2
+    return mark[0].startswith(",") and re.search(r"\d", text) is not None
 
 
 def _further_back(done: list[Piece], new: str) -> bool:
@@ -256,6 +277,11 @@ def _said_again(done: list[Piece], evidence: tuple[int, ...], text: str, correct
 
 def _taken_back(text: str) -> bool:
     return cue_pattern("correction", "taken_back").match(text) is not None
+
+
+def _diagnoses(old: str, new: str) -> bool:
+    """ "Nee, dit is krentenbaard.", "Een hernia. Nee, dat is het niet.": a conclusion, nothing taken back."""
+    return has("dx", new) or (has("dx", old) and cue_pattern("evaluation", "not_that").match(plain(new)) is not None)
 
 
 def _without_last(text: str) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from transcribe.asr.transcript import Speaker, Suspicion, Transcript
-from transcribe.soep import asking, conclusions, planning
+from transcribe.soep import asking, conclusions, learned, planning
 from transcribe.soep.claims import Claim, claim
 from transcribe.soep.dictation import dictated, is_dictation, literal
-from transcribe.soep.language import speaking
+from transcribe.soep.language import DUTCH, language, speaking
+from transcribe.soep.learned import Judged, Learned, shipped
 from transcribe.soep.leaving_out import Left, is_instruction, leave_out
 from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, words
 from transcribe.soep.lines import reports_of
@@ -25,7 +27,7 @@ from transcribe.soep.numbers import numbers_in
 from transcribe.soep.problems import Divided, divide, titles_of, turns_to
 from transcribe.soep.sections import Phase, is_told, measured, section_of, split_mixed, weights
 from transcribe.soep.sentences import Sentence, sentences
-from transcribe.soep.telegram import CONTENT, capital, form, said_something, telegram
+from transcribe.soep.telegram import CONTENT, capital, form, none_of, said_something, telegram
 
 SUSPICIONS = {
     Suspicion.REPEAT_LOOP: "herkenner herhaalt zichzelf",
@@ -41,6 +43,7 @@ class ExtractiveDrafter:
     """``ports.Drafter`` by rules."""
 
     name: str = "extractief 1"
+    sections: Learned | None = field(default_factory=shipped, compare=False, repr=False)  # None: by the rules alone
 
     def draft(self, transcript: Transcript) -> Note:
         try:
@@ -63,7 +66,7 @@ class ExtractiveDrafter:
         claims = (
             dictated(kept, whole=transcript.dictation)
             if dictation
-            else _Consult(kept, nurse=_by_nurse(divided.said)).claims()
+            else _Consult(kept, nurse=_by_nurse(divided.said), judged=self._judged(kept)).claims()
         )
         reports = reports_of(claims, titles_of(claims) if dictation else divided.titles, whole=dictation)
         used = {i for report in reports for line in report.lines for i in line.evidence}
@@ -81,6 +84,12 @@ class ExtractiveDrafter:
             next_line=note.next_line,
         )
 
+    def _judged(self, said: list[Sentence]) -> Mapping[int, Judged]:
+        """By the identity of a sentence, which one talk may hold more than once."""
+        if self.sections is None or language() != DUTCH or len(said) < ENOUGH:
+            return {}
+        return {id(said[n]): judged for n, judged in self.sections.judge(said).items()}
+
 
 def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[Dropped, ...]:
     """Why an utterance is not in the note: one reason each, in order."""
@@ -95,6 +104,7 @@ def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[
     return tuple(Dropped(utterance=index, reason=reasons[index]) for index in sorted(reasons))
 
 
+ENOUGH = 12  # sentences of a talk in which a place says something
 TELLING = 12  # words of a turn that is more than a reaction
 
 
@@ -104,6 +114,7 @@ class _Consult:
 
     said: list[Sentence]
     nurse: bool = False  # a nurse tells it: what a nurse measures is a finding
+    judged: Mapping[int, Judged] = field(default_factory=dict)
     phase: Phase = Phase.ANAMNESE
     found: list[Claim] = field(default_factory=list)
     drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
@@ -215,10 +226,13 @@ class _Consult:
                     if found is not None:
                         self._write(found, part, "", None)
                 continue
+            following = turn[n + 1].text if n + 1 < len(turn) else ""
+            if not_done := planning.dropped(sentence.text, following):
+                self._add(Section.P, none_of(not_done), sentence.evidence, turn[min(n + 1, len(turn) - 1)].evidence)
+                continue
             if cue("plan", "weighing", sentence.text):
                 continue
-            following = turn[n + 1].text if n + 1 < len(turn) else ""
-            section = section_of(sentence.text, self.phase)
+            section = self._section(sentence)
             if n == 0 and section is None and self._says_back(sentence, before):
                 self._add(Section.S, telegram(sentence.text, prune=False, doctor=True), sentence.evidence)
                 continue
@@ -243,6 +257,23 @@ class _Consult:
                 continue
             self._write(section, sentence, following, announced)
             announced = None
+
+    def _section(self, sentence: Sentence) -> Section | None:
+        """By the rules where they are sure, otherwise by what was learned where that is."""
+        section = section_of(sentence.text, self.phase)
+        judged = self.judged.get(id(sentence))
+        if judged is None:
+            return section
+        return learned.decided(section, weights(sentence.text, self.phase), judged)
+
+    def _share(self, sentence: Sentence, section: Section | None) -> float:
+        """How likely a section is by what was learned; 0 where that says nothing."""
+        judged = self.judged.get(id(sentence))
+        return judged.share(section) if judged else 0.0
+
+    def _idle(self, sentence: Sentence) -> bool:
+        """What a patient says and no note holds, as far as was learned."""
+        return self._share(sentence, None) >= learned.NOT_WORTH_NOTING
 
     def _says_back(self, sentence: Sentence, before: list[Sentence]) -> bool:
         """The huisarts says an answer back in the words of a note: "Startstijfheid, 5 minuten." """
@@ -285,6 +316,8 @@ class _Consult:
             return False
         if section is Section.P and weights(sentence.text, self.phase)[Section.P] >= 4:
             return False
+        if id(sentence) in self.judged and self._share(sentence, Section.E) < learned.UNLIKELY:
+            return False
         known = any_of(("dx", "symptoms", "body", "findings"), sentence.text)
         caused = cue("evaluation", "cause", sentence.text) is not None
         return (caused and (known or has("drugs", sentence.text))) or (
@@ -299,7 +332,7 @@ class _Consult:
         elif section is Section.O:
             self.phase = Phase.ONDERZOEK if self.phase is Phase.ANAMNESE else self.phase
             if announced is None:
-                self._add(Section.O, telegram(text, doctor=True), sentence.evidence)
+                self._add(Section.O, telegram(text, prune=False, doctor=True), sentence.evidence)
             else:
                 label = telegram(announced.text, prune=False)
                 self._add(Section.O, f"{label}: {telegram(text, doctor=True)}", announced.evidence, sentence.evidence)
@@ -361,12 +394,13 @@ class _Consult:
             news = False
             for sentence in turn:
                 told = _volunteered(sentence.text) or (news and _amount(sentence.text))
+                told = told or self._share(sentence, Section.S) >= learned.WORTH_NOTING
                 news = not sentence.question and (told or _changed_drug(sentence.text))
                 if news:
                     self._add(Section.S, telegram(sentence.text), sentence.evidence)
             return
         if questions:
-            answers = [s for s in turn if not (s.question and s is not turn[0])]
+            answers = [s for s in turn if s is turn[0] or not (s.question or self._idle(s))]
             for text, evidence in asking.answered(questions, answers):
                 self._add(Section.S, text, evidence)
             rest = [s for s in turn if s.question and s is not turn[0]]
@@ -379,7 +413,7 @@ class _Consult:
                 if cue("subjective", "work", text) and "," in text:
                     self._add(Section.S, telegram(text.split(",")[0]), sentence.evidence)
                 continue
-            if said_something(text) or max(map(len, words(text)), default=0) >= 7:
+            if not self._idle(sentence) and (said_something(text) or max(map(len, words(text)), default=0) >= 7):
                 self._add(Section.S, asking.idea(text, telegram(text)), sentence.evidence)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from transcribe.soep.claims import Claim, claim
@@ -63,10 +64,31 @@ def answers_statement(said: Sentence, reply: Sentence) -> bool:
     return bare and agrees is not None and bool(wanted(said.text))
 
 
+def dropped(text: str, following: str) -> list[str]:
+    """What was thought of and is not done after all: "Ik heb temazepam overwogen. Maar nee, dat doen we niet." """
+    names = wanted(text)
+    considered = cue("plan", "considered", text)
+    if not names or cue("plan", "instead", text):
+        return []
+    if considered and cue_pattern("plan", "not_after_all").search(f"{text[considered.end() :]} {following}"):
+        return [m.text for m in names]
+    if cue("plan", "on_second_thought", following) and cue("plan", "not_after_all", following):
+        again = {m.text.lower() for m in wanted(following)}
+        same = {m.text.lower() for m in names} <= again if again else cue("plan", "not_that", following) is not None
+        return [m.text for m in names] if same else []
+    return []
+
+
 def without_drug(text: str) -> bool:
     """A dose without the name of what is dosed: "Dan 240 mg, 3dd." """
     dosed = DOSE.search(text) is not None or cue("plan", "left_alone", text) is not None
     return dosed and not has("drugs", text) and not cue("plan", "changes", text)
+
+
+def _reaches(between: str) -> bool:
+    """Is a refusal about a name before it? Not in "Paracetamol mag, tot 3 gram, niet meer." """
+    *_, last = re.split(r"[,;]", between)
+    return last == between or not words(between) or cue("plan", "refers_back", last.strip()) is not None
 
 
 def planned(text: str) -> str:
@@ -74,6 +96,7 @@ def planned(text: str) -> str:
     names = wanted(text)
     refused = cue_pattern("plan", "refused").search(text.lower())
     upto = [m for m in names if refused and m.start < refused.end() and not cue("plan", "order", text)]
+    upto = [m for m in upto if refused and _reaches(text[m.end : refused.start()])]
     if upto:
         return none_of(m.text for m in upto)
-    return capital(telegram(text, prune=cue("plan", "safety", text) is None, doctor=True))
+    return capital(telegram(text, prune=False, doctor=True))

@@ -110,16 +110,18 @@ def sentences(transcript: Transcript) -> list[Sentence]:
             text = without_fillers(text)
             if turn and re.search(r"\w", text):
                 result.append(replace(turn[0], evidence=evidence, text=text))
-    return [_about(sentence, result[n - 1] if n else None) for n, sentence in enumerate(result)]
+    return [_about(sentence, result[max(0, n - 2) : n]) for n, sentence in enumerate(result)]
 
 
-def _about(sentence: Sentence, previous: Sentence | None) -> Sentence:
+def _about(sentence: Sentence, before: list[Sentence]) -> Sentence:
     """ "M'n buurvrouw. Die heeft een depressie gehad.": "die" is the buurvrouw, not the patient."""
-    if sentence.speaker is not Speaker.PATIENT or previous is None or previous.turn != sentence.turn:
-        return sentence
     start = cue_pattern("talk", "pronoun").match(sentence.text)
-    people = [m for m in mentions("family", previous.text) if m.text[0].islower()]
-    if start is None or not people or has("family", sentence.text):
+    if sentence.speaker is not Speaker.PATIENT or start is None or has("family", sentence.text):
         return sentence
-    text = f"{people[-1].text} {sentence.text[start.end() :].strip()}"
+    spoke = [(other, m) for other in before if other.turn == sentence.turn for m in mentions("family", other.text)]
+    people = [(other, m) for other, m in spoke if m.text[0].islower()]
+    if not people:
+        return sentence
+    previous, person = people[-1]
+    text = f"{person.text} {sentence.text[start.end() :].strip()}"
     return replace(sentence, text=text, evidence=tuple(sorted({*sentence.evidence, *previous.evidence})))
