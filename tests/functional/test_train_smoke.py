@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -58,16 +61,60 @@ def test_a_tiny_model_is_made_measured_and_trained_further(tmp_path: Path) -> No
     assert WhisperModel(str(tmp_path / "model"), device="cpu", compute_type="int8").model.is_multilingual
 
 
-def test_the_same_seed_writes_the_same_text_and_nothing_held_out() -> None:
-    spec = importlib.util.spec_from_file_location("demo_nl_text", RECIPE.with_name("text.py"))
+def the_text() -> ModuleType:
+    return loaded("text.py")
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"demo_nl_{Path(name).stem}", RECIPE.with_name(name))
     assert spec is not None
     assert spec.loader is not None
-    text = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(text)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
+
+def test_the_same_seed_writes_the_same_text_and_nothing_held_out() -> None:
+    text = the_text()
     held = text.draw_held_out(40, 7, text.PATTERNS)
     first, again = (text.write(500, 3, held, ["aalbes", "zwaluw"]) for _ in range(2))
     assert first == again
     assert not {text.plain(sentence) for sentence in first} & {text.plain(sentence) for sentence in held}
     assert text.number_words(1234) == "duizend tweehonderdvierendertig"
     assert text.number_words(72) == "tweeënzeventig"
+
+
+def test_talks_are_said_as_written_joined_within_a_turn_and_with_words_swapped(tmp_path: Path) -> None:
+    text = the_text()
+    turns = [["Kwispel hinkt zo.", "Sinds zondag hinkt hij."], ["Rare poot, hoor."], ["Dit blijft geheim, dokter."]]
+    talk = {"utterances": [{"sentences": [[sentence, "S"] for sentence in turn]} for turn in turns]}
+    (tmp_path / "one.json").write_text(json.dumps(talk), encoding="utf-8")
+    assert text.read_talks(tmp_path) == turns
+    assert text.read_talks(tmp_path / "absent") == []
+
+    lines = text.write(3000, 5, ["dit blijft geheim dokter"], [], turns)
+    assert lines == text.write(3000, 5, ["dit blijft geheim dokter"], [], turns)
+    assert {"Kwispel hinkt zo.", "Kwispel hinkt zo. Sinds zondag hinkt hij.", "Rare poot, hoor."} <= set(lines)
+    assert not any("geheim" in line for line in lines)
+    assert not any("Rare poot, hoor. " in line for line in lines)  # turns are never mixed
+    assert any("kwispel" in line.lower() and "hinkt zo" not in line for line in lines)  # words in other company
+    # Without talks the other kinds fill their place.
+    assert len(text.write(300, 5, [], [])) == 300
+
+
+def test_what_measures_the_model_is_kept_out_of_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = the_text()
+    monkeypatch.setitem(sys.modules, "text", text)
+    kept = {text.plain(sentence) for sentence in loaded("run.py").kept_out()}
+    root = RECIPE.parents[3]
+    for said in utterances(root / "transcribe" / "demo" / "consults"):
+        assert text.plain(said) in kept
+    for said in utterances(root / "benchmarks" / "consults"):
+        for sentence in re.split(r"(?<=[.?!]) ", said):
+            assert (text.plain(sentence) in kept) or len(sentence.split()) <= 3, sentence
+
+
+def utterances(folder: Path) -> list[str]:
+    consults = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+    assert consults
+    return [utterance["text"] for consult in consults for utterance in consult["utterances"]]

@@ -20,6 +20,8 @@ HOP, N_FFT, MEL_BANDS = 160, 400, 80
 # One timestamp step and one encoder frame are both 20 ms.
 FRAME = 320
 LETTERS = "abcdefghijklmnopqrstuvwxyzéèëïöüç',.?! -"
+# The pause espeak-ng makes at a sign, counted in letters of about 80 ms.
+PAUSES = {",": 3.0, ":": 4.0, ";": 4.0, ".": 5.0, "?": 5.0, "!": 5.0}
 IGNORED = -100
 NOWHERE = -1.0
 MOST_TOKENS = 448
@@ -70,11 +72,13 @@ class Tokens:
         return self._known[text]
 
     def spoken_share(self, text: str) -> list[float]:
-        """Where in the line, 0..1, each token is spoken: by its letters, a comma counting for the pause it makes."""
+        """Where in the line, 0..1, each token is spoken: by its letters, a sign counting for the pause it makes."""
         encoding = self.tokenizer.encode(" " + text)
         padded = " " + text
-        weights = [sum(3.0 if letter == "," else 1.0 for letter in padded[a:b]) for a, b in encoding.offsets]
-        # Byte-level pieces of one letter share an offset, and the last full stop is silent: never less than a bit.
+        length = len(padded.rstrip(".?!"))
+        # The sign at the end is silent: what is kept of the speech stops there.
+        letters = [PAUSES.get(letter, 1.0) if place < length else 1.0 for place, letter in enumerate(padded)]
+        weights = [sum(letters[a:b]) for a, b in encoding.offsets]
         total, share, before = sum(weights) or 1.0, [], 0.0
         for weight in weights:
             share.append((before + weight / 2) / total)

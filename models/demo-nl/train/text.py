@@ -1,8 +1,10 @@
 """Training text for the demo model: a grammar of Dutch consult talk, and sentences nobody can guess.
 
-Four kinds of sentence, each for its own reason:
+Five kinds of line, each for its own reason:
 
 - ``patterns`` and ``talk``: a huisarts and a patient talking, with alternatives and word slots. What the demo is about.
+- ``turn``: what people wrote down as consult talk, knowing nothing of the demo (``benchmarks/talks``): a sentence, or
+  two or three of one turn. A wide vocabulary. Left out where that folder is not there.
 - ``changed``: the same sentences with words swapped for random ones, some shuffled. The decoder learns the
   patterns long before it learns to listen; here a pattern is no help, so it has to listen.
 - ``everyday``: random strings of the commonest words, because those short words carry most of free talk.
@@ -13,6 +15,7 @@ Everything is drawn from one seed. Sentences given as held out never appear in w
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Collection, Sequence
@@ -21,7 +24,17 @@ from pathlib import Path
 WORD_LIST = Path("/usr/share/dict/dutch")
 # One text may come back this often: the three voices say it differently, more often teaches nothing new.
 MOST_COPIES = 4
-SHARES: dict[str, float] = {"patterns": 0.4, "talk": 0.25, "changed": 0.15, "everyday": 0.07, "listed": 0.13}
+# How much of each kind of line, against the others.
+SHARES: dict[str, float] = {
+    "patterns": 0.25,
+    "talk": 0.15,
+    "turn": 0.3,
+    "changed": 0.17,
+    "everyday": 0.04,
+    "listed": 0.09,
+}
+# A line of several sentences is no longer than this, about nine seconds: what fits in a short training window.
+MOST_LETTERS = 110
 
 _ONES = (
     "nul",
@@ -83,10 +96,13 @@ EVERYDAY: tuple[str, ...] = tuple((_GRAMMAR / "everyday.txt").read_text(encoding
 class Writer:
     """Draws sentences from one seeded source of chance."""
 
-    def __init__(self, seed: int, word_list: Sequence[str] = ()) -> None:
+    def __init__(self, seed: int, word_list: Sequence[str] = (), turns: Sequence[Sequence[str]] = ()) -> None:
         self._chance = random.Random(seed)
         # Short words first, so that drawing can prefer them.
         self._listed = sorted(word_list, key=len)
+        # The turns from each of their sentences on, so that every sentence has the same chance.
+        self._turns = [turn[place:] for turn in turns for place in range(len(turn))]
+        self._turn_words = sorted({word for turn in turns for sentence in turn for word in plain(sentence).split()})
 
     def patterns(self) -> str:
         """A sentence of the first patterns."""
@@ -96,15 +112,26 @@ class Writer:
         """A sentence of freer talk."""
         return self.fill(self._chance.choice(TALK))
 
+    def turn(self) -> str:
+        """A sentence that somebody wrote, or two or three that followed each other in one turn."""
+        first, *more = self._chance.choice(self._turns)
+        line = first
+        for sentence in more[: self._chance.choice((0, 0, 0, 1, 1, 2))]:
+            if len(line) + len(sentence) >= MOST_LETTERS:
+                break
+            line += " " + sentence
+        return line
+
     def changed(self) -> str:
         """A consult sentence with about a third of its words swapped, one in five of them shuffled as well."""
-        words = self._chance.choice((self.patterns, self.talk))().split()
+        kinds = (self.patterns, self.talk, *([self.turn, self.turn] if self._turns else []))
+        words = self._chance.choice(kinds)().split()
         for place, word in enumerate(words):
             if self._chance.random() < 0.35:
                 fresh = self._any_word()
-                words[place] = fresh + (word[-1] if word[-1] in ",.?:" else "")
+                words[place] = fresh + (word[-1] if word[-1] in ",.?:!" else "")
         if self._chance.random() < 0.2:
-            words = [word.rstrip(",.?:") for word in words]
+            words = [word.rstrip(",.?:!") for word in words]
             self._chance.shuffle(words)
             words[-1] += "."
         return _capital(" ".join(words))
@@ -157,6 +184,8 @@ class Writer:
         return chance.choice(SLOTS[name])
 
     def _any_word(self) -> str:
+        if self._turn_words and self._chance.random() < 0.4:
+            return self._chance.choice(self._turn_words)
         if not self._listed or self._chance.random() < 0.35:
             return self._chance.choice(EVERYDAY)
         return self._listed[int(len(self._listed) * self._chance.random() ** 1.8)]
@@ -181,6 +210,12 @@ def read_word_list(path: Path = WORD_LIST) -> list[str]:
     return [word for word in words if re.fullmatch(r"[a-zéèëïöüç]{2,18}", word)]
 
 
+def read_talks(folder: Path) -> list[list[str]]:
+    """The turns of all talks in ``folder``, each a list of sentences; none where the folder is not there."""
+    talks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.json"))]
+    return [[sentence for sentence, _ in turn["sentences"]] for talk in talks for turn in talk["utterances"]]
+
+
 def draw_held_out(count: int, seed: int, patterns: Sequence[str]) -> list[str]:
     """Up to ``count`` different sentences of these patterns, at most three of one, only of patterns that vary."""
     writer, chance = Writer(seed), random.Random(seed)
@@ -195,15 +230,23 @@ def draw_held_out(count: int, seed: int, patterns: Sequence[str]) -> list[str]:
     return held
 
 
-def write(count: int, seed: int, held_out: Collection[str], word_list: Sequence[str]) -> list[str]:
-    """``count`` training sentences in the proportions of ``SHARES``, none of them in ``held_out``."""
-    writer, chance = Writer(seed, word_list), random.Random(seed)
-    kinds = {kind: getattr(writer, kind) for kind in SHARES}
+def write(
+    count: int,
+    seed: int,
+    held_out: Collection[str],
+    word_list: Sequence[str],
+    turns: Sequence[Sequence[str]] = (),
+) -> list[str]:
+    """``count`` training lines in the proportions of ``SHARES``, none of them and no part of a turn in ``held_out``."""
     taboo = {plain(sentence) for sentence in held_out}
+    allowed = [[sentence for sentence in turn if plain(sentence) not in taboo] for turn in turns]
+    writer, chance = Writer(seed, word_list, allowed), random.Random(seed)
+    shares = {kind: share for kind, share in SHARES.items() if kind != "turn" or any(allowed)}
+    kinds = {kind: getattr(writer, kind) for kind in shares}
     copies: dict[str, int] = {}
     sentences: list[str] = []
     while len(sentences) < count:
-        sentence = kinds[chance.choices(list(SHARES), list(SHARES.values()))[0]]()
+        sentence = kinds[chance.choices(list(shares), list(shares.values()))[0]]()
         key = plain(sentence)
         if key in taboo or copies.get(key, 0) >= MOST_COPIES:
             continue
