@@ -262,8 +262,8 @@ class _Consult:
         """By the rules where they are sure, otherwise by what was learned where that is."""
         section = section_of(sentence.text, self.phase)
         judged = self.judged.get(id(sentence))
-        if judged is None or (section is None and len(words(telegram(sentence.text, prune=False, doctor=True))) < 2):
-            return section  # "Dat was alles.": one word of it would stand in the note
+        if judged is None:
+            return section
         return learned.decided(section, weights(sentence.text, self.phase), judged)
 
     def _share(self, sentence: Sentence, section: Section | None) -> float:
