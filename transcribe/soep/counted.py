@@ -47,7 +47,8 @@ _FEVER_THEN = re.compile(rf"(?: {_any('fever', 'then')}(?!\w))", re.IGNORECASE)
 _REGARD = re.compile(
     rf"(?<!\bom )(?<!\been )(?<!\bde )(?<!\btot )(?<!\bvan )(?<!\bhalf )(?<!\bover )(?<!\bvoor )\bacht"
     rf"(?= {_any('regard', 'who')}\b)"
-    rf"|(?:(?<=\bik )|(?<=\bwij )|(?<=\bmen )|(?<=\bhij )|(?<=\bzij ))acht(?= [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
+    rf"|(?:(?<=\bik )|(?<=\bwij )|(?<=\bmen )|(?<=\bhij )|(?<=\bzij ))acht"
+    rf"(?! (?:{COUNTED}|{UNITS})(?!\w))(?= [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
     rf"|(?<!\bvan )(?<!\bom )(?<!\bpijn )(?<!\bscore )(?<!pijnscore )\bacht"
     rf"(?= {_any('regard', 'what')} [^.,;:!?]*\b{_any('regard', 'judged')}\b)"
     rf"|(?<=\bin )acht(?= (?:te )?{_any('regard', 'observed')}\b)"
@@ -105,12 +106,24 @@ def is_article(after: str) -> bool:
     return bool(after.strip()) and not _UNIT.match(after) and not _NUMBER_BEFORE.match(after)
 
 
+def _whole(near: list[str]) -> bool:
+    """Does the nearest word that tells it say that a number behind these has no decimals? "Over" is no more than the
+    word right before it: "over 90", and not "over een week".
+    """
+    for back, word in enumerate(reversed(near)):
+        if _MEASURED.fullmatch(word):
+            return False
+        if _WHOLE.fullmatch(word) and (back == 0 or word.lower() != "over"):
+            return True
+    return False
+
+
 def is_decimal(before: str, left: int, mark: str, right: int, after: str) -> bool:
     """Are two numbers with "komma" or "punt" between one? ``before``, ``after``: the rest of the clause."""
     if left == 0:
         return True
     near = _last(before, 3)
-    if _has(_WHOLE, near):
+    if _whole(near):
         return False
     if counts(after) or (taken(after) and not _has(_MEASURED, near)):
         return mark == "komma" and left <= _MOST_HALVED and right in _HALVES and not scored(before)

@@ -400,8 +400,11 @@ function recorder() {
     if (!now.closed) return;
     const answer = await fetch(`/consult/${consult}/opname/stand`).catch(() => null);
     if (answer?.status !== 204 || !now.closed) return;
+    const how = { headers: { Accept: "application/json" } };
+    const key = await fetch(`/consult/${consult}/opname/sleutel`, how).catch(() => null);
+    if (!key || !now.closed) return; // asked again in a moment
     clearInterval(followed);
-    const key = await fetch(`/consult/${consult}/opname/sleutel`, { headers: { Accept: "application/json" } });
+    followed = null;
     if (key.status === 410) document.body.replaceChildren(); // destroyed: no question may hold it on the screen
     leaving = true;
     location.reload();
