@@ -589,9 +589,29 @@ def test_another_recording_of_a_name_that_was_done_and_removed(service: Scripted
     assert watching.batch.items["consult.mp4"].removed
     assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.DONE}, "it stays as it is"
     (tmp_path / "consult.mp4").write_bytes(b"of the next day")
-    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.DONE}
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.OTHER_FILE}
+    assert watching.goes_on() == {"consult.mp4": State.NO_ROW}, "for a moment the list does not name it"
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.OTHER_FILE}
+    waiting = watching.batch.items["consult.mp4"]
+    assert "pas de regel in de lijst aan" in str(row_shown(waiting)["reden"])
+    assert wrong(waiting)
+    assert consults(service) == [Status.DRAFTED], "neither patient nor consent are of this one"
+    assert (tmp_path / "consult.mp4").exists()
+    corrected = entry("consult.mp4", "P-2", given={"kenmerk": "P-2"})
+    assert watching.goes_on(corrected) == {"consult.mp4": State.DONE}
     assert consults(service) == [Status.DRAFTED, Status.DRAFTED]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_recording_over_one_that_was_done(service: Scripted, tmp_path: Path) -> None:
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "consult.mp4")
+    watching.goes_on(entry("consult.mp4"))
+    (tmp_path / "consult.mp4").write_bytes(b"of the next day, and longer")
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.OTHER_FILE}
+    files(tmp_path, "consult.mp4")
+    assert watching.goes_on(entry("consult.mp4")) == {"consult.mp4": State.BEFORE}, "the first one was put back"
+    assert consults(service) == [Status.DRAFTED]
 
 
 def test_the_other_half_of_a_pair_that_comes_later(tmp_path: Path) -> None:
@@ -604,6 +624,20 @@ def test_the_other_half_of_a_pair_that_comes_later(tmp_path: Path) -> None:
     assert watching.goes_on(entry(gp)) == {gp: State.DONE}
     assert watching.batch.items[gp].second_name == patient
     assert len(consults(service)) == 2
+
+
+@pytest.mark.parametrize("of", ["huisarts", "patient"])
+def test_a_pair_of_the_next_day_under_the_name_of_one_file(tmp_path: Path, of: str) -> None:
+    service = scripted_service(decoder=ScriptedDecoder(channels=2), transcriber=ScriptedTranscriber(utterances()))
+    watching = Watching(service, tmp_path, delete_source=True)
+    row = entry(f"x - {of}.m4a", given={"bestand": f"x - {of}.m4a"})
+    files(tmp_path, f"x - {of}.m4a")
+    watching.goes_on(row)
+    for who in ("huisarts", "patient"):
+        (tmp_path / f"x - {who}.m4a").write_bytes(f"{who} of the next day".encode())
+    assert State.OTHER_FILE in watching.goes_on(row).values()
+    assert len(consults(service)) == 1
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_failed_for_a_full_disk_is_tried_again(

@@ -80,15 +80,16 @@ class Intake:
         self._actor = actor
         self._again = again
 
-    def take(self, item: Item) -> Item:
-        """As far as the queue of the workers; of what has no consent, whether it was done all the same.
+    def take(self, item: Item, earlier: Item | None = None) -> Item:
+        """As far as the queue of the workers; of what has no consent, whether it was done all the same. ``earlier``:
+        what its row was used for before; of any other recording the row says nothing.
 
         Never raises for what is wrong with this recording alone. Raises ``StoreUnavailable``.
         """
         item = replace(item, looked=True)
         for left in reversed(range(TRIES)):
             try:
-                return self._take(item)
+                return self._take(item, earlier)
             except StoreUnavailable:
                 raise
             except (TranscribeError, ConsentProblem, ConsentMissing, OSError) as problem:
@@ -97,15 +98,18 @@ class Intake:
                 return replace(item, state=State.FAILED, problem=problem)
         raise AssertionError
 
-    def _take(self, item: Item) -> Item:
+    def _take(self, item: Item, earlier: Item | None) -> Item:
         entry = item.entry
         assert entry is not None
         try:
             self.check(entry)  # a row that can't be is no reason to read three hours of video
         except InvalidInput as problem:
             return replace(item, state=State.BAD_ROW, problem=problem)
-        digest = digest_of(item)
-        item = replace(item, digest=digest, size=sum(path.stat().st_size for path in item.paths))
+        parts = read(item.paths)
+        digest = whole(parts)
+        item = replace(item, digest=digest, parts=parts, size=sum(size for size, _ in parts))
+        if earlier is not None and digest != earlier.digest and not goes_on(item.paths, earlier.parts):
+            return replace(item, state=State.OTHER_FILE)
         known = self.prepare(entry, digest)
         if known.consult is None:
             return replace(item, state=known.state)
@@ -227,7 +231,7 @@ class Intake:
             raise
         except (TranscribeError, OSError) as problem:
             raise NotProven from problem
-        if digest_of(item) != item.digest:
+        if whole(read(item.paths)) != item.digest:
             raise Changed
         remove(item.paths)
 
@@ -284,13 +288,37 @@ def remove(paths: tuple[Path, ...]) -> None:
         hidden.unlink()
 
 
-def digest_of(item: Item) -> bytes:
-    """By which the recording is known again: as ``together.Fingerprint`` of its ``chunks``."""
-    sums = []
-    for path in item.paths:
+def read(paths: tuple[Path, ...]) -> tuple[tuple[int, bytes], ...]:
+    """Of each: bytes, SHA-256. Raises ``OSError``."""
+    found = []
+    for path in paths:
         with path.open("rb") as file:
-            sums.append(hashlib.file_digest(file, "sha256").digest())
-    return sums[0] if len(sums) == 1 else together(sums)
+            digest = hashlib.file_digest(file, "sha256").digest()
+            found.append((file.tell(), digest))
+    return tuple(found)
+
+
+def whole(parts: tuple[tuple[int, bytes], ...]) -> bytes:
+    """By which the recording is known again: as ``together.Fingerprint`` of its ``chunks``."""
+    return parts[0][1] if len(parts) == 1 else together([digest for _, digest in parts])
+
+
+def goes_on(paths: tuple[Path, ...], parts: tuple[tuple[int, bytes], ...]) -> bool:
+    """Do these files hold all that was read before: a recorder that went on, or the other half of a pair that came?
+
+    Raises ``OSError``.
+    """
+    return all(any(_first(path, size) == digest for path in paths) for size, digest in parts)
+
+
+def _first(path: Path, size: int) -> bytes:
+    """SHA-256 of so many bytes."""
+    made = hashlib.sha256()
+    with path.open("rb") as file:
+        while size and (piece := file.read(min(size, CHUNK))):
+            made.update(piece)
+            size -= len(piece)
+    return made.digest()
 
 
 def chunks(item: Item) -> Iterator[bytes]:

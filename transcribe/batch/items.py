@@ -31,6 +31,7 @@ class State(StrEnum):
     KEPT = N_("is al verwerkt: trek de toestemming in bij het consult")
     OTHER_REF = N_("is al verwerkt voor een ander kenmerk")
     OTHER_LAYOUT = N_("is al verwerkt met andere kanalen")
+    OTHER_FILE = N_("wacht: andere opname onder deze naam")
     WITHDRAWN = N_("toestemming ingetrokken: niet verwerkt")
     GONE = N_("eerder verwijderd of gewist")
     STOPPED = N_("gestopt")
@@ -49,6 +50,7 @@ WRONG = frozenset(
         State.KEPT,
         State.OTHER_REF,
         State.OTHER_LAYOUT,
+        State.OTHER_FILE,
         State.STOPPED,
         State.FAILED,
     }
@@ -60,6 +62,9 @@ WHAT_NOW: dict[State, str] = {
         "verbeter het kenmerk in de lijst."
     ),
     State.OTHER_LAYOUT: N_("Wijs de sprekers aan bij het consult, of verbeter de kolom kanalen in de lijst."),
+    State.OTHER_FILE: N_(
+        "Dit is een andere opname dan waarvoor deze regel werd gebruikt: pas de regel in de lijst aan."
+    ),
 }
 REPLACED = N_("Het bestand is daarna veranderd; het nieuwe staat er apart in.")
 
@@ -79,6 +84,7 @@ class Item:
     consult_id: UUID | None = None
     ref: str = ""  # of the patient, as the consult has it; "": see the row
     digest: bytes = b""
+    parts: tuple[tuple[int, bytes], ...] = ()  # of each file, as it was read: bytes, SHA-256
     size: int = 0
     mark: tuple[tuple[str, int, int], ...] = ()  # of each file: path, bytes, time of change in ns
     looked: bool = False  # its contents were read, to see what is known of them

@@ -37,6 +37,7 @@ class Batch:
         """``settled``: a file that still changes waits."""
         self.items: dict[str, Item] = {}
         self._earlier: dict[UUID, Item] = {}  # begun; then another file or row came under its name
+        self._used: dict[str, Item] = {}  # by the name in its row: what that row was used for last
         self._intake = intake
         self._delete_source = delete_source
         self._settled = settled
@@ -83,8 +84,18 @@ class Batch:
         for item in list(self._of(State.WAITING, State.BUSY)):
             self._put(self._intake.look(item))
         if (following := self._next()) is not None:
-            self._put(self._intake.take(following))
+            self._put(self._intake.take(following, self._for(following)))
         return any(item.state not in SETTLED for item in self.everything) or self.can_take
+
+    def _for(self, item: Item) -> Item | None:
+        """What its row was used for before, as long as nobody changed that row. A recording of the next day may get
+        the name of one that was done: neither patient nor consent are of that one.
+        """
+        assert item.entry is not None
+        used = self._used.get(_row_name(item.entry))
+        if item.state is not State.READY or used is None or used.entry is None:
+            return None
+        return used if used.entry.given == item.entry.given else None
 
     @property
     def can_take(self) -> bool:
@@ -109,6 +120,8 @@ class Batch:
             item = self._intake.remove_source(item)
         if item.consult_id is not None:
             self._earlier.pop(item.consult_id, None)  # the same recording after all
+            if item.entry is not None and item.state is not State.FAILED:
+                self._used[_row_name(item.entry)] = item
         self._tried[item.name] = self._clock()
         self.items[item.name] = item
 
@@ -128,6 +141,11 @@ class Batch:
             self._sizes[str(path)] = (found.st_size, found.st_mtime, now)
             return False
         return found.st_size > 0 and now - since >= STILL_S
+
+
+def _row_name(entry: Entry) -> str:
+    """As the list says it, also when two files turned out to be a pair."""
+    return entry.given.get("bestand") or entry.name
 
 
 def _alike(one: Entry | None, other: Entry | None) -> bool:
