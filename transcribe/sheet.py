@@ -38,8 +38,9 @@ def write_private(path: Path, pieces: Iterable[str], *, new: bool = False) -> No
 
     Raises ``FileExistsError`` when it must be new.
     """
-    how = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if new else os.O_TRUNC)
+    how = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if new else 0)
     with os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8", newline="") as file:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # /dev/stdout stays as it is
-            os.fchmod(file.fileno(), 0o600)
+            os.fchmod(file.fileno(), 0o600)  # before what was there goes: it may not be ours
+            file.truncate(0)
         file.writelines(pieces)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import tempfile
 from pathlib import Path
 from uuid import uuid4
 
@@ -163,3 +165,37 @@ def test_the_list_itself_among_the_files_is_no_recording(tmp_path: Path) -> None
     (tmp_path / "b.avi").write_bytes(b"x")
     items = found_in([tmp_path / "lijst.csv", tmp_path / "b.avi"], tmp_path / "lijst.csv")
     assert [(item.name, item.state) for item in items] == [("b.avi", State.FAILED)]
+
+
+def test_a_summary_may_go_to_what_is_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard output lies in a folder where only root may write."""
+    there, read_only = tmp_path / "there.csv", tmp_path / "read_only.csv"
+    for path in (there, read_only):
+        path.write_text("before")
+    monkeypatch.setattr(os, "access", lambda path, _: path != read_only)
+
+    def no_folder(**_given: object) -> None:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_folder)
+    check_summary(there, [tmp_path], None)
+    with pytest.raises(PermissionError):
+        check_summary(read_only, [tmp_path], None)
+    with pytest.raises(PermissionError):
+        check_summary(tmp_path / "new.csv", [tmp_path], None)
+
+
+def test_what_is_not_ours_is_not_emptied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "there.csv"
+    there.write_text("before")
+
+    def not_ours(*_given: object) -> None:
+        raise PermissionError(1, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchmod", not_ours)
+        with pytest.raises(PermissionError):
+            write_summary(there, [])
+    assert there.read_text() == "before"
+    write_summary(there, [])
+    assert "before" not in there.read_text()

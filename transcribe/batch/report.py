@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Collection
@@ -127,8 +128,11 @@ def check_summary(target: Path, places: list[Path], manifest: Path | None) -> No
         raise InvalidInput(problem=TAKEN)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "", str(target))
-    with tempfile.TemporaryFile(dir=target.parent):
-        pass
+    if not target.exists():
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    elif not os.access(target, os.W_OK):  # /dev/stdout lies in a folder where we may not write
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
 
 
 def follow(
