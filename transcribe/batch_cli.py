@@ -47,7 +47,10 @@ def add_commands(
         ] = None,
         watch: Annotated[bool, typer.Option("--watch", help=_("Blijf kijken of er opnamen bij komen."))] = False,
         again: Annotated[
-            bool, typer.Option("--again", help=_("Verwerk ook wat eerder verwijderd of gewist is."))
+            bool,
+            typer.Option(
+                "--again", help=_("Verwerk ook wat eerder verwijderd of gewist is, of niet te gebruiken was.")
+            ),
         ] = False,
         delete_source: Annotated[
             bool,
@@ -82,7 +85,7 @@ def add_commands(
         )
         from transcribe.batch.run import Batch, waits, wrong
         from transcribe.batch.summary import row_of
-        from transcribe.consult import Lane
+        from transcribe.consult import Lane, Reason
         from transcribe.serving import workers
         from transcribe.settings import Settings
 
@@ -136,8 +139,10 @@ def add_commands(
                 write_summary(summary, rows)
             if waits(done):
                 out().print(_("Vul de toestemming in (--template maakt een lijst) en geef dezelfde opdracht opnieuw."))
-            if any(item.state is State.GONE for item in done):
-                out().print(_("Wat eerder verwijderd of gewist is, gaat opnieuw met --again."))
+            if any(item.state is State.GONE or item.reason is Reason.UNUSABLE for item in done):
+                out().print(
+                    _("Wat eerder verwijderd of gewist is, of niet te gebruiken was, gaat opnieuw met --again.")
+                )
             if interrupted and any(item.state not in SETTLED for item in done):
                 out().print(_("Onderbroken. Dezelfde opdracht gaat verder waar zij was; niets gaat dubbel."))
                 raise typer.Exit(EXIT_INTERRUPTED)

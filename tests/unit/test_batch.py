@@ -17,11 +17,11 @@ from transcribe.batch.intake import Intake, NotProven, NotWritable, OtherRecordi
 from transcribe.batch.items import Item, State
 from transcribe.batch.manifest import Entry
 from transcribe.batch.matching import matched, planned, recordings
-from transcribe.batch.run import AGAIN_S, AHEAD, STILL_S, Batch, seconds, waits, wrong
+from transcribe.batch.run import AGAIN_S, AHEAD, DECODINGS, STILL_S, Batch, seconds, waits, wrong
 from transcribe.batch.summary import row_of
 from transcribe.consult import Action, Actor, KeyPurpose, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact, ContactType
-from transcribe.errors import Conflict, DiskFull, NoAudioTrack, StoreUnavailable, TranscribeError
+from transcribe.errors import Conflict, DecoderFailed, DiskFull, NoAudioTrack, StoreUnavailable, TranscribeError
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Section
 from transcribe.speakers.profile import Enrolled, Profile
@@ -694,3 +694,31 @@ def test_a_file_without_consent_is_not_read_while_it_is_written(
     assert not watching.batch.can_take
     watching.now += STILL_S
     assert watching.batch.can_take
+
+
+def test_nothing_is_taken_in_while_the_list_is_broken(service: Scripted, tmp_path: Path) -> None:
+    batch = Batch(Intake(service.workflow, ASSISTANT))
+    batch.plan(planned(files(tmp_path, "a.mp4"), [entry("a.mp4")]))
+    batch.step(take=False)
+    assert consults(service) == []
+    batch.step()
+    service.work()
+    batch.step(take=False)
+    assert batch.items["a.mp4"].state is State.DONE, "what is under way is looked at"
+
+
+def test_what_the_decoder_could_not_do_is_tried_a_few_times(tmp_path: Path) -> None:
+    """It may have been killed, or been too slow: nobody knows that the file is at fault."""
+    decoder = ScriptedDecoder(probe_problem=DecoderFailed())
+    service = scripted_service(decoder=decoder, transcriber=ScriptedTranscriber(utterances()))
+    watching = Watching(service, tmp_path)
+    files(tmp_path, "a.mp4")
+    tries = []
+    for _ in range(DECODINGS + 2):
+        assert watching.goes_on(entry("a.mp4")) == {"a.mp4": State.FAILED}
+        tries.append(watching.batch._undecoded.total())
+        watching.now += AGAIN_S
+    assert tries == [*range(1, DECODINGS + 1), DECODINGS, DECODINGS]
+    assert consults(service) == [Status.CONSENTED]
+    object.__setattr__(decoder, "probe_problem", None)
+    assert run(service, planned(recordings([tmp_path]), [entry("a.mp4")])).items["a.mp4"].state is State.DONE

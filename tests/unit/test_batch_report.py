@@ -51,8 +51,8 @@ def test_a_bar_takes_no_name_for_markup() -> None:
         can_take = False
         everything = (Item(name="[jansen] x[/b].mp4", state=State.BUSY, consult_id=uuid4(), audio_s=9.0, done_s=3.0),)
 
-        def step(self) -> bool:
-            return False
+        def step(self, *, take: bool) -> bool:
+            return not take
 
     follow(Batch(), Console(file=out, force_terminal=True, width=120), look=None, told=lambda _: None)  # type: ignore[arg-type]
     assert "[jansen] x[/b].mp4" in out.getvalue()
@@ -149,8 +149,9 @@ def test_what_is_wrong_with_a_list_is_said_once(tmp_path: Path) -> None:
         def plan(self, items: list[Item]) -> None:
             raise AssertionError(items)
 
-        def step(self) -> bool:
+        def step(self, *, take: bool) -> bool:
             self.steps += 1
+            assert take == (self.steps == 1), "before anything was found to be wrong"
             if self.steps > 3:
                 raise KeyboardInterrupt
             return True
@@ -199,3 +200,19 @@ def test_what_is_not_ours_is_not_emptied(tmp_path: Path, monkeypatch: pytest.Mon
     assert there.read_text() == "before"
     write_summary(there, [])
     assert "before" not in there.read_text()
+
+
+def test_a_folder_that_is_gone_is_told_and_is_no_wrong_kind_of_file(tmp_path: Path) -> None:
+    folder, alone = tmp_path / "stick", tmp_path / "b.mp4"
+    folder.mkdir()
+    for path in (folder / "a.mp4", alone):
+        path.write_bytes(b"x")
+    look = Looking([folder, alone], None)
+    assert {item.name for item in look() or ()} == {"a.mp4", "b.mp4"}
+    alone.unlink()  # as its original goes when it was done
+    assert [item.name for item in look() or () if item.paths] == ["a.mp4"]
+    folder.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        look()
+    (tmp_path / "away").rename(folder)
+    assert [item.name for item in look() or () if item.paths] == ["a.mp4"]

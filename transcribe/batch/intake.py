@@ -24,6 +24,7 @@ from transcribe.errors import (
     N_,
     AudioProblem,
     Conflict,
+    DecoderFailed,
     InvalidInput,
     NotFound,
     StoreUnavailable,
@@ -156,10 +157,12 @@ class Intake:
 
     def bring(self, consult_id: UUID, pieces: Iterable[bytes], layout: tuple[Speaker, ...]) -> None:
         """The recording itself, and no other: raises ``OtherRecording``. One that can't be used leaves no empty
-        consult, and is known again.
+        consult, and is known again; what the decoder could not do on this machine, now, may pass.
         """
         try:
             self._workflow.receive(self._actor, consult_id, self._same(consult_id, pieces), layout)
+        except DecoderFailed:
+            raise
         except AudioProblem:
             self._workflow.discard(self._actor, consult_id, Reason.UNUSABLE)
             raise

@@ -70,6 +70,7 @@ class Looking:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._places = places
+        self._folders = [place for place in places if place.is_dir()]
         self._manifest = manifest
         self._texts = texts
         self._other = [*other, *([manifest] if manifest else [])]
@@ -81,7 +82,12 @@ class Looking:
         self._entries_at = 0.0
 
     def __call__(self) -> list[Item] | None:
-        """None: it can't be said yet. Raises ``InvalidInput``, ``OSError`` for a list that is none (any more)."""
+        """None: it can't be said yet. Raises ``InvalidInput``, ``OSError`` for a list that is none (any more), or
+        a folder that is gone.
+        """
+        for folder in self._folders:
+            if not folder.is_dir():  # a share or a stick that was taken away
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
         if self._manifest is not None:
             self._look_at(self._manifest)
             if self._raw is None:
@@ -139,17 +145,17 @@ def follow(
     batch: Batch, out: Console, *, look: Looking | None, told: Callable[[TranscribeError | OSError], None]
 ) -> None:
     """Until everything is settled, or with ``look`` (a folder that is watched) until Ctrl-C. ``told`` hears what is
-    wrong with the list, once for each thing.
+    wrong with the list or a folder, once for each thing; until it is mended nothing is taken in.
     """
     # names of files are no markup
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     away_s = 0.0
-    wrong = ""
+    wrong: str | None = None
     with Progress(*columns, TimeRemainingColumn(), console=out, transient=True) as progress:
         bars = _Bars(progress)
         while True:
             try:
-                more = batch.step()
+                more = batch.step(take=wrong is None)
                 away_s = 0.0
             except StoreUnavailable:
                 # the supervisor brings our own database back; until then there is only waiting
@@ -164,12 +170,12 @@ def follow(
                 try:
                     if (found := look()) is not None:
                         batch.plan(found)
-                    wrong = ""
+                    wrong = None
                 except (TranscribeError, OSError) as problem:
                     if str(problem) != wrong:
                         wrong = str(problem)
                         told(problem)
-            if away_s or not batch.can_take:
+            if away_s or wrong is not None or not batch.can_take:
                 time.sleep(POLL_S)
 
 

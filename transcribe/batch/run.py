@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import UUID
 from transcribe.batch.intake import Intake, NotProven, NotWritable
 from transcribe.batch.items import BEGUN, SETTLED, WAITS, WRONG, Item, State
 from transcribe.batch.manifest import Entry
-from transcribe.errors import Conflict, DiskFull, DiskLow
+from transcribe.errors import Conflict, DecoderFailed, DiskFull, DiskLow
 
 #: So many recordings are stored ahead of the workers: more would fill the disk twice for nothing.
 AHEAD = 8
@@ -19,6 +20,8 @@ AHEAD = 8
 STILL_S = 5.0
 #: What failed for a reason that may pass is tried again after so long, while a folder is watched.
 AGAIN_S = 60.0
+#: The decoder is slow or killed on a machine that is busy, but also by some files: so often one is tried.
+DECODINGS = 3
 #: Without consent, but it may have been done before: that has to be told.
 UNSURE = frozenset({State.NO_CONSENT, State.REFUSED})
 
@@ -44,6 +47,7 @@ class Batch:
         self._clock = clock
         self._sizes: dict[str, tuple[int, float, float]] = {}  # by path: size, time of change, since when by our clock
         self._tried: dict[str, float] = {}  # by name: when
+        self._undecoded: Counter[tuple[tuple[str, int, int], ...]] = Counter()  # by ``Item.mark``: so often
 
     @property
     def everything(self) -> list[Item]:
@@ -71,10 +75,12 @@ class Batch:
             return True  # it is stored: its file and its row may go
         if old.mark != item.mark or not _alike(old.entry, item.entry):
             return False
+        if self._undecoded[old.mark] >= DECODINGS:
+            return True
         return not (may_pass(old) and self._clock() - self._tried.get(old.name, 0.0) >= AGAIN_S)
 
-    def step(self) -> bool:
-        """Look at what is under way and take in one more. False when nothing is left to wait for.
+    def step(self, *, take: bool = True) -> bool:
+        """Look at what is under way and, with ``take``, take in one more. False when nothing is left to wait for.
 
         Raises ``StoreUnavailable``; then nothing was lost, and the next step tries again.
         """
@@ -83,7 +89,7 @@ class Batch:
                 self._earlier[one] = self._intake.look(item)
         for item in list(self._of(State.WAITING, State.BUSY)):
             self._put(self._intake.look(item))
-        if (following := self._next()) is not None:
+        if take and (following := self._next()) is not None:
             self._put(self._intake.take(following, self._for(following)))
         return any(item.state not in SETTLED for item in self.everything) or self.can_take
 
@@ -122,6 +128,8 @@ class Batch:
             self._earlier.pop(item.consult_id, None)  # the same recording after all
             if item.entry is not None and item.state is not State.FAILED:
                 self._used[_row_name(item.entry)] = item
+        if isinstance(item.problem, DecoderFailed):
+            self._undecoded[item.mark] += 1
         self._tried[item.name] = self._clock()
         self.items[item.name] = item
 
@@ -163,7 +171,7 @@ def _alike(one: Entry | None, other: Entry | None) -> bool:
 def may_pass(item: Item) -> bool:
     """Did it fail for a reason of the machine, or of the practice's settings, that may be gone the next time?"""
     if item.state is State.FAILED:
-        return isinstance(item.problem, OSError | DiskFull | DiskLow | Conflict)
+        return isinstance(item.problem, OSError | DiskFull | DiskLow | Conflict | DecoderFailed)
     if item.state is State.BAD_ROW:
         return item.looked
     return isinstance(item.kept, NotProven | NotWritable)

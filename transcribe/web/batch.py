@@ -75,7 +75,10 @@ OTHERWISE: dict[State, str] = {
         "werklijst en verwerk de opname opnieuw."
     ),
     State.OTHER_LAYOUT: N_("Deze opname is al verwerkt met andere kanalen. Wijs de sprekers aan bij het consult."),
-    State.FAILED: N_("Deze opname was eerder niet te gebruiken. Laat haar opnieuw verwerken, of kies een andere."),
+    State.FAILED: N_(
+        "Deze opname was eerder niet te gebruiken. Kies een andere, of kruis bovenaan aan: “Verwerk ook wat eerder "
+        "verwijderd of gewist is, of niet te gebruiken was”."
+    ),
 }
 MANNERS: dict[str, str] = {
     How.SPOKEN.value: N_("ja, mondeling"),
