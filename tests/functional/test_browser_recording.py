@@ -851,11 +851,13 @@ def test_silence_is_noticed(open_page: Opener) -> None:
 
 
 def test_sound_that_stutters_is_noticed(open_page: Opener) -> None:
-    """A busy computer leaves holes in what is recorded. The screen says so, and no longer with another microphone."""
+    """A busy computer leaves holes in what is recorded. The screen says so, and no longer with another microphone (one
+    that hears nothing: a make-believe one that hears something stutters by itself on a busy machine).
+    """
     page = started(open_page(script=f"{DEVICES} window.broken = true;"))
     warned(page, "Het geluid hapert")
     state(page, "Opname loopt")
-    page.evaluate("window.broken = false; window.end(window.streams.at(-1))")
+    page.evaluate("window.broken = false; window.silent = true; window.end(window.streams.at(-1))")
     page.get_by_text("Het geluid hapert").filter(visible=True).wait_for(state="hidden")
 
 
