@@ -1146,6 +1146,7 @@ def test_who_speaks_is_told_from_a_room(modules: Callable[..., Any], levels: str
         ("(i) => (i % 12 === 0 ? 0 : 0.01)", True),  # a busy computer
         ("(i) => (i % 100 < 40 && i % 10 < 3 ? 0 : i % 100 < 40 ? 0.01 : 0.000001)", True),
         ("(i) => (i % 10 < 5 ? 0 : 0.01 * ((i % 10) - 4))", True),  # half of it is gone
+        ("(i) => (i % 15 < 4 ? 0 : i % 15 === 4 || i % 15 === 14 ? 0.0004 : 0.01)", True),  # parts of blocks
         ("(i) => (i % 20 < 12 ? 0.01 / 4 ** (i % 20) : 0)", False),  # a gate: each word dies away before it closes
         ("(i) => (i === 300 ? 0 : 0.01)", False),  # once
         ("() => 0", False),

@@ -31,7 +31,8 @@ export class Stutter {
   constructor() {
     this.mean = 0;
     this.run = 0; // blocks without a sound
-    this.edge = false; // what was before them was loud
+    this.edge = [false, false]; // was each of the two before them loud? Of one a hole takes a part
+    this.waited = false; // the first block behind them was soft: the next one tells
     this.recent = []; // of each frame: [holes, blocks in them, loud blocks]
   }
 
@@ -45,13 +46,20 @@ export class Stutter {
       }
       const loud = this.mean > 0 && power >= SUDDEN * this.mean;
       if (power >= SPOKEN) this.mean = this.mean ? this.mean + SLOW * (power - this.mean) : power;
-      if (this.run && this.run <= LONGEST && this.edge && loud) {
-        frame[0] += 1;
-        frame[1] += this.run;
-      }
       frame[2] += loud ? 1 : 0;
+      if (this.run && this.run <= LONGEST && this.edge.includes(true)) {
+        if (!loud && !this.waited) {
+          this.waited = true;
+          continue;
+        }
+        if (loud) {
+          frame[0] += 1;
+          frame[1] += this.run;
+        }
+      }
       this.run = 0;
-      this.edge = loud;
+      this.waited = false;
+      this.edge = [this.edge[1], loud];
     }
     this.recent = [...this.recent.slice(1 - RECENT), frame];
     const [holes, lost, spoken] = this.recent.reduce((sum, one) => sum.map((n, i) => n + one[i]), [0, 0, 0]);
