@@ -29,6 +29,8 @@ from transcribe.accounts import (
     WrongLogin,
     WrongPassword,
 )
+from transcribe.batch.intake import NotRemoved
+from transcribe.batch.matching import OtherKind
 from transcribe.errors import N_
 from transcribe.logs import place
 from transcribe.oidc import NotProven, OtherPractice, ProviderAway, TooLow
@@ -53,6 +55,8 @@ STATUS: dict[type[Exception], int] = {
     errors.ClosedConsult: 403,
     errors.InvalidInput: 422,
     errors.Conflict: 409,
+    NotRemoved: 409,
+    OtherKind: 422,
     errors.NotFound: 404,
     errors.Erased: 410,
     errors.LeaseLost: 409,
