@@ -78,6 +78,10 @@ class FakeEar:
         going_on = [s for s in self._left() if s.end_s + 0.3 > self._sound.size / RATE_HZ >= s.start_s]
         return going_on[0].start_s if going_on else None
 
+    @property
+    def judged_s(self) -> float:
+        return self._sound.size / RATE_HZ
+
     def more(self, samples: Samples) -> list[Span]:
         self._sound = np.concatenate([self._sound, samples])
         return self._give([s for s in self._left() if s.end_s + 0.3 <= self._sound.size / RATE_HZ])

@@ -439,6 +439,11 @@ class Ear(Protocol):
         """Where the stretch begins that is still going on; None in a pause."""
         ...
 
+    @property
+    def judged_s(self) -> float:
+        """So far it is known where somebody speaks: of what was fed a part may wait for more."""
+        ...
+
     def more(self, samples: Samples) -> list[Span]:
         """The stretches that turn out to have ended. Length never costs memory."""
         ...

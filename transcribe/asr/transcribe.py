@@ -165,8 +165,9 @@ class _Channel:
 
     def _cut(self, read: Reader) -> Iterator[Span]:
         """Of a stretch that goes on for longer than a window can hold."""
-        while self._ear.open_s is not None and self.fed_s - (start_s := self._from_s + self._ear.open_s) > MOST_S:
-            part = next(split(Span(start_s=start_s, end_s=self.fed_s), lambda span: _quietest(span, read)))
+        until_s = self._from_s + self._ear.judged_s  # of what was fed later nobody knows yet whether it goes on
+        while self._ear.open_s is not None and until_s - (start_s := self._from_s + self._ear.open_s) > MOST_S:
+            part = next(split(Span(start_s=start_s, end_s=until_s), lambda span: _quietest(span, read)))
             self._ear.cut(part.end_s - self._from_s)
             yield part
 

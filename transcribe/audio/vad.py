@@ -125,6 +125,10 @@ class SileroEar:
     def open_s(self) -> float | None:
         return self._stretches.open_s
 
+    @property
+    def judged_s(self) -> float:
+        return (self._samples - self._waiting.size) / RATE_HZ
+
     def cut(self, at_s: float) -> None:
         self._stretches.cut(at_s)
 
