@@ -82,25 +82,29 @@ def place(piece: Samples, source: Samples) -> tuple[int, float]:
     return at, float(np.corrcoef(source[at : at + len(piece)], piece)[0, 1])
 
 
-def check_order(heard: Samples, source: Samples) -> None:
+def check_order(heard: Samples, source: Samples, block_s: float = 0.1) -> None:
     """It is this sound, from somewhere on, in order.
 
     The make-believe microphone drops or repeats 10 ms now and then, and on a busy machine the sound of the browser
     stands still for a moment. From two seconds on that is filled with silence; less is a step forward here.
+
+    ``block_s``: so much of the source is like nothing else in it. The shorter, the less one dropped moment spoils.
     """
-    step = RATE // 2
-    blocks = {start: heard[start : start + step] for start in range(0, len(heard) - step, step)}
+    step = int(block_s * RATE)
+    blocks = {start: heard[start : start + step] for start in range(0, len(heard) - step + 1, step)}
     places: dict[int, tuple[int, float]] = {}
     last: int | None = None  # how far the source is ahead, where that was last sure
     for start, block in blocks.items():
         if not block.any():
             continue
-        places[start] = place(block, source)
-        if last is not None and places[start][1] > 0.9 and not _goes_on(places[start][0] - start - last):
-            # a voice that is made says a word twice in the very same way: is it where it should be as well?
-            near = max(start + last - int(0.3 * RATE), 0)
-            at, alike = place(block, source[near : near + len(block) + int(2.3 * RATE)])
-            places[start] = (near + at, alike) if alike > 0.9 else places[start]
+        places[start] = (0, 0.0)
+        # a voice that is made says a word twice in the very same way: is it where it should be?
+        near = 0 if last is None else max(start + last - int(0.3 * RATE), 0)
+        if last is not None and near + step < len(source):
+            at, alike = place(block, source[near : near + step + int(2.3 * RATE)])
+            places[start] = (near + at, alike)
+        if places[start][1] <= 0.9:
+            places[start] = place(block, source)
         if places[start][1] > 0.9:
             last = places[start][0] - start
     sure = [at - start for start, (at, alike) in places.items() if alike > 0.9]
