@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import wave
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.excerpts import excerpt
 from tests.fakes_asr import LevelDetector, ScriptedDetector, ScriptedRecogniser, heard
 from transcribe.asr.transcribe import SpeechTranscriber
 from transcribe.asr.transcript import HeardSegment, HeardWindow, Speaker, Suspicion, Transcript
 from transcribe.asr.windows import Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Span
+from transcribe.audio.vad import SileroDetector
 from transcribe.errors import NoSpeech
 
 GP, PATIENT = Speaker.HUISARTS, Speaker.PATIENT
@@ -160,6 +163,24 @@ def test_sentences_pauses_and_windows_make_utterances() -> None:
     assert found.utterances[2].start_s == pytest.approx(5, abs=0.01)
     assert found.utterances[3].start_s == pytest.approx(15, abs=0.01)
     assert (found.model, found.language, found.duration_s) == ("scripted@1", "nl", pytest.approx(20))
+
+
+def test_each_stretch_that_the_detector_finds_is_heard_as_it_is() -> None:
+    """Of a whole recording the detector judges half a minute together, and somebody is speaking where that ends: it is
+    not known yet how far that stretch goes, and it is not cut there.
+    """
+    with wave.open(io.BytesIO(excerpt("keelpijn", 0.0, 100.0))) as file:
+        sound = Pcm(io.BytesIO(file.readframes(file.getnframes())), channels=file.getnchannels())
+    ears = [SileroDetector().listen(live=True) for _ in range(sound.channels)]
+    expected = [[*ear.more(sound.read(0, 100, channel)), *ear.end()] for channel, ear in enumerate(ears)]
+    kept: list[HeardWindow] = []
+    each = SpeechTranscriber(SileroDetector(), ScriptedRecogniser(lambda _: [heard("Ja.", 0, 0.3)]), pack_s=0)
+    each.transcribe(sound, [GP, PATIENT][: sound.channels], keep=kept.append, progress=lambda _: None)
+    for channel, spans in enumerate(expected):
+        assert spans
+        assert [(one.start_s, one.end_s) for one in kept if one.channel == channel] == [
+            pytest.approx((span.start_s, span.end_s), abs=0.001) for span in spans
+        ]
 
 
 def test_channels_are_speakers_and_merge_in_time() -> None:
