@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -121,6 +122,8 @@ def add_commands(
                 why = translated(problem) if isinstance(problem, TranscribeError) else str(problem)
                 out().print(escape(_("De lijst of de map is nu niet te gebruiken: {why}").format(why=why)))
 
+            # a service manager stops with SIGTERM: then the table and the summary are wanted just as well
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             with open_service(settings) as service:
                 intake = Intake(service.workflow, actor, again=again)
                 run = Batch(intake, delete_source=delete_source, settled=watch)

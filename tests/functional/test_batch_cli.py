@@ -113,14 +113,25 @@ def test_killed_in_the_middle_and_given_again(folder: Path, tmp_path: Path) -> N
         killed_twice(["batch", folder, "--demo", "--data-dir", empty, "--manifest", listed], tmp_path / "uit.json")
 
 
+def environment() -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
+    return ours | ({"TRANSCRIBE_OS_USER": "nobody"} if os.geteuid() == 0 else {})
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "transcribe", *map(str, arguments)]
+
+
+def commands_below(pid: int) -> bytes:
+    """Of the processes that it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return b"".join(Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+
 def killed_twice(arguments: list[object], summary: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBE_")}
-    if os.geteuid() == 0:
-        environment["TRANSCRIBE_OS_USER"] = "nobody"
     for after_s in (4.0, 7.0):
         killed = subprocess.Popen(
-            [sys.executable, "-m", "transcribe", *map(str, arguments)],
-            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         time.sleep(after_s)
         killed.send_signal(signal.SIGKILL)
@@ -130,6 +141,21 @@ def killed_twice(arguments: list[object], summary: Path) -> None:
     rows = json.loads(summary.read_text())
     assert {row["stand"] for row in rows} <= {"concept staat klaar", "was al gedaan"}
     assert len({row["consult"] for row in rows}) == len(NAMES)
+
+
+@pytest.mark.slow
+def test_a_service_manager_stops_it_and_has_the_summary(folder: Path, tmp_path: Path) -> None:
+    with throwaway_data_dir() as empty:
+        watching = subprocess.Popen(
+            command("batch", folder, "--watch", "--demo", "--data-dir", empty, "--summary", tmp_path / "uit.json"),
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        while b"worker" not in commands_below(watching.pid):
+            time.sleep(0.1)
+        watching.terminate()
+        said, _ = watching.communicate(timeout=60)
+    assert watching.returncode in {6, 130}, said
+    assert isinstance(json.loads((tmp_path / "uit.json").read_text()), list)
 
 
 def test_what_can_not_be_is_said(data_dir: Path, folder: Path, tmp_path: Path) -> None:

@@ -299,6 +299,17 @@ def test_what_is_not_there_is_never_said_to_be_there(page: Page, server: LiveSer
     assert row(page, "a.wav").get_by_label("Patiëntkenmerk").is_editable()
 
 
+def test_what_is_no_list_keeps_no_recording_out(page: Page, server: LiveServer, tmp_path: Path) -> None:
+    """A note among eleven recordings: they are all there, the list of before holds, and the note is named."""
+    drop(page, ("lijst.csv", manifest({"bestand": "a.wav", "kenmerk": "P-1", **GIVEN})), ("a.wav", sound(1)))
+    row(page, "a.wav").wait_for()
+    drop(page, ("notitie.txt", b"bellen om vier uur"), ("b.wav", sound(2)), ("c.wav", sound(3)))
+    for name in ("a.wav", "b.wav", "c.wav"):
+        row(page, name).wait_for()
+    page.get_by_role("alert").get_by_text("notitie.txt: In dit bestand ontbreekt de kolom").wait_for()
+    assert row(page, "a.wav").get_by_label("Patiëntkenmerk").input_value() == "P-1"
+
+
 def test_nothing_comes_between_rows_that_are_sent(page: Page, server: LiveServer, tmp_path: Path) -> None:
     """While rows are sent nobody changes what they say, adds files or another list: it is said. What waits for consent
     can be filled in, and a row can be left out, also the one that is on its way.

@@ -12,6 +12,7 @@ import pytest
 
 from consent import Consent, How, current_text, grant, refuse
 from transcribe.asr.transcript import Speaker
+from transcribe.audio.pcm import Span
 from transcribe.audio.together import read_head
 from transcribe.batch.intake import Intake, NotProven, NotWritable, OtherRecording
 from transcribe.batch.items import Item, State
@@ -498,6 +499,33 @@ def test_a_link_is_no_original(service: Scripted, tmp_path: Path) -> None:
     assert "verwijzing" in str(row_shown(item)["reden"])
     assert wrong(item)
     assert (tmp_path / "hier" / "a.mp4").is_symlink()
+
+
+def test_an_original_of_which_a_part_is_missing_stays_and_says_so(tmp_path: Path) -> None:
+    """Whoever can mend it, or finds a better copy, still needs it; the draft is of the rest."""
+    service = scripted_service(
+        decoder=ScriptedDecoder(missing=(Span(start_s=4.0, end_s=8.0),)), transcriber=ScriptedTranscriber(utterances())
+    )
+    items = planned(files(tmp_path, "a.mp4"), [entry("a.mp4")])
+    item = run(service, items).items["a.mp4"]
+    assert item.state is State.DONE
+    assert "beschadigd" in str(row_shown(item)["reden"])
+    item = run(service, items, delete_source=True).items["a.mp4"]
+    assert (item.state, item.removed) == (State.BEFORE, False)
+    assert "deel ervan was niet te lezen" in str(row_shown(item)["reden"])
+    assert wrong(item, delete_source=True)
+    assert item.path is not None
+    assert item.path.exists()
+
+
+def test_channels_that_are_not_there_are_said(service: Scripted, tmp_path: Path) -> None:
+    """The list names who is on which channel, and the recording has one for everybody."""
+    sides = (Speaker.HUISARTS, Speaker.PATIENT)
+    items = planned(files(tmp_path, "a.mp4"), [entry("a.mp4", layout=sides)])
+    for state in (State.DONE, State.BEFORE):
+        item = run(service, items).items["a.mp4"]
+        assert item.state is state
+        assert "kolom kanalen past niet" in str(row_shown(item)["reden"])
 
 
 def test_an_original_whose_draft_was_signed_goes_too(service: Scripted, tmp_path: Path) -> None:

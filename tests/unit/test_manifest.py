@@ -110,7 +110,8 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"soort": "visite", "app": "WeSeeDo"}, "Een app hoort bij een videoconsult"),
         ({"toestemming": "vast wel"}, "kan niet in de kolom toestemming"),
         ({"geïnformeerd_door": ""}, "wie de patiënt heeft geïnformeerd"),
-        ({"anderen": ""}, "Iedereen in de kamer"),
+        ({"anderen": ""}, "Vul bij anderen in"),
+        ({"anderen": "nee"}, "kan niet in de kolom anderen. Kies uit: ja, geen"),
         ({"leeftijd": "12-15"}, "patiënt en ouder of voogd samen"),
         ({"gever": "wettelijk vertegenwoordiger", "relatie": "mentor"}, "als is beoordeeld"),
         ({"relatie": "buurman"}, "kan niet in de kolom relatie"),
@@ -125,6 +126,9 @@ def test_without_consent_it_waits_and_a_refusal_is_one() -> None:
         ({"kenmerk": "1,23457E+11"}, "ingekort"),
         ({"datum": "", "begin": "", "eind": ""}, "wanneer de patiënt toestemde"),
         ({"toestemming_op": "2026-11-23 15:00"}, "niet later zijn gegeven dan nu"),
+        ({"toestemming_op": "2026-11-20 14:18"}, "van na het consult"),
+        ({"toestemming_op": "2026-11-20 14:36", "eind": ""}, "van na het consult"),
+        ({"toestemming_op": "2026-11-21 08:00", "begin": "", "eind": ""}, "van na het consult"),
         ({"datum": "24-11-2026", "begin": "", "eind": ""}, "niet later zijn dan vandaag"),
         ({"verschuiving": "2,5"}, "hoort bij een tweede bestand"),
         ({"tweede_bestand": "a2.mp4", "kanalen": "huisarts,patiënt", "verschuiving": "even"}, "geen verschuiving"),
@@ -143,6 +147,14 @@ def test_a_consult_that_ends_after_midnight() -> None:
     entry = one(begin="23:50", eind="00:10")
     assert entry.problem is None
     assert entry.contact.ended == datetime(2026, 11, 20, 23, 10, tzinfo=UTC)
+
+
+def test_consent_comes_before_what_is_recorded() -> None:
+    """Asked in the first minutes, or on that day when nobody wrote down at what time the contact was."""
+    assert one(toestemming_op="2026-11-20 14:17").problem is None
+    assert one(toestemming_op="2026-11-20 14:35", eind="").problem is None
+    assert one(toestemming_op="2026-11-20 17:00", begin="", eind="").problem is None
+    assert one(toestemming_op="2026-11-19 17:00").problem is None
 
 
 def test_the_moment_of_consent_is_never_made_up() -> None:

@@ -55,6 +55,10 @@ class Changed(NotRemoved):
     text = N_("Het origineel is niet verwijderd: het is veranderd sinds het werd verwerkt.")
 
 
+class NotWhole(NotRemoved):
+    text = N_("Het origineel is niet verwijderd: een deel ervan was niet te lezen en ontbreekt in het verslag.")
+
+
 class NotProven(NotRemoved):
     text = N_("Het origineel is niet verwijderd: het concept of de bewaarde opname is nu niet na te lezen.")
 
@@ -196,11 +200,14 @@ class Intake:
     def _told(self, item: Item, consult: Consult, state: State) -> Item:
         """``item`` in this state, with what its consult says of itself."""
         done = consult.status in WITH_NOTE
+        reason = Reason.DAMAGED if done and consult.missing_s else consult.reason
+        layout = item.entry.layout if item.entry else ()
         return replace(
             item,
             state=state,
             problem=None,
-            reason=consult.reason if state in (State.STOPPED, State.FAILED) else None,
+            reason=reason if reason is Reason.DAMAGED or state in (State.STOPPED, State.FAILED) else None,
+            together=len(layout) > 1 and consult.channels == (Speaker.ONBEKEND,),
             ref="" if closed_to(self._actor, consult) else consult.patient_ref,
             audio_s=consult.audio_s,
             done_s=(consult.audio_s or 0.0) if done else consult.progress_s,
@@ -228,6 +235,8 @@ class Intake:
     def _remove(self, item: Item, consult_id: UUID) -> None:
         if any(path.is_symlink() for path in item.paths):
             raise IsLink  # and what it points to was not named
+        if item.reason is Reason.DAMAGED:
+            raise NotWhole  # whoever finds a better copy, or can mend this one, still needs it
         try:
             self._workflow.proven(consult_id, item.digest)
         except StoreUnavailable:

@@ -66,6 +66,9 @@ WHAT_NOW: dict[State, str] = {
         "Dit is een andere opname dan waarvoor deze regel werd gebruikt: pas de regel in de lijst aan."
     ),
 }
+TOGETHER = N_(
+    "De kolom kanalen past niet bij deze opname: iedereen staat door elkaar. Wijs de sprekers aan bij het consult."
+)
 REPLACED = N_("Het bestand is daarna veranderd; het nieuwe staat er apart in.")
 
 
@@ -93,6 +96,7 @@ class Item:
     removed: bool = False  # the original
     kept: TranscribeError | OSError | None = None  # why the original was not removed
     replaced: bool = False  # its file was changed since
+    together: bool = False  # the list names who is on which channel, and it has no such channels
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -108,7 +112,9 @@ class Item:
         """A marked sentence; "" when the state says it all. Those of errors have their own parameters."""
         if self.reason:
             return REASON_TEXT[self.reason]
-        return REPLACED if self.replaced else WHAT_NOW.get(self.state, "")
+        if self.replaced:
+            return REPLACED
+        return TOGETHER if self.together else WHAT_NOW.get(self.state, "")
 
 
 def before(entry: Entry | None, *, whole: bool) -> State:

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeVar
 
 from consent import (
@@ -68,6 +68,10 @@ COLUMNS: dict[str, str] = {
     "of leeg: iedereen door elkaar",
 }
 Choice = TypeVar("Choice", ContactType, How, AgeClass, GivenBy, Relation, Exception12)
+#: In the column ``anderen``: they know and agree, or there were none.
+OTHERS = ("ja", "geen")
+#: Of a contact of which the end is not written down: a consent after this came too late for what was recorded before.
+BEGINNING = timedelta(minutes=30)
 #: In the column ``kanalen``: everybody on everything.
 MIXED = "gemengd"
 #: What a file or a call may hold: everybody together, a channel for each, or one person who dictates.
@@ -154,6 +158,20 @@ class ShortenedRef(BadRow):
 
 class NeedsMoment(BadRow):
     text = N_("Vul in wanneer de patiënt toestemde: de datum van het consult, of de kolom toestemming_op.")
+
+
+class OthersUnknown(BadRow):
+    text = N_(
+        "Vul bij anderen in: ja (de anderen in de kamer weten het en stemmen in) of geen (er waren geen anderen). "
+        "Zonder dat wordt de opname niet verwerkt."
+    )
+
+
+class AfterContact(BadRow):
+    text = N_(
+        "De toestemming is van na het consult; wat daarvoor is opgenomen, wordt niet verwerkt. Controleer datum, "
+        "begin, eind en toestemming_op."
+    )
 
 
 class NotYet(BadRow):
@@ -288,7 +306,7 @@ def read_row(
             ref=row["kenmerk"],
             contact=contact,
             doctor=row.get("huisarts", ""),
-            consent=_consent(row, day, began, now=now, zone=zone, texts=texts or Texts()),
+            consent=_consent(row, day, began, ended, now=now, zone=zone, texts=texts or Texts()),
             app=row.get("app", ""),
             app_reason=row.get("reden_app", ""),
             layout=layout,
@@ -301,6 +319,7 @@ def _consent(
     row: Mapping[str, str],
     day: datetime | None,
     began: datetime | None,
+    ended: datetime | None,
     *,
     now: datetime,
     zone: tzinfo,
@@ -326,6 +345,15 @@ def _consent(
         raise NeedsMoment
     if at > now + AHEAD:
         raise NotYet
+    # a patient is asked at the beginning, and a clock may be a little off
+    until = ended or (began + BEGINNING if began else day and day.replace(tzinfo=zone) + timedelta(days=1))
+    if until is not None and at > until:
+        raise AfterContact
+    others = row.get("anderen", "").casefold()
+    if not others:
+        raise OthersUnknown
+    if others not in OTHERS:
+        raise NotOneOf(value=row["anderen"], column="anderen", known=", ".join(OTHERS))
     age, giver, judged_by = row.get("leeftijd", ""), row.get("gever", ""), row.get("niet_wilsbekwaam_volgens", "")
     relation, exception = row.get("relatie", ""), row.get("uitzondering", "")
     return grant(
@@ -338,8 +366,8 @@ def _consent(
         informed_by=informed_by,
         text_id=words.id,
         text_sha256=words.sha256,
-        others_present=row.get("anderen", "").casefold() == "ja",
-        others_informed=row.get("anderen", "").casefold() in ("ja", "geen"),
+        others_present=others == "ja",
+        others_informed=True,
         now=min(at, now),
     )
 

@@ -21,6 +21,7 @@ from consent import Texts
 from transcribe.batch.items import Item, State
 from transcribe.batch.manifest import Entry, read_manifest, template
 from transcribe.batch.matching import left_out, planned, recordings
+from transcribe.batch.pairs import pairs
 from transcribe.batch.run import STILL_S, Batch, seconds
 from transcribe.batch.summary import Row, as_csv
 from transcribe.errors import N_, InvalidInput, StoreUnavailable, TranscribeError
@@ -116,13 +117,13 @@ class Looking:
 
 
 def write_template(target: Path, places: list[Path]) -> int:
-    """Raises ``InvalidInput`` rather than write over one that somebody may have filled in."""
+    """How many rows. Raises ``InvalidInput`` rather than write over one that somebody may have filled in."""
     names = list(recordings(places))
     try:
         write_private(target, [template(names)], new=True)
     except FileExistsError:
         raise InvalidInput(problem=THERE) from None
-    return len(names)
+    return len(names) - len(pairs(names))
 
 
 def check_summary(target: Path, places: list[Path], manifest: Path | None) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from consent import How
 from transcribe.app import Service, access_key, actor_of, check_host, listen, make_web, open_service, serve
 from transcribe.asr.transcript import Speaker
-from transcribe.consult import Actor
+from transcribe.consult import Actor, Lane
 from transcribe.demo.demo_gp import StepFailed, verify
 from transcribe.errors import N_, InvalidInput, SetupProblem
 from transcribe.run import consent_given, file_chunks, follow
@@ -71,7 +71,10 @@ def run_demo(
         )
         out.print("De dienst start ...")
         check_host(settings)
-        with open_service(settings) as service, workers(settings, service.database_url, revive=service.revive):
+        with (
+            open_service(settings) as service,
+            workers(settings, service.database_url, [Lane.LIVE, Lane.BATCH], revive=service.revive),
+        ):
             from transcribe.web.access import Access
 
             if service.model is None:

@@ -27,6 +27,7 @@ from transcribe.batch.manifest import (
     LONGEST_CELL,
     MIXED,
     MOST_ROWS,
+    NO_COLUMN,
     BadRow,
     Entry,
     as_form,
@@ -67,6 +68,9 @@ OTHERS: dict[str, str] = {
     "ja": N_("ja, zij weten het en stemmen in"),
 }
 REFUSES = "weigert"
+NO_LIST = N_(
+    "In dit bestand ontbreekt de kolom “bestand”: het is geen lijst van opnamen. Met “Lege lijst” maakt u er een."
+)
 #: What was done with a recording before, and is not what the row asks for.
 OTHERWISE: dict[State, str] = {
     State.KEPT: N_("Deze opname is al verwerkt. Trek de toestemming in bij het consult."),
@@ -348,7 +352,12 @@ def _entries(web: Web, asked: Mapping[str, Any]) -> list[Entry]:
         raw = base64.b64decode(given, validate=True) if isinstance(given, str) else b""
     except (binascii.Error, ValueError) as broken:
         raise InvalidInput(problem=BAD_FORM) from broken
-    return read_manifest(raw, now=web.now(), zone=PRACTICE_ZONE, texts=web.texts) if raw else []
+    try:
+        return read_manifest(raw, now=web.now(), zone=PRACTICE_ZONE, texts=web.texts) if raw else []
+    except InvalidInput as wrong:
+        if wrong.params.get("problem") != NO_COLUMN:
+            raise
+        raise InvalidInput(problem=NO_LIST) from wrong  # there is no --template on a page
 
 
 def _apart(asked: Mapping[str, Any]) -> list[str]:

@@ -84,12 +84,12 @@ if (root) {
 
   async function take(chosen) {
     hush();
-    let listed = false;
-    const there = [];
+    let listed = "";
+    const [before, there] = [list, []];
     for (const [name, file] of chosen) {
       if (/\.(csv|tsv|txt)$/i.test(name)) {
         list = file;
-        listed = true;
+        listed = name;
       } else if (files.has(name) && (files.get(name).size !== file.size || files.get(name).lastModified !== file.lastModified)) {
         there.push(name);
       } else {
@@ -97,10 +97,13 @@ if (root) {
       }
     }
     try {
-      await refresh(listed);
+      await refresh(Boolean(listed));
     } catch (problem) {
-      if (listed) list = null;
-      return say(problem.message);
+      if (!listed) return say(problem.message);
+      // what is no list keeps no recordings out, nor the list of before
+      list = before;
+      await refresh(false).catch(() => {});
+      return say(`${listed}: ${problem.message}`);
     }
     if (there.length) say(text.textTwice.replace("{names}", there.join(", ")));
   }
