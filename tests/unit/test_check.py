@@ -319,14 +319,17 @@ def test_what_was_heard_poorly_of_a_dictation_is_asked_about() -> None:
                 ("Bloe dhoorteer over negentig.", Suspicion.UNLIKELY),
                 ("Ondertiteld door iemand.", Suspicion.PHANTOM),
                 ("Lamotrigine opbouwen: 25, 50, 75, 100, 125, 150, 175 mg.", Suspicion.REPEAT_LOOP),
+                ("Status after total hip replacement in the UK.", Suspicion.OTHER_LANGUAGE),
+                ("Wis laatste zin.", Suspicion.OVER_SILENCE),
+                ("...", Suspicion.OVER_SILENCE),
             ]
         )
     )
     talk = Transcript(utterances=said, dictation=True)
     note = ExtractiveDrafter().draft(talk)
-    assert all(not {1, 3} & set(one.evidence) for one in note.lines())
+    assert all(not {1, 2, 3, 4, 5} & set(one.evidence) for one in note.lines())
     found = missed(note, talk)
-    assert [(one.utterance, one.kind) for one in found] == [(1, "slecht verstaan"), (3, "slecht verstaan")]
+    assert [(one.utterance, one.kind) for one in found] == [(n, "slecht verstaan") for n in (1, 2, 3, 4, 5)]
     assert pressing(replace(note, missed=found), talk) == found
     assert missed(note, replace(talk, dictation=False)) == ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transcribe.asr.transcript import Speaker, Suspicion, Transcript
+from transcribe.asr.transcript import Speaker, Transcript
 from transcribe.soep.language import speaking
 from transcribe.soep.leaving_out import REASONS
 from transcribe.soep.lexicon import cue, has, mentions, plain_same_length
@@ -14,15 +14,14 @@ from transcribe.soep.numbers import numbers_in, plain
 from transcribe.soep.sentences import clean, split
 
 POORLY_HEARD = "slecht verstaan"
-#: Marks behind which there may be words of the huisarts: an unlikely text, and what looks like a loop ("25, 50, 75").
-ASKED_ABOUT = frozenset({Suspicion.UNLIKELY, Suspicion.REPEAT_LOOP})
 
 
 def missed(note: Note, transcript: Transcript) -> tuple[Missed, ...]:
     """Drugs, allergies, measurements, safety net, agreements, complaints and what was denied, that no line rests on.
 
-    Of a dictation also what was heard too poorly to stand in it, and what looked like a loop. A complaint that the
-    note names anywhere is not missed. What the patient wants out of the record is never listed.
+    Of what was begun as a dictation also every sentence that was kept out of the draft, whatever the reason: words of
+    the huisarts may be behind each. A complaint that the note names anywhere is not missed. What the patient wants out
+    of the record is never listed.
     """
     try:
         with speaking(transcript.language):
@@ -41,9 +40,9 @@ def _missed(note: Note, transcript: Transcript) -> Iterator[Missed]:
         asked, before = before, [s for s in said if s.endswith("?")] if utterance.speaker is Speaker.HUISARTS else []
         if index in used or index in withheld:
             continue
-        if transcript.dictation and utterance.suspicion in ASKED_ABOUT:
-            yield Missed(utterance=index, kind=POORLY_HEARD)  # spoken for the note: not left out unasked
         if utterance.suspicion is not None:
+            if transcript.dictation and any(map(str.isalnum, utterance.text)):
+                yield Missed(utterance=index, kind=POORLY_HEARD)  # spoken for the note: not left out unasked
             continue
         kind = next((k for s in said if (k := _worth(s, utterance.speaker))), "")
         if not kind and utterance.speaker is not Speaker.HUISARTS and said:
