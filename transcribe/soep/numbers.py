@@ -207,7 +207,11 @@ _SPOKEN: tuple[tuple[str, _Written], ...] = (
         r"\.(?=\d{1,2}\b(?!\.\d))(?!\d\d(?: ?(?:en|tot|-) ?\d\d?(?:[.:]\d\d)?)? ?(?:uur|u)\b)",
         ",",
     ),
-    (r"\b1 meter (\d\d)\b", r"1,\1 m"),
+    # how tall: "een meter tachtig", not "een meter twintig keer"
+    (
+        rf"\b(?:een|(?P<left>[12])) meter (?P<cm>\d\d)\b(?![,/]\d| ?%| (?:{counted.UNITS}|{COUNTED})\b)",
+        lambda match: f"{match['left'] or 1},{match['cm']} m",
+    ),
     # a hormone, no temperature
     (r"\b(vrije?|totaal) T ?([34])\b", r"\1 T\2"),
     # a temperature is often said without "komma": "achtendertig vier"
