@@ -213,7 +213,7 @@ LAYOUT_TEXT: dict[Layout, str] = {
     Layout.MIXED: N_("Gesprek, iedereen door elkaar"),
     Layout.HUISARTS_LEFT: N_("Gesprek, huisarts op het linkerkanaal, patiënt rechts"),
     Layout.PATIENT_LEFT: N_("Gesprek, patiënt op het linkerkanaal, huisarts rechts"),
-    Layout.DICTATION: N_("Dictaat van de huisarts"),
+    Layout.DICTATION: N_("Dictaat"),
 }
 LAYOUT_SPEAKERS: dict[Layout, tuple[Speaker, ...]] = {
     Layout.HUISARTS_LEFT: (Speaker.HUISARTS, Speaker.PATIENT),
