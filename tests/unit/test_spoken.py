@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_extractive import draft, talk, text
+from transcribe.asr.transcript import Suspicion
 from transcribe.soep.check import open_findings
+from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.lexicon import table
-from transcribe.soep.note import Section, note_text
+from transcribe.soep.missed import missed
+from transcribe.soep.note import Note, Section, note_text
 from transcribe.soep.numbers import plain
 from transcribe.soep.spoken import Dictated, commands, dictated_by, text_of
+from transcribe.web.views import LAYOUT_TEXT, Layout
 
 FORMS = tomllib.loads((Path(__file__).parent / "spoken_forms.toml").read_text(encoding="utf-8"))
 PAIRS = [(spoken, written) for group in FORMS.values() for spoken, written in group.items()]
@@ -28,6 +33,12 @@ def lines(*utterances: str) -> list[str]:
         f"{line.section or '?'} {' '.join(text_of(sentence) for sentence in line.sentences)}"
         for line in dictated_by(enumerate(utterances)).lines
     ]
+
+
+def begun(*utterances: str) -> Note:
+    """The draft of what the huisarts began as a dictation."""
+    said = talk(*(f"H {one}" for one in utterances))
+    return ExtractiveDrafter().draft(replace(said, dictation=True))
 
 
 # --- written forms ---
@@ -181,7 +192,9 @@ def test_marks(said: str, written: str) -> None:
         "Klachten zijn subjectief minder.", "Een nieuw probleem is de knie.", "Er zit een streepje op.",
         "Met een slash erin.", "E. coli in de kweek.", "Onderzoek volgt.", "Diagnose onzeker.",
         "De laatste zin wist hij niet.", "Hij wist het laatste woord.", "Zie dictaat cardioloog.", "Zie dictaat.",
-        "Brief. Dictaat cardioloog volgt.",
+        "Brief. Dictaat cardioloog volgt.", "Een pijnlijke punt boven de knie.", "Lateraal een gevoelige punt.",
+        "Drukpijnlijke punt lateraal.", "Op een gegeven punt gestopt.", "Scherpe punt aan de kies.",
+        "Geen komma of punt.", "Punt van zorg: de mantelzorg.", "Punt van aandacht is het gewicht.",
     ],
 )  # fmt: skip
 def test_the_same_words_in_a_sentence(said: str) -> None:
@@ -290,6 +303,67 @@ def test_who_dictates_every_mark(said: str, is_literal: bool) -> None:
     assert dictated_by([(0, said)]).literal is is_literal
 
 
+#: A plan that a huisarts adds to a talk: one section, that is an ordinary word too, and a mark or three.
+ADDED = [
+    (
+        "Plan. Thyrax nul komma één milligram eenmaal daags punt Vitamine D achthonderd IE punt Insuline zes eenheden "
+        "om acht uur en acht eenheden om zes uur punt",
+        "Thyrax 0,1 mg 1dd. Vitamine D 800 IE. Insuline 6 eenheden om 8 uur en 8 eenheden om 6 uur.",
+    ),
+    (
+        "plan paracetamol driemaal daags vijfhonderd milligram punt amoxicilline drie keer per dag vijfhonderd "
+        "milligram gedurende zeven dagen",
+        "Paracetamol 3dd500mg. Amoxicilline 3dd500mg gedurende 7 dagen.",
+    ),
+    ("Plan rust komma koelen", "Rust, koelen."),
+    ("Plan. Rust punt", "Rust."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "written"), ADDED)
+def test_one_mark_is_enough_in_what_was_begun_as_a_dictation(said: str, written: str) -> None:
+    assert [(line.section, line.text) for line in begun(said).lines()] == [(Section.P, written)]
+    assert not dictated_by([(0, said)]).literal  # nobody said that this is a dictation: as it was
+
+
+@pytest.mark.parametrize(
+    ("said", "kept_words"),
+    [
+        ("Lateraal een pijnlijke punt.", "een pijnlijke punt."),
+        ("Punt van zorg: de mantelzorg.", "punt van zorg: de"),
+        ("Plan. Een pijnlijke punt boven de knie injecteren.", "pijnlijke punt boven"),
+        ("Op dit punt stabiel. Nee, beter.", "op dit punt stabiel"),
+        ("Temperatuur achtendertig komma vijf.", "T 38,5"),
+        ("Het zwakke punt is de knie.", "zwakke punt is"),
+    ],
+)
+def test_a_point_that_is_no_mark_is_none_in_what_was_begun_as_a_dictation(said: str, kept_words: str) -> None:
+    assert not dictated_by([(0, said)], begun=True).literal
+    assert kept_words.lower() in note_text(begun(said)).lower()
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Objectief gezien geen verbetering.", "P Objectief gezien geen verbetering."),
+        ("Plan is fysiotherapie.", "P Plan is fysiotherapie."),
+        ("Het plan is om te wachten.", "P Het plan is om te wachten."),
+        ("Evaluatie over twee weken.", "P Evaluatie over 2 weken."),
+        ("Subjectief gezien beter.", "P Subjectief gezien beter."),
+        ("Conclusie: faryngitis.", "E Faryngitis."),
+    ],
+)
+def test_the_name_of_a_section_in_a_sentence_stays_there_in_a_free_dictation(said: str, written: str) -> None:
+    section, _, wanted = written.partition(" ")
+    assert wanted in text(begun("Evaluatie. Gonartrose links. Plan. Rust.", said), section)
+
+
+def test_a_complaint_is_history_until_a_section_is_named() -> None:
+    """The draft that grows with a dictation has no heading yet."""
+    said = "Patiënt heeft sinds drie dagen keelpijn."
+    assert text(begun(said), "S") == text(begun(said, "Objectief. Keel rood."), "S") == said.replace("drie", "3")
+
+
 def test_every_command_does_what_it_says() -> None:
     for command in commands():
         for phrase in command.phrases:
@@ -306,6 +380,14 @@ def test_the_page_has_every_command() -> None:
     assert isinstance(rules, list)
     rows = [f"| {one['say'][0]} | {', '.join(one['say'][1:])} | {one['shown']} |" for one in rules]
     assert re.findall(r"^\| .* \| .* \| .* \|$", page, re.MULTILINE)[1:] == ["| --- | --- | --- |", *rows]
+
+
+def test_the_page_calls_the_choice_what_the_browser_calls_it() -> None:
+    root = Path(__file__).parents[2]
+    name = LAYOUT_TEXT[Layout.DICTATION]
+    recorder = (root / "transcribe" / "web" / "templates" / "_recorder.html").read_text(encoding="utf-8")
+    assert f'value="dictaat"> {{{{ _("{name}") }}}}' in recorder
+    assert f"“{name}” in the" in (root / "docs" / "dictation.md").read_text(encoding="utf-8").replace("\n", " ")
 
 
 # --- nothing is lost ---
@@ -359,14 +441,15 @@ def test_whatever_is_heard(utterances: list[str]) -> None:
     st.lists(
         st.sampled_from(
             ["het", "plan", "is", "op", "dit", "punt", "een", "nieuwe", "regel", "nieuw", "probleem", "hoest", "twee",
-             "komma", "evaluatie", "over", "wis", "laatste", "zin", "woord", "Punt.", "haakje", "openen", "rood,"]
+             "komma", "evaluatie", "over", "wis", "laatste", "zin", "woord", "Punt.", "haakje", "openen", "rood,",
+             "objectief", "gezien", "pijnlijke"]
         ),
         max_size=30,
     )
 )  # fmt: skip
 def test_half_commands_lose_no_other_word(said: list[str]) -> None:
     found = Counter(kept(dictated_by([(0, " ".join(said))])))
-    for word in ("het", "is", "op", "dit", "een", "hoest", "twee", "over", "rood"):
+    for word in ("het", "is", "op", "dit", "een", "hoest", "twee", "over", "rood", "gezien", "pijnlijke"):
         assert found[word] == sum(words_of(one) == [word] for one in said)
 
 
@@ -390,3 +473,32 @@ def test_a_note_has_the_words_in_order_and_each_line_its_utterances(said: list[l
             order = [word for line in report.section(section) for word in words_of(line.text) if word in set(spoken)]
             places = [int(word[len(NONSENSE[0]) : -1]) for word in order]
             assert places == sorted(places)
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.sampled_from(NONSENSE), st.sampled_from(PHRASES)), max_size=6), min_size=1, max_size=5
+    )
+)
+def test_a_note_that_was_begun_as_a_dictation_has_every_word(said: list[list[str]]) -> None:
+    """Whether it comes out as free or as literal."""
+    heard = [[f"{word}{n}x" if word in NONSENSE else word for word in one] for n, one in enumerate(said)]
+    note = begun(*(f"{' '.join(one)}." for one in heard))
+    spoken = Counter(word for one in heard for word in one if word not in PHRASES)
+    shown = Counter(words_of(note_text(note)))
+    dropped = Counter(word for one in note.dropped for word in words_of(one.reason))
+    assert {word: shown[word] + dropped[word] for word in spoken} == spoken
+
+
+SUSPICIONS = st.sampled_from([None, None, *Suspicion])
+
+
+@given(st.lists(st.tuples(st.sampled_from([*NONSENSE, *PHRASES, "Keel rood.", "…"]), SUSPICIONS), max_size=8))
+def test_nothing_that_was_kept_out_of_a_dictation_goes_unasked(said: list[tuple[str, Suspicion | None]]) -> None:
+    plain_talk = talk(*(f"H {text}" for text, _ in said))
+    marked = zip(plain_talk.utterances, said, strict=True)
+    heard = replace(
+        plain_talk, dictation=True, utterances=tuple(replace(one, suspicion=why) for one, (_, why) in marked)
+    )
+    asked = {one.utterance for one in missed(ExtractiveDrafter().draft(heard), heard)}
+    assert asked >= {n for n, (text, why) in enumerate(said) if why is not None and words_of(text)}

@@ -54,21 +54,19 @@ def dictated(said: list[Sentence], *, whole: bool = False) -> list[Claim]:
     A next problem begins where the huisarts says so, or where the history is named again after a conclusion or a plan.
     """
     current, problem = Section.S, 0
-    headed = any(
-        cue("dictation", name, cue_pattern("dictation", "command").sub("", s.text))
-        for s in said
-        for name in ("S", "O", "E", "P")
-    )
+    commands = cue_pattern("dictation", "around" if whole else "command")
+    headed = any(_heading(commands.sub("", s.text)) for s in said)
     result: list[Claim] = []
     for n, sentence in enumerate(said):
-        text = cue_pattern("dictation", "command").sub("", sentence.text)
-        if result and (announced(text) or (begins(text) and current in (Section.E, Section.P))):
+        text = commands.sub("", sentence.text)
+        again = begins(text) and _heading(text) is not None and current in (Section.E, Section.P)
+        if result and (announced(text) or again):
             current, problem = Section.S, problem + 1
             text = without_announcement(text)
-        named = next((name for name in ("S", "O", "E", "P") if cue("dictation", name, text)), None)
+        named = _heading(text)
         if named:
-            current = Section(named)
-            text = cue_pattern("dictation", "heading").sub("", text, count=1)
+            current = named
+            text = _without_heading(text)
         if not words(text) or (_aside(text) and not whole):
             continue
         following = said[n + 1].text if n + 1 < len(said) else ""
@@ -78,7 +76,7 @@ def dictated(said: list[Sentence], *, whole: bool = False) -> list[Claim]:
             text = _taken_back(said[n - 1].text, text)
             if not words(text):
                 continue
-        current = current if named else _moved(text, current) if headed else _onward(text, current, _phase(current))
+        current = current if named else _moved(text, current) if headed else _onward(text, current)
         line = capital(written_down(text)) + "?" * text.rstrip().endswith("?")
         if (
             result
@@ -97,7 +95,7 @@ def literal(transcript: Transcript) -> Literal | None:
     heard = [(n, u) for n, u in enumerate(transcript.utterances) if u.suspicion is None]
     if language() != DUTCH or {u.speaker for _, u in heard} != {Speaker.HUISARTS}:
         return None
-    found = dictated_by((n, u.text) for n, u in heard)
+    found = dictated_by(((n, u.text) for n, u in heard), begun=transcript.dictation)
     if not found.literal:
         return None
     written = list(_sectioned(found.lines))
@@ -142,8 +140,7 @@ def _sectioned(lines: Sequence[Spoken]) -> Iterator[_Written]:
     for n, line in enumerate(lines):
         for said in line.sentences:
             text = _ended(written_form(text_of(said)), said[-1])
-            phase = Phase.ANAMNESE if current is Section.S else _phase(current)
-            current = line.section or (current if named else _onward(text, current, phase))
+            current = line.section or (current if named else _onward(text, current))
             yield _Written(section=current, problem=line.problem, line=n, text=text, said=said)
 
 
@@ -193,6 +190,23 @@ def _aside(text: str) -> bool:
     return personal is not None and not clinical and not cue("plan", "follow", text)
 
 
+def _heading(text: str) -> Section | None:
+    """The section that a sentence begins with the name of; "objectief gezien" names none."""
+    if cue("dictation", "no_heading", text):
+        return None
+    return next((section for section in Section if cue("dictation", section.value, text)), None)
+
+
+def _without_heading(text: str) -> str:
+    """Without the name of the section, unless that is a word of the sentence: "plan is fysiotherapie"."""
+    found = cue_pattern("dictation", "heading").match(text)
+    if found is None:
+        return text
+    rest = text[found.end() :]
+    marked = not found[0].rstrip()[-1:].isalnum()
+    return rest if marked or not cue("dictation", "goes_on", rest) else text
+
+
 def _taken_back(question: str, answer: str) -> str:
     """ "Amlodipine overslaan? Nee, gewoon door laten gaan.": the answer, with what it is about."""
     rest = cue_pattern("dictation", "no").sub("", answer)
@@ -203,14 +217,13 @@ def _taken_back(question: str, answer: str) -> str:
     return f"{drugs[0].text}: {rest}"
 
 
-def _phase(current: Section) -> Phase:
-    return Phase.ONDERZOEK if current in (Section.S, Section.O) else Phase.BELEID
+_PHASE = {Section.S: Phase.ANAMNESE, Section.O: Phase.ONDERZOEK, Section.E: Phase.BELEID, Section.P: Phase.BELEID}
 
 
-def _onward(text: str, current: Section, phase: Phase) -> Section:
+def _onward(text: str, current: Section) -> Section:
     """Without headings: the section the words ask for, never back to an earlier one."""
     order = list(Section)
-    found = section_of(text, phase)
+    found = section_of(text, _PHASE[current])
     return found if found is not None and order.index(found) > order.index(current) else current
 
 

@@ -54,7 +54,7 @@ class ExtractiveDrafter:
 
     def _draft(self, transcript: Transcript) -> Note:
         if as_said := literal(transcript):
-            return Note(  # every word is in it, or named as left out: nothing can be missed
+            return Note(  # every word that was believed is in it, or named as left out
                 reports=as_said.reports,
                 dropped=_dropped(transcript, as_said.left, set()),
                 drafter=self.name,

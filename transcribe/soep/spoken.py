@@ -18,7 +18,7 @@ from transcribe.soep.lexicon import table, terms
 from transcribe.soep.note import Section
 from transcribe.soep.numbers import number_word, plain
 
-#: Marks said aloud in one dictation from which on the huisarts is taken to dictate all of them.
+#: Marks said aloud from which on the huisarts is taken to dictate all of them, where nobody said that he dictates.
 ALL_MARKS = 4
 #: Words beside a number that tell what it is.
 WINDOW = 6
@@ -87,8 +87,9 @@ def text_of(words: Iterable[Said]) -> str:
     return "".join(f" {word.text}" if word.spaced else word.text for word in words).strip()
 
 
-def dictated_by(heard: Iterable[tuple[int, str]]) -> Dictated:
-    """The dictation in lines. ``heard``: utterances with their index, in order."""
+def dictated_by(heard: Iterable[tuple[int, str]], *, begun: bool = False) -> Dictated:
+    """The dictation in lines. ``heard``: utterances with their index, in order. ``begun``: it was begun as a dictation,
+    in which one spoken mark says that the huisarts dictates them."""
     said = [
         Said(text=word, utterance=index)
         for index, text in heard
@@ -108,7 +109,8 @@ def dictated_by(heard: Iterable[tuple[int, str]]) -> Dictated:
         marks += command.does == "mark"
         page.obey(command, said[at : at + size], said[at + size : at + size + 1])
         at, behind = at + size, True
-    return Dictated(lines=page.spoken(), wiped=tuple(page.wiped.items()), literal=strong > 0 or marks >= ALL_MARKS)
+    literal = strong > 0 or marks >= (1 if begun else ALL_MARKS)
+    return Dictated(lines=page.spoken(), wiped=tuple(page.wiped.items()), literal=literal)
 
 
 @dataclass
