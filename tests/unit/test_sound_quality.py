@@ -168,6 +168,8 @@ SOFT, NOISY = replace(GOOD, level_db=-70.0), replace(GOOD, snr_db=-5.0)
         (pair(replace(GOOD, bandwidth_hz=3500.0), GOOD), (Heard(fault=Fault.NARROW, speaker=GP),)),
         (pair(replace(GOOD, bandwidth_hz=None), GOOD), ()),
         (pair(GOOD, replace(GOOD, holes_s=5.0)), (Heard(fault=Fault.HOLES, speaker=PATIENT),)),
+        (pair(GOOD, replace(GOOD, spoken_s=0.4)), (Heard(fault=Fault.SILENT, speaker=PATIENT),)),
+        (pair(replace(GOOD, spoken_s=0.0), GOOD), (Heard(fault=Fault.SILENT, speaker=GP),)),
         (pair(GOOD, GOOD, overlap=0.5), (Heard(fault=Fault.OVERLAP),)),
         # too little was said to tell
         (pair(GOOD, replace(SOFT, spoken_s=1.0)), ()),

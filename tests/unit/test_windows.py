@@ -210,6 +210,17 @@ def test_twice_the_same_sound_is_one_recording_of_unknown_speakers() -> None:
     assert [u.speaker for u in found.utterances] == [Speaker.ONBEKEND]
 
 
+def test_when_one_side_is_silent_nobody_is_believed_to_be_on_the_other() -> None:
+    """A plug in the wrong hole: both are on the huisarts' channel, and a patient's words would be the huisarts'."""
+    script = [[heard("Waar doet het pijn?", 0, 2), heard("In mijn knie.", 2, 9)]]
+    loud = voice(20, (1, 16))
+    for quiet, roles in ((voice(20), {Speaker.ONBEKEND}), (voice(20, (17, 18.5), seed=1), {GP, PATIENT})):
+        found = transcribe(pcm(loud, quiet), [GP, PATIENT], ScriptedRecogniser([*script, [heard("Ja.", 0, 1)]]))
+        assert {u.speaker for u in found.utterances} == roles
+    short = transcribe(pcm(voice(9, (1, 6)), voice(9)), [GP, PATIENT], ScriptedRecogniser(script))
+    assert {u.speaker for u in short.utterances} == {GP}
+
+
 def test_speakers_must_fit_the_channels() -> None:
     with pytest.raises(ValueError, match="2 speakers for 1 channels"):
         transcribe(pcm(voice(2, (0, 1))), [GP, PATIENT], ScriptedRecogniser([]))

@@ -21,7 +21,18 @@ import numpy as np
 
 from transcribe.asr import guards
 from transcribe.asr.quality import measured
-from transcribe.asr.transcript import Heard, HeardSegment, HeardWindow, Speaker, Suspicion, Transcript, Utterance, Word
+from transcribe.asr.transcript import (
+    SILENT_S,
+    TALK_S,
+    Heard,
+    HeardSegment,
+    HeardWindow,
+    Speaker,
+    Suspicion,
+    Transcript,
+    Utterance,
+    Word,
+)
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
@@ -107,8 +118,10 @@ class SpeechTranscriber:
             raise NoSpeech()
         if len(speakers) > 1:
             transcript = replace(transcript, utterances=between_channels(transcript.utterances))
-        if list(speakers) == [Speaker.ONBEKEND]:
-            transcript = told_apart(transcript, _reader(pcm, 0), profile=profile)
+        alone = _alone(speakers, listening.speech())
+        if alone is not None:
+            nobody = tuple(replace(utterance, speaker=Speaker.ONBEKEND) for utterance in transcript.utterances)
+            transcript = told_apart(replace(transcript, utterances=nobody), _reader(pcm, alone), profile=profile)
         sound = measured(pcm.read, pcm.duration_s, speakers, listening.speech())
         progress(pcm.duration_s)
         return replace(transcript, duration_s=pcm.duration_s, missing=tuple(missing), sound=sound)
@@ -279,6 +292,19 @@ def _dealt_with(windows: Sequence[HeardWindow], model: str) -> list[HeardWindow]
 def _segments(windows: Sequence[HeardWindow]) -> list[tuple[HeardSegment, Window]]:
     # a lone full stop, as some models leave at the end of a window, is nothing that was said
     return [(segment, one.window) for one in windows for segment in one.segments if guards.plain(segment.text)]
+
+
+def _alone(speakers: Sequence[Speaker], speech: Sequence[Sequence[Span]]) -> int | None:
+    """The channel on which everybody is: the only one, of a recording that says so; or one of two, when nobody is heard
+    on the other. There the other side may be on this one as well (a microphone beside a loudspeaker, a plug in the
+    wrong hole): who it says is on it is not believed.
+    """
+    if list(speakers) == [Speaker.ONBEKEND]:
+        return 0
+    spoken = [sum(span.duration_s for span in spans) for spans in speech]
+    if len(spoken) != 2 or not (min(spoken) < SILENT_S and max(spoken) >= TALK_S):
+        return None
+    return spoken.index(max(spoken))
 
 
 def _reader(pcm: Pcm, index: int) -> Reader:

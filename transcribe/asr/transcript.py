@@ -104,6 +104,10 @@ class Utterance:
     overlapped: bool = False  # somebody else speaks at the same time; where that can't be heard it is not said
 
 
+#: Of two channels one is silent: less speech on it than this, while there is a talk on the other (seconds).
+SILENT_S, TALK_S = 1.0, 10.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelQuality:
     """How one channel sounds: levels in dB under full scale (dBFS), measured by ``asr/quality``."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from transcribe.asr.transcript import ChannelQuality, Quality, Speaker
+from transcribe.asr.transcript import SILENT_S, TALK_S, ChannelQuality, Quality, Speaker
 
 LEAST_S = 3.0  # of speech: of less nothing is said
 SOFT_DB = -38.0  # full scale is 0
@@ -27,6 +27,7 @@ class Fault(StrEnum):
     NARROW = "telefoon"
     HOLES = "gaten"
     OVERLAP = "door elkaar"
+    SILENT = "stil"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,10 @@ def poor(sound: Quality | None) -> bool:
 
 
 def _faults(sound: Quality) -> Iterator[Heard]:
+    talk = max((one.spoken_s for one in sound.channels), default=0.0) >= TALK_S
+    for one in sound.channels if len(sound.channels) > 1 and talk else ():
+        if one.spoken_s < SILENT_S:
+            yield Heard(fault=Fault.SILENT, speaker=one.speaker)
     spoken = [one for one in sound.channels if one.spoken_s >= LEAST_S]
     for fault, applies in _OF_A_CHANNEL.items():
         found = [one.speaker for one in spoken if applies(one)]

@@ -183,6 +183,7 @@ FAULT_TEXT: dict[Fault, tuple[str, str]] = {
     Fault.NOISY: (N_("er is veel ruis"), N_("bij {who} is veel ruis")),
     Fault.NARROW: (N_("het klinkt als een telefoon"), N_("{who} klinkt als door een telefoon")),
     Fault.HOLES: (N_("er vallen stukjes weg"), N_("van {who} vallen stukjes weg")),
+    Fault.SILENT: (N_("op een van de kanalen is niemand gehoord"), N_("van {who} is niets gehoord")),
     Fault.OVERLAP: (N_("er wordt veel door elkaar gepraat"), ""),
 }
 WHO_TEXT: dict[Speaker, str] = {
