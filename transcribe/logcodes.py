@@ -18,7 +18,7 @@ _WORDS = """
     spreekuur videoconsult telefonisch visite
     spoed waarneming incident
     consult-kort consult-midden consult-lang visite-kort visite-lang
-    geen-spraak beschadigd geen-model mislukt geluid-weg gewijzigd-na-akkoord onbruikbaar
+    geen-spraak beschadigd geen-model mislukt geluid-weg gewijzigd-na-akkoord onbruikbaar onverstaan
 """
 #: Every word that may stand in a detail. A new one is a word of the program, never of a consult.
 WORDS = frozenset(_WORDS.split())

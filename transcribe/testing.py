@@ -834,12 +834,14 @@ class ScriptedTranscriber:
         *,
         voices: Sequence[Voice] = (),
         sound: Quality | None = None,
+        unheard: Sequence[Span] = (),
         problem: Exception | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self.utterances = tuple(utterances)
         self.voices = tuple(voices)
         self.sound = sound
+        self.unheard = tuple(unheard)
         self.problem = problem
         self.hints: tuple[str, ...] = ()  # as given last
         self.profile: Profile | None = None  # the same
@@ -873,6 +875,7 @@ class ScriptedTranscriber:
             model="scripted",
             duration_s=pcm.duration_s,
             missing=tuple(missing),
+            unheard=self.unheard,
             voices=self.voices,
             sound=self.sound,
         )

@@ -204,12 +204,13 @@ def make_house(
     draft: Note = DRAFT,
     icpc: bool = False,
     talk: tuple[Utterance, ...] = SPOKEN,
+    unheard: tuple[Span, ...] = (),
     hosts: frozenset[str] = frozenset(),
 ) -> House:
     decoder = FakeDecoder()
     service = scripted_service(
         decoder=decoder,
-        transcriber=ScriptedTranscriber(talk),
+        transcriber=ScriptedTranscriber(talk, unheard=unheard),
         drafter=ScriptedDrafter(draft),
         icpc=icpc,
         space=lambda: Space(total=100, free=50),
@@ -901,6 +902,43 @@ def test_the_note_shows_its_source_what_was_left_out_and_what_will_be_copied(
     assert "Er ontbreekt 2.5 s" in page
     assert "beschadigd" in page
     assert f"S: {CANARY}\nP: Neusspray voorgeschreven.</pre>" in page
+
+
+@pytest.mark.parametrize(
+    ("lost", "dutch", "english"),
+    [
+        (
+            (Span(start_s=3.5, end_s=5.0),),
+            "Op 0:03 is gesproken, maar daar zijn geen woorden verstaan.",
+            "Somebody spoke at 0:03, but no words were understood there.",
+        ),
+        (
+            (Span(start_s=3.5, end_s=5.0), Span(start_s=66.0, end_s=68.0)),
+            "Op 2 plaatsen is gesproken, maar daar zijn geen woorden verstaan.",
+            "Somebody spoke in 2 places, but no words were understood there.",
+        ),
+    ],
+)
+def test_where_somebody_spoke_and_no_words_were_understood(lost: tuple[Span, ...], dutch: str, english: str) -> None:
+    house = make_house(unheard=lost)
+    with house.client:
+        house.client.get(f"/start?ticket={house.access.ticket()}")
+        base = f"/consult/{house.consult_at(Status.DRAFTED)}"
+        consult_id = UUID(base.rpartition("/")[2])
+        page = house.client.get(base).text
+        assert dutch in page
+        assert 'data-play="3.20-5.30" aria-label="Luister vanaf 0:03"' in page
+        section = page[page.index('id="zaak-onverstaan"') :].partition("</li>")[0]
+        assert section.count("data-play=") == len(lost)
+        seen = house.workflow.review(HUISARTS, consult_id).seen["L2"]
+        house.post(f"{base}/regel/L2/bevestig", htmx=True, versie=str(house.version(consult_id)), gezien=seen)
+        sha256 = house.workflow.review(HUISARTS, consult_id).sha256
+        assert house.post(f"{base}/akkoord", sha256=sha256).status_code == 409
+        house.post("/taal", taal="en", terug="/")
+        assert english in house.client.get(base).text
+        done = house.post(f"{base}/gezien/onverstaan", htmx=True, versie=str(house.version(consult_id)))
+        assert (done.status_code, english in done.text) == (200, False)
+        assert house.post(f"{base}/akkoord", sha256=sha256).status_code == 303
 
 
 def test_what_may_be_missed_and_harms_is_answered_before_the_signature(

@@ -33,6 +33,7 @@ from transcribe.asr.transcript import (
     Utterance,
     Word,
 )
+from transcribe.asr.unheard import unheard
 from transcribe.asr.windows import GAP_S, MOST_S, Window, pack, split
 from transcribe.audio.pcm import RATE_HZ, Pcm, Samples, Span
 from transcribe.errors import NoSpeech
@@ -242,8 +243,10 @@ class Listening:
                 others=_begun(other for other in self._channels if other is not channel),
             )
         ]
+        lost = [span for channel in self._channels for span in unheard(channel.windows)]
         return Transcript(
             utterances=tuple(sorted(utterances, key=lambda u: (u.start_s, u.end_s))),
+            unheard=tuple(sorted(lost, key=lambda span: (span.start_s, span.end_s))),
             language=self._of.language,
             model=self._of.recogniser.name,
             duration_s=max(channel.fed_s for channel in self._channels),

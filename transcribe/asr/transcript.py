@@ -138,6 +138,7 @@ class Transcript:
     model: str = ""  # name and revision of the recogniser
     duration_s: float = 0.0  # of the recording
     missing: tuple[Span, ...] = ()  # seconds that could not be decoded
+    unheard: tuple[Span, ...] = ()  # somebody spoke, and the recogniser wrote nothing: see ``asr/unheard``
     unrecorded: tuple[Unrecorded, ...] = ()  # what was never in the recording
     dictation: bool = False  # the huisarts said that this is one
     voices: tuple[Voice, ...] = ()  # that were told apart on one channel

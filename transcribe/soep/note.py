@@ -88,6 +88,7 @@ class Concern(StrEnum):
     """What is wrong with the source of the whole note. The values are codes of the access log."""
 
     DAMAGED = "beschadigd"  # seconds of the recording could not be read
+    UNHEARD = "onverstaan"  # somebody spoke where no words were understood
     SPEAKERS = "sprekers"  # nobody knows who said what
     GUESSED = "stemmen"  # by their voices and words, and no person said that it is right
 

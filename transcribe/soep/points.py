@@ -22,6 +22,8 @@ def concerns(note: Note, transcript: Transcript | None) -> tuple[Concern, ...]:
     found = []
     if transcript.missing:
         found.append(Concern.DAMAGED)
+    if transcript.unheard:
+        found.append(Concern.UNHEARD)
     if transcript.utterances and all(one.speaker is Speaker.ONBEKEND for one in transcript.utterances):
         found.append(Concern.SPEAKERS)
     if any(voice.said is None and voice.guessed is not Speaker.ONBEKEND for voice in transcript.voices):

@@ -173,6 +173,7 @@ MISTAKE_TEXT: dict[Mistake, str] = {
 }
 CONCERN_TEXT: dict[Concern, str] = {
     Concern.DAMAGED: N_("Een deel van de opname was niet te lezen. Wat daar is gezegd staat niet in het verslag."),
+    Concern.UNHEARD: "",  # with the moments: in the page
     Concern.SPEAKERS: N_("Niet te horen was wie wat zei. Let op wat van u komt en wat van de patiënt."),
     Concern.GUESSED: N_("Wie wat zei is afgeleid uit stem en woorden. Kijk of niemand verwisseld is."),
 }
@@ -588,6 +589,14 @@ def practice_view(scores: Sequence[Score]) -> PracticeView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MomentView:
+    """A stretch of the recording, to listen to."""
+
+    at_s: float
+    spans: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class VoiceView:
     """One voice of a talk, to say whose it is."""
 
@@ -616,6 +625,7 @@ class ReviewView:
     concerns: list[tuple[Concern, str]]  # each with its sentence, to be translated
     pressing: list[UtteranceView]  # may be missed, and must be answered
     utterances: list[UtteranceView]
+    unheard: list[MomentView]  # where somebody spoke and no words were understood
     unrecorded: list[UnrecordedView]
     missed: list[UtteranceView]  # the others, which may stay open
     dropped: list[UtteranceView]
@@ -704,6 +714,7 @@ def review_view(
         concerns=[(concern, CONCERN_TEXT[concern]) for concern in review.concerns],
         pressing=[utterance for utterance in utterances if utterance.index in pressing],
         utterances=utterances,
+        unheard=_unheard(transcript),
         unrecorded=_unrecorded(transcript),
         missed=[utterance for utterance in utterances if utterance.missed and utterance.index not in pressing],
         dropped=[utterance for utterance in utterances if utterance.note],
@@ -778,6 +789,11 @@ def utterance_views(review: Review) -> list[UtteranceView]:
         )
         for index, utterance in enumerate(transcript.utterances)
     ]
+
+
+def _unheard(transcript: Transcript | None) -> list[MomentView]:
+    found = transcript.unheard if transcript else ()
+    return [MomentView(at_s=one.start_s, spans=spans([(one.start_s, one.end_s)])) for one in found]
 
 
 def _unrecorded(transcript: Transcript | None) -> list[UnrecordedView]:

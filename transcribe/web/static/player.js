@@ -77,7 +77,9 @@ if (audio) {
   });
   const silences = [];
   let heardUntil = 0;
-  for (const { start, end } of utterances) {
+  // where somebody spoke is no silence, also when no words were understood
+  const wordless = parse(document.querySelector("[data-talk]")?.dataset.unheard || "").map(([start, end]) => ({ start, end }));
+  for (const { start, end } of [...utterances, ...wordless].sort((one, other) => one.start - other.start)) {
     if (start - heardUntil > SILENCE_S) silences.push([heardUntil, start]);
     heardUntil = Math.max(heardUntil, end);
   }
