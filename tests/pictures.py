@@ -76,15 +76,17 @@ class Album:
         self.templates.add(self._shown[path])
         for look in looks or ("workstation",):
             ending, size, colours = LOOKS[look]
+            file = f"{name}{ending}.png"
+            self.files.setdefault(title, {})[look] = file
+            if self.folder is None and colours == "dark":
+                continue  # what fits its screen by day fits it in the dark
             page.set_viewport_size(size)  # type: ignore[arg-type]
             page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
             page.wait_for_timeout(400 if self.folder else 50)  # what moves has come to rest
             if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
                 self.sticking_out.append(f"{name}{ending}")
-            file = f"{name}{ending}.png"
             if self.folder:
                 (self.folder / file).write_bytes(few_colours(page.screenshot()))
-            self.files.setdefault(title, {})[look] = file
         page.set_viewport_size(WORKSTATION)  # type: ignore[arg-type]
         page.emulate_media(color_scheme="light")
 
