@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from transcribe.asr.transcript import Speaker
 from transcribe.soep.lexicon import any_of, cue, cue_names, cue_pattern, has, mentions, words
 from transcribe.soep.sentences import Sentence
 from transcribe.soep.telegram import CONTENT, capital, form, said_something, telegram
@@ -16,8 +17,31 @@ from transcribe.soep.telegram import CONTENT, capital, form, said_something, tel
 #: Headings that only say what kind of answer follows: the answer is the whole source, the question adds nothing to it.
 OWN_HEADINGS = ("since", "medication", "tried")
 
+MOST_ASKED = 3  # questions that one answer is taken to be about
 LEAST_ASKED = 3  # words of a question that is told whole
 LONG_ITEM = 9  # words: more is no thing that was asked, but a sentence that went on
+CLOSE_S = 5.0  # seconds: further apart there may have been words between that nobody heard
+#: Lists of terms a denial may be about.
+DENIABLE = (*CONTENT, "describe", "family", "topics", "forms", "asked")
+
+
+def follows(earlier: Sentence, later: Sentence) -> bool:
+    """Nothing was said between, as far as was heard."""
+    return later.place - earlier.place <= 1 and later.start_s - earlier.end_s <= CLOSE_S
+
+
+def asked_last(before: list[Sentence]) -> list[Sentence]:
+    """The last question of the huisarts, and those asked in one go with it: "Koorts? Hoesten?" """
+    result: list[Sentence] = []
+    for sentence in reversed(before):
+        if not (sentence.question and sentence.speaker is Speaker.HUISARTS):
+            if result:
+                break
+            continue
+        if result and not follows(sentence, result[0]):
+            break
+        result.insert(0, sentence)
+    return result[-MOST_ASKED:]
 
 
 def is_wh(text: str) -> bool:
@@ -88,8 +112,8 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
     asked = [q for q in questions if not is_wh(q.text)]
     wide = [q for q in questions if is_wh(q.text)]
     q_evidence = tuple(i for q in asked for i in q.evidence)
-    while len(answers) > 1 and (cue("answer", "empty", answers[0].text) or _echo(answers[0])):
-        answers = answers[1:]
+    about = _denied_by(questions, answers)
+    answers = _proper(answers)
     first = answers[0]
     relatives = any(has("family", q.text) for q in questions)  # otherwise what a sister has answers nothing
     everything = " ".join(a.text for a in answers if relatives or a is first or not has("family", a.text))
@@ -108,10 +132,13 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
             rest = answers[1:]
     elif asked and no:
         only = cue("answer", "only_no", first.text)
-        open_names = [name for name in names if not _mentions(name, everything[len(no.group()) :])]
+        open_names = [
+            (q, name) for q in about for name in _known(q) if not _mentions(name, everything[len(no.group()) :])
+        ]
         if open_names:
-            result.append((denied(open_names), (*q_evidence, *first.evidence)))
-        if not names and (as_asked := _as_asked(asked[-1].text, no.group())):
+            evidence = tuple(i for q, _ in open_names for i in q.evidence)
+            result.append((denied([name for _, name in open_names]), (*evidence, *first.evidence)))
+        if not names and about and (as_asked := _as_asked(asked[-1].text, no.group())):
             result.append((as_asked, (*asked[-1].evidence, *first.evidence)))
         if only:
             rest = answers[1:]
@@ -144,6 +171,38 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
         if text and (said_something(answer.text) or max(map(len, words(answer.text))) >= 7) and not answer.question:
             result.append((capital(text), answer.evidence))
     return result
+
+
+def not_understood(questions: list[Sentence], answers: list[Sentence]) -> bool:
+    """A bare "no" that denies nothing that is known: to an open question, one too far back, or one misheard."""
+    said = _proper(answers)[0].text
+    if cue("answer", "only_no", said) is None or cue("answer", "no", said) is None:
+        return False
+    return not any(_known(question) for question in _denied_by(questions, answers))
+
+
+def _proper(answers: list[Sentence]) -> list[Sentence]:
+    """Without the sounds before the answer, and the thing asked said again."""
+    while len(answers) > 1 and (cue("answer", "empty", answers[0].text) or _echo(answers[0])):
+        answers = answers[1:]
+    return answers
+
+
+def _denied_by(questions: list[Sentence], answers: list[Sentence]) -> list[Sentence]:
+    """The questions that a "no" is an answer to: none that is open, and none that it does not come right behind."""
+    if not questions or is_wh(questions[-1].text) or not follows(questions[-1], answers[0]):
+        return []
+    closed = [question for question in questions if not is_wh(question.text)]
+    return closed[-1:] if cue("answer", "cut_off", _proper(answers)[0].text) else closed
+
+
+def _known(question: Sentence) -> list[str]:
+    """The things asked, if one of them is known; otherwise the words were misheard, or are none for a note."""
+    names = items(question.text)
+    known = any(
+        any_of(DENIABLE, name) or cue("asking", "act", name) or cue("asking", "act_with_rest", name) for name in names
+    )
+    return names if known else []
 
 
 def _as_asked(question: str, no: str) -> str:

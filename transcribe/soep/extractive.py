@@ -17,7 +17,7 @@ from transcribe.soep.claims import Claim, claim
 from transcribe.soep.dictation import dictated, is_dictation, literal
 from transcribe.soep.language import DUTCH, language, speaking
 from transcribe.soep.learned import Judged, Learned, shipped
-from transcribe.soep.leaving_out import Left, is_instruction, leave_out
+from transcribe.soep.leaving_out import REASONS, Left, is_instruction, leave_out
 from transcribe.soep.lexicon import any_of, cue, cue_pattern, has, mentions, words
 from transcribe.soep.lines import reports_of
 from transcribe.soep.memory import forget
@@ -63,11 +63,12 @@ class ExtractiveDrafter:
         dictation = is_dictation(transcript)
         divided = Divided(said=sentences(transcript)) if dictation else divide(sentences(transcript))
         kept, left = (divided.said, []) if transcript.dictation else leave_out(divided.said, dictated=dictation)
-        claims = (
-            dictated(kept, whole=transcript.dictation)
-            if dictation
-            else _Consult(kept, nurse=_by_nurse(divided.said), judged=self._judged(kept)).claims()
-        )
+        if dictation:
+            claims = dictated(kept, whole=transcript.dictation)
+        else:
+            consult = _Consult(kept, nurse=_by_nurse(divided.said), judged=self._judged(kept))
+            claims = consult.claims()
+            left = [*consult.left, *left]
         reports = reports_of(claims, titles_of(claims) if dictation else divided.titles, whole=dictation)
         used = {i for report in reports for line in report.lines for i in line.evidence}
         note = Note(
@@ -119,6 +120,7 @@ class _Consult:
     found: list[Claim] = field(default_factory=list)
     drug: tuple[str, tuple[int, ...]] | None = None  # the last drug in the plan, for a dose without a name
     problem: int = 0  # what the talk is about now
+    left: list[Left] = field(default_factory=list)
     told: list[Sentence] = field(default_factory=list)  # what may be a conclusion, and no section asks for
 
     @property
@@ -385,7 +387,7 @@ class _Consult:
             turn = turn[:first]
             if not turn:
                 return
-        questions = [s for s in before if s.question and s.speaker is Speaker.HUISARTS][-3:]
+        questions = asking.asked_last(before)
         if self.phase is Phase.BELEID and questions and self._declined(turn[0], before):
             turn = turn[1:]
             if not turn:
@@ -401,6 +403,8 @@ class _Consult:
             return
         if questions:
             answers = [s for s in turn if s is turn[0] or not (s.question or self._idle(s))]
+            if asking.not_understood(questions, answers):
+                self.left.append(Left(evidence=answers[0].evidence, reason=REASONS["no"]))
             for text, evidence in asking.answered(questions, answers):
                 self._add(Section.S, text, evidence)
             rest = [s for s in turn if s.question and s is not turn[0]]

@@ -18,6 +18,7 @@ REASONS = {
     "meta": "over het noteren zelf",
     "instruction": "aanwijzing tijdens het onderzoek",
     "wish": "patiënt wil dit niet in het dossier",
+    "no": "“nee”, en niet duidelijk waarop",
     "rest": "niets voor het verslag gevonden",
 }
 

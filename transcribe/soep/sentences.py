@@ -6,7 +6,7 @@ import functools
 import re
 from dataclasses import dataclass, replace
 
-from transcribe.asr.transcript import Speaker, Transcript
+from transcribe.asr.transcript import Speaker, Suspicion, Transcript
 from transcribe.soep import corrections, numbers_en
 from transcribe.soep.language import ENGLISH
 from transcribe.soep.lexicon import cue, cue_pattern, has, mentions, terms
@@ -23,6 +23,9 @@ class Sentence:
     turn: int  # utterances in a row by one speaker are one turn
     text: str
     problem: int = 0  # of the contact, counted from 0; see problems.py
+    place: int = 0  # how many utterances with words were heard before it, well or poorly
+    start_s: float = 0.0  # of its utterance, in seconds of the recording without what the recogniser made up
+    end_s: float = 0.0
 
     @property
     def utterance(self) -> int:
@@ -91,6 +94,7 @@ def sentences(transcript: Transcript) -> list[Sentence]:
     roles = speakers(transcript)
     known = relations(transcript)
     turns: list[list[Sentence]] = []
+    places = _places(transcript)
     previous: Speaker | None = None
     for index, utterance in enumerate(transcript.utterances):
         if utterance.suspicion is not None:
@@ -98,19 +102,57 @@ def sentences(transcript: Transcript) -> list[Sentence]:
         if roles[index] is not previous or not turns:
             turns.append([])
             previous = roles[index]
-        turns[-1] += [
-            Sentence(evidence=evidence, speaker=roles[index], turn=len(turns) - 1, text=named)
-            for part in split(clean(utterance.text, transcript.language))
-            for named, evidence in [renamed(cue_pattern("talk", "tag").sub(".", part), index, known)]
-        ]
+        for part in split(clean(utterance.text, transcript.language)):
+            named, evidence = renamed(cue_pattern("talk", "tag").sub(".", part), index, known)
+            if turns[-1] and _denial_goes_on(turns[-1][-1].text, named):
+                begun = turns[-1].pop()
+                named, evidence = f"{begun.text.rstrip(' .')} {named}", tuple(sorted({*begun.evidence, *evidence}))
+            turns[-1].append(Sentence(evidence=evidence, speaker=roles[index], turn=len(turns) - 1, text=named))
     result = []
     for turn in turns:
         for corrected in corrections.apply([(s.evidence, s.text) for s in turn]):
             evidence, text = corrected
             text = without_fillers(text)
             if turn and re.search(r"\w", text):
-                result.append(replace(turn[0], evidence=evidence, text=text))
+                own = [i for i in evidence if i >= turn[0].evidence[0]] or evidence[-1:]
+                first, last = places[own[0]], places[own[-1]]
+                sentence = replace(turn[0], evidence=evidence, text=text)
+                result.append(replace(sentence, place=first.count, start_s=first.start_s, end_s=last.end_s))
     return [_about(sentence, result[max(0, n - 2) : n]) for n, sentence in enumerate(result)]
+
+
+def _denial_goes_on(text: str, following: str) -> bool:
+    """ "Nee, geen" and, behind a pause, "oorpijn.": apart the second would say the opposite."""
+    if cue("answer", "cut_off", text) is None or (text.endswith(".") and not text.endswith("...")):
+        return False
+    return following[:1].islower() or len(following.split()) == 1
+
+
+BREATH_S = 1.0  # seconds between two utterances in which nothing else was said
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where an utterance stands among what was said, as if the recogniser had made nothing up."""
+
+    count: int  # utterances with words before it; what was heard too poorly for the note is counted too
+    start_s: float
+    end_s: float
+
+
+def _places(transcript: Transcript) -> list[_Place]:
+    result: list[_Place] = []
+    count, made_up_s, before_s = 0, 0.0, 0.0
+    for utterance in transcript.utterances:
+        start_s, end_s = utterance.start_s - made_up_s, utterance.end_s - made_up_s
+        result.append(_Place(count=count, start_s=start_s, end_s=end_s))
+        if utterance.suspicion not in (None, Suspicion.UNLIKELY):
+            pause_s = utterance.start_s - before_s
+            made_up_s += end_s - start_s + (pause_s if 0 < pause_s <= BREATH_S else 0.0)
+        else:
+            count += re.search(r"\w", without_fillers(clean(utterance.text, transcript.language))) is not None
+        before_s = utterance.end_s
+    return result
 
 
 def _about(sentence: Sentence, before: list[Sentence]) -> Sentence:

@@ -197,6 +197,7 @@ SOEP_WORDS = [
     N_("begroeting of afscheid"), N_("over de opname of de verbinding"), N_("bevestiging zonder inhoud"),
     N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
+    N_("“nee”, en niet duidelijk waarop"),
     N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
     N_("slecht verstaan"), N_("niet gebruikt door het taalmodel"),
 ]  # fmt: skip
