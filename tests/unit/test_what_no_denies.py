@@ -139,3 +139,16 @@ def test_what_the_recogniser_made_up_parts_no_answer_from_its_question() -> None
     )
     note = draft(said(0, "H Heeft u koorts?"), made_up, said(9, "P Nee."))
     assert subjective(note) == "Geen koorts."
+
+
+@pytest.mark.parametrize("mark", Suspicion)
+@pytest.mark.parametrize("answer", ["Nee.", "Nee, niet benauwd."])
+def test_what_a_guard_kept_out_may_have_been_the_answer(mark: Suspicion, answer: str) -> None:
+    """A soft "ja" can be taken for text over silence: the next "nee" is about the next question only."""
+    note = draft(
+        said(0, "H Heeft u pijn op de borst?"),
+        said(2, "P Ja, soms bij inspanning.", mark),
+        said(4, "H Bent u benauwd?"),
+        said(6, f"P {answer}"),
+    )
+    assert subjective(note) == "Niet benauwd."

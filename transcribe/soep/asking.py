@@ -38,7 +38,8 @@ def asked_last(before: list[Sentence]) -> list[Sentence]:
             if result:
                 break
             continue
-        if result and not follows(sentence, result[0]):
+        # what was taken for made up may have been the answer to the earlier one
+        if result and not (follows(sentence, result[0]) and sentence.marked == result[0].marked):
             break
         result.insert(0, sentence)
     return result[-MOST_ASKED:]

@@ -24,6 +24,7 @@ class Sentence:
     text: str
     problem: int = 0  # of the contact, counted from 0; see problems.py
     place: int = 0  # how many utterances with words were heard before it, well or poorly
+    marked: int = 0  # how many before it were taken for made up
     start_s: float = 0.0  # of its utterance, in seconds of the recording without what the recogniser made up
     end_s: float = 0.0
 
@@ -117,7 +118,9 @@ def sentences(transcript: Transcript) -> list[Sentence]:
                 own = [i for i in evidence if i >= turn[0].evidence[0]] or evidence[-1:]
                 first, last = places[own[0]], places[own[-1]]
                 sentence = replace(turn[0], evidence=evidence, text=text)
-                result.append(replace(sentence, place=first.count, start_s=first.start_s, end_s=last.end_s))
+                result.append(
+                    replace(sentence, place=first.count, marked=first.marked, start_s=first.start_s, end_s=last.end_s)
+                )
     return [_about(sentence, result[max(0, n - 2) : n]) for n, sentence in enumerate(result)]
 
 
@@ -136,17 +139,19 @@ class _Place:
     """Where an utterance stands among what was said, as if the recogniser had made nothing up."""
 
     count: int  # utterances with words before it; what was heard too poorly for the note is counted too
+    marked: int  # utterances before it that were taken for made up
     start_s: float
     end_s: float
 
 
 def _places(transcript: Transcript) -> list[_Place]:
     result: list[_Place] = []
-    count, made_up_s, before_s = 0, 0.0, 0.0
+    count, marked, made_up_s, before_s = 0, 0, 0.0, 0.0
     for utterance in transcript.utterances:
         start_s, end_s = utterance.start_s - made_up_s, utterance.end_s - made_up_s
-        result.append(_Place(count=count, start_s=start_s, end_s=end_s))
+        result.append(_Place(count=count, marked=marked, start_s=start_s, end_s=end_s))
         if utterance.suspicion not in (None, Suspicion.UNLIKELY):
+            marked += 1
             pause_s = utterance.start_s - before_s
             made_up_s += end_s - start_s + (pause_s if 0 < pause_s <= BREATH_S else 0.0)
         else:
