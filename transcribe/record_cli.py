@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -42,6 +44,14 @@ _ = translations(preferred_language()).gettext
 
 #: A press that says it was longer ago was not.
 OLD_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Before:
+    """What was given between ``record`` and the name of a button."""
+
+    data_dir: Path | None
+    demo: bool
 
 
 def add_commands(
@@ -85,6 +95,15 @@ def add_commands(
         os_user: OsUser = None,
     ) -> None:
         if context.invoked_subcommand is not None:
+            context.obj = _Before(data_dir=data_dir, demo=demo)
+            with friendly():
+                if any((ref, consult, consent, informed_by, others_informed, dictation, device, devices)):
+                    raise InvalidInput(
+                        problem=N_(
+                            "Deze opdracht geldt voor de opname die nu loopt: patiënt, toestemming en microfoon horen "
+                            "daar niet bij. Geef alleen de instellingen van deze dienst mee, zoals --data-dir."
+                        )
+                    )
             return
         from transcribe.audio.capture import SoundDevices
         from transcribe.settings import Settings
@@ -121,14 +140,15 @@ def add_commands(
 
     def button(order: str, help_text: str) -> None:
         @record.command(order, help=help_text)
-        def press(data_dir: DataDir = None, demo: Demo = False) -> None:
+        def press(context: typer.Context, data_dir: DataDir = None, demo: Demo = False) -> None:
             from transcribe.audio.microphone import clock_s
             from transcribe.settings import Settings
             from transcribe.workstation.screen import clock
             from transcribe.workstation.switch import ask
 
+            before: _Before = context.obj
             with friendly():
-                settings = Settings.from_env(data_dir=data_dir, demo=demo or None)
+                settings = Settings.from_env(data_dir=data_dir or before.data_dir, demo=demo or before.demo or None)
                 state, seconds = ask(settings.data_dir, f"{order} {clock_s():.3f}").rsplit(" ", 1)
                 out().print(f"{_(state)} ({clock(float(seconds))})", markup=False)
 

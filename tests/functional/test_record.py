@@ -117,7 +117,8 @@ def test_a_consult_at_the_machine_itself(settings: Settings, sound: SoundServer)
     first = Recording(settings, sound, "P-1")
     at = first.says("opname loopt")
     play(sound, before)
-    assert "buiten verslag" in cli("record", "aside", *folder).stdout
+    assert "buiten verslag" in cli("record", *folder, "aside").stdout
+    assert cli("record", *folder, "status", "--data-dir", settings.data_dir / "elders").returncode == 3, "the last wins"
     first.says("buiten verslag", at)
     play(sound, aside)
     first.send(signal.SIGUSR2)
@@ -207,3 +208,6 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     neither = cli("record", "--name", "x", "--data-dir", tmp_path)
     assert (neither.returncode, "--ref" in neither.stderr) == (3, True)
     assert "geen opname" in cli("record", "toggle", "--data-dir", tmp_path).stderr
+    foreign = cli("record", "--ref", "P-1", "--data-dir", tmp_path, "stop")
+    assert foreign.returncode != 0
+    assert "horen daar niet bij" in " ".join(foreign.stderr.split())
