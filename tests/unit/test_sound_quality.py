@@ -38,6 +38,15 @@ def only(sound: Samples, *spans: Span) -> Samples:
     return kept
 
 
+def stuttering(sound: Samples, hole_ms: int, begin_ms: int, *, every_s: float) -> Samples:
+    """With holes of digital silence, that begin so far into a frame."""
+    cut = sound.copy()
+    for first in range(round(every_s * RATE_HZ), sound.size, round(every_s * RATE_HZ)):
+        start = first + begin_ms * RATE_HZ // 1000
+        cut[start : start + hole_ms * RATE_HZ // 1000] = 0
+    return cut
+
+
 def sound_of(*channels: Samples, speech: list[list[Span]] | None = None) -> Quality:
     def read(start_s: float, end_s: float, channel: int) -> Samples:
         assert end_s - start_s <= BLOCK * FRAME_S + 1e-6, "a long recording must cost no memory"
@@ -127,6 +136,28 @@ def test_lost_packets_are_holes_and_pauses_are_not() -> None:
     fading[first - 10 * FRAME : first] *= np.linspace(1, 0, 10 * FRAME, dtype=np.float32) ** 2
     fading[first : first + 5 * FRAME] = 0
     assert channel_of(fading).holes_s == 0.0
+
+
+@pytest.mark.parametrize("begin_ms", [0, 1, 10])
+@pytest.mark.parametrize("hole_ms", [100, 118, 120, 150, 250])
+def test_a_hole_takes_a_part_of_a_frame(hole_ms: int, begin_ms: int) -> None:
+    """As the sound of a computer that is too busy: what is left of the frames at its edges is soft."""
+    sound = stuttering(only(hiss(-20, seed=2), TALKING) + hiss(-70), hole_ms, begin_ms, every_s=0.5)
+    lost_s = hole_ms / 1000 * 2 * (TALKING.end_s - TALKING.start_s)
+    found = channel_of(sound)
+    assert found.holes_s == pytest.approx(lost_s, rel=0.4), "whole frames"
+    assert found.holes_s <= lost_s
+    assert {one.fault for one in faults(sound_of(sound))} == {Fault.HOLES}
+
+
+def test_a_door_that_is_closed_between_words_makes_no_holes() -> None:
+    """A gate, a voice that dies away, the stop of a "p": the frames beside it are soft for longer."""
+    sound = hiss(-20, seed=2)
+    for first in range(20 * RATE_HZ, 40 * RATE_HZ, RATE_HZ // 2):
+        fade = slice(first - 5 * FRAME, first)
+        sound[fade] *= np.linspace(1, 0, 5 * FRAME, dtype=np.float32) ** 4
+        sound[first : first + 6 * FRAME] = 0
+    assert channel_of(sound).holes_s == 0.0
 
 
 def test_how_much_of_the_talk_both_speak() -> None:

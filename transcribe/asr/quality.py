@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,15 +92,23 @@ class Tally:
         self.hiss.add(frames[quiet])
 
     def _holes(self, powers: Powers, silent: Mask) -> int:
-        """Frames of stretches without any sound between loud ones. One at the border of two blocks is passed over."""
+        """Frames of stretches without any sound between loud ones. One at the border of two blocks is passed over.
+
+        A hole takes a part of the frame before it and of the one behind it: of either two, one must be loud. The
+        recorder's page warns by the same rule (``Stutter`` in ``static/record-ear.js``): a test compares the two.
+        """
         if not self.speech:
             return 0
         loud = powers >= SUDDEN * self.power / self.speech
-        found = at = 0
-        for hole, run in groupby(silent.tolist()):
-            start, at = at, at + len(list(run))
-            if hole and at - start <= LONGEST_HOLE and start > 0 and at < loud.size and loud[start - 1] and loud[at]:
-                found += at - start
+        sounding = np.flatnonzero(powers > 0)
+        found = 0
+        for before in np.flatnonzero(np.diff(sounding) > 1):
+            hole = slice(sounding[before] + 1, sounding[before + 1])
+            length = hole.stop - hole.start
+            if length > LONGEST_HOLE or not silent[hole].all():
+                continue
+            if loud[sounding[max(0, before - 1) : before + 1]].any() and loud[sounding[before + 1 : before + 3]].any():
+                found += int(length)
         return found
 
     def figures(self, speaker: Speaker) -> ChannelQuality:

@@ -17,8 +17,9 @@ export class Ear {
   }
 }
 
-// Does the sound stutter: stretches without any between loud ones, as a busy computer or a bad connection leaves them? The
-// measure is that of the review (Tally in transcribe/asr/quality.py). Pure.
+// Does the sound stutter: stretches without any between loud ones, as a busy computer or a bad connection leaves them? What
+// is a hole is what it is in review (Tally in transcribe/asr/quality.py); there of the whole talk, here of the last ten
+// seconds. Pure.
 const SUDDEN = 0.1; // of the mean power of speech: beside a hole it is at least so loud
 const SPOKEN = 10 ** (-45 / 10);
 const SLOW = 0.01; // of a new block in that mean
