@@ -92,6 +92,8 @@ def test_every_tariff_has_words() -> None:
          "Contact 10:02–10:15 (13 min): voorstel consult van 5 tot 20 minuten"),
         (Contact(began=clock("10:02:50"), ended=clock("10:07:40")),
          "Contact 10:02–10:07 (4 min): voorstel consult korter dan 5 minuten"),
+        (Contact(began=clock("10:02:40"), ended=clock("10:03:05")),
+         "Contact 10:02–10:03 (minder dan 1 min): voorstel consult korter dan 5 minuten"),
         (Contact(kind=ContactType.VISIT, began=clock("10:00"), ended=clock("10:20")),
          "Contact 10:00–10:20 (20 min): voorstel visite van 20 minuten of langer"),
         (Contact(began=clock("10:00"), ended=clock("10:20"), tariff=Tariff.CONSULT),

@@ -7,7 +7,7 @@ export function view({ now, capturing, lost, quiet, broken, problem }) {
   return {
     head: head(now, capturing),
     detail: now.closed && behind ? "left" : late && behind ? "behind" : now.paused ? "still" : "safe",
-    behind,
+    behind: seconds(now.next - now.acked),
     warning: warning(now, { capturing, lost, quiet, broken, problem, late: late && behind >= BEHIND_S }),
     time: now.next / 10,
     safe: now.acked / 10,
@@ -45,6 +45,12 @@ function warning(now, { capturing, lost, quiet, broken, problem, late }) {
     if (quiet[1]) return "quiet-call";
   }
   return null;
+}
+
+// whole seconds; under one in tenths, as Dutch or English writes them
+export function seconds(frames) {
+  const some = frames > 0 && frames < 10;
+  return some ? (frames / 10).toLocaleString(document.documentElement.lang) : String(Math.ceil(frames / 10));
 }
 
 export function clock(seconds) {

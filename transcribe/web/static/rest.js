@@ -2,7 +2,9 @@
 import { ready } from "./busy.js";
 import { say } from "./problems.js";
 import { clear, kept, mark } from "./record-shelf.js";
+import { seconds } from "./record-view.js";
 
+const WORTH = 10; // frames: of less than a second a new draft is seldom worth what it costs
 const form = document.querySelector("[data-rest]");
 if (form && window.indexedDB) look(form.dataset.rest);
 
@@ -12,7 +14,8 @@ async function look(consult) {
   // who goes on with the recording is asked first, and ends it himself
   await mark(consult, { ending: false, paused: true, told: true });
   const text = form.querySelector("[data-rest-text]");
-  text.textContent = text.dataset.restText.replace("{seconds}", Math.ceil(found.frames / 10));
+  text.textContent = text.dataset.restText.replace("{seconds}", seconds(found.frames));
+  form.querySelector("[data-rest-add]").classList.toggle("strong", found.frames >= WORTH);
   form.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
