@@ -5,9 +5,9 @@ Each channel on its own: the detector's stretches are packed into windows (``win
 There is one way through a recording, from its beginning to its end: that of a live one stops where the sound does, and
 goes on from there.
 
-With two channels a stretch can be the other speaker's voice in this microphone (or a call's echo). It is left out when
-the other channel is ``ECHO_DB`` louder in nearly all of it: the same words are recognised there. Two channels with the
-same sound are one mixed recording. Of one of those the voices are told apart when all of it was heard (``speakers``).
+With two channels a stretch, or a part of one, can be the other speaker's voice in this microphone (or a call's echo).
+It is left out: the same words are recognised there (``echo``). Two channels with the same sound are one mixed
+recording. Of one of those the voices are told apart when all of it was heard (``speakers``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from threading import Lock
 import numpy as np
 
 from transcribe.asr import guards
+from transcribe.asr.echo import FRAME, LATEST_S, levels, own_parts
 from transcribe.asr.quality import measured
 from transcribe.asr.transcript import (
     SILENT_S,
@@ -45,11 +46,8 @@ from transcribe.speakers.telling import told_apart
 BLOCK_S = 60.0  # read at once while looking for speech
 WARM_S = 2.0  # of sound before the place where listening goes on
 WAIT_S = 4.0  # while it is recorded: speech does not wait longer than this for more of its window
-FRAME = RATE_HZ // 50  # samples of 20 ms, for levels
 PAUSE_S = 0.6  # between two words: a new utterance
 SNAP_S = 1.5  # from a word's edge to the edge of its stretch: the same edge
-ECHO_DB = 12.0  # a microphone across the desk hears a voice at least so much softer than its own
-ECHO_SHARE = 0.9  # of the moments with sound
 SAME_SOUND = 1e-3  # left minus right against left plus right (power): less is twice the same
 #: A full stop that does not end a sentence.
 ABBREVIATIONS = frozenset({"bijv.", "bv.", "ca.", "dhr.", "dr.", "drs.", "evt.", "m.n.", "mevr.", "mw.", "o.a."})
@@ -264,8 +262,8 @@ class Listening:
         read = _reader(pcm, channel.index)
         others = [_reader(pcm, other.index) for other in self._channels if other is not channel]
         for span in found:
-            if not any(_is_echo(read(span.start_s, span.end_s), o(span.start_s, span.end_s)) for o in others):
-                channel.spans += split(span, lambda part: _quietest(part, read))
+            for own in _own(span, read, others):
+                channel.spans += split(own, lambda part: _quietest(part, read))
 
     def _hear(self, channel: _Channel, window: Window, pcm: Pcm, keep: Callable[[HeardWindow], None]) -> None:
         samples = _sound(window, _reader(pcm, channel.index))
@@ -334,27 +332,26 @@ def _same_sound(pcm: Pcm) -> bool:
     return heard
 
 
-def _levels(samples: Samples) -> Samples:
-    """Power of every 20 ms, shape [n]."""
-    whole = samples[: samples.size // FRAME * FRAME]
-    return np.asarray(np.mean(whole.reshape(-1, FRAME) ** 2, axis=1), np.float32)
-
-
-def _is_echo(own: Samples, other: Samples) -> bool:
-    ours, theirs = _levels(own), _levels(other)
-    if not ours.size:
-        return False
-    sounding = ours > 0.01 * ours.max()  # within 20 dB of the loudest
-    louder = theirs > ours * 10 ** (ECHO_DB / 10)
-    return bool(np.mean(louder[sounding]) >= ECHO_SHARE) if sounding.any() else False
+def _own(span: Span, read: Reader, others: Sequence[Reader]) -> Sequence[Span]:
+    """What of a stretch is no echo of another channel."""
+    spans = [span]
+    for other in others:
+        spans = [
+            Span(start_s=one.start_s + start_s, end_s=min(one.start_s + end_s, one.end_s))
+            for one in spans
+            for start_s, end_s in own_parts(
+                read(one.start_s, one.end_s), other(max(0.0, one.start_s - LATEST_S), one.end_s)
+            )
+        ]
+    return spans
 
 
 def _quietest(span: Span, read: Reader) -> float:
     """The moment of the softest 0.1 s."""
-    levels = _levels(read(span.start_s, span.end_s))
-    if levels.size < 5:
+    power = levels(read(span.start_s, span.end_s))
+    if power.size < 5:
         return span.end_s
-    smooth = np.convolve(levels, np.ones(5), "valid")
+    smooth = np.convolve(power, np.ones(5), "valid")
     return span.start_s + (int(np.argmin(smooth)) + 2.5) * FRAME / RATE_HZ
 
 
