@@ -56,6 +56,11 @@ def test_a_tiny_model_is_made_measured_and_trained_further(tmp_path: Path) -> No
     # A run that was stopped goes on: same folder, same command, further than before.
     assert "from step 30" in recipe("train", "--smoke", "--work", work, "--steps", "33")
 
+    # Halfway to the weights another folder started with: still a model.
+    start = str(tmp_path / "run" / "checkpoint.pt")
+    recipe("export", "--smoke", "--work", work, "--start", start, "--share", "0.5", "--to", str(tmp_path / "model"))
+    assert (tmp_path / "mixed.pt").exists()
+
     from faster_whisper import WhisperModel
 
     assert WhisperModel(str(tmp_path / "model"), device="cpu", compute_type="int8").model.is_multilingual

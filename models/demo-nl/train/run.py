@@ -147,7 +147,13 @@ def export(args: argparse.Namespace) -> None:
     from export import export as write_model
 
     target = args.to or args.work / "model"
-    size = write_model(args.work / "run" / "checkpoint.pt", MODEL_DIR / "tokenizer.json", target)
+    trained = args.work / "run" / "checkpoint.pt"
+    if args.share < 1:
+        from train import mix
+
+        mix(args.start, trained, args.share, mixed := args.work / "mixed.pt")
+        trained = mixed
+    size = write_model(trained, MODEL_DIR / "tokenizer.json", target)
     say("%s: %.1f MB", target, size / 1e6)
 
 
@@ -209,6 +215,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="export: so much of the training, the rest of what it started with"
+    )
     parser.add_argument("--to", type=Path, help="where export writes (default WORK/model)")
     parser.add_argument("--model", type=Path, help="what evaluate measures (default WORK/model)")
     parser.add_argument(

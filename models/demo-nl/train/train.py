@@ -110,6 +110,17 @@ def load_weights(path: Path) -> tuple[Size, dict[str, Tensor]]:
     return size, {name: value.float() for name, value in stored["m"].items()}
 
 
+def mix(start: Path, trained: Path, share: float, target: Path) -> None:
+    """Write weights between two checkpoints of one training, in half precision: ``share`` 0..1 of ``trained``.
+
+    Halfway the model kept what the start knew of the patterns and most of what was learned of free talk; measure it.
+    """
+    size, before = load_weights(start)
+    _, after = load_weights(trained)
+    weights = {name: ((1 - share) * before[name] + share * value).half() for name, value in after.items()}
+    _put(target, {"m": weights, "size": asdict(size)})
+
+
 def save_half(model: Whisper, path: Path) -> None:
     """Weights in half precision: small enough to keep, good enough to go on from."""
     half = {name: value.half() for name, value in model.state_dict().items()}
