@@ -479,7 +479,7 @@ def test_a_screen_that_comes_back_disturbs_nobody_and_loses_nothing(
     alone = one.evaluate(ON_SHELF)[0]
     assert alone > 25
     two.close()
-    before = len(house.heard()) // 2
+    before = quietened(house)  # what it had sent may still come in
     press(one, "Hier verder opnemen")
     state(one, "Opname loopt")
     heard = finished(house, one, two, unseen=3)
@@ -514,7 +514,7 @@ def test_a_screen_without_room_on_its_disk_loses_nothing_when_another_went_on(
     network.mend()
     state(one, "Opname gestopt op dit scherm")
     two.close()
-    before = len(house.heard()) // 2
+    before = quietened(house)  # what it had sent may still come in
     press(one, "Hier verder opnemen")
     state(one, "Opname loopt")
     recorded(one, 1)

@@ -110,6 +110,7 @@ LIBRARIES = {
     "transcribe.settings": {"pydantic", "platformdirs"},
     "transcribe.audio.pcm": {"numpy"},
     "transcribe.locale": {"babel"},
+    "transcribe.asr.echo": {"numpy"},
     "transcribe.asr.quality": {"numpy"},
     "transcribe.asr.transcribe": {"numpy"},
     "transcribe.asr.evaluate": {"numpy"},
