@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from transcribe.asr.transcript import Speaker
+from transcribe.soep import corrections
 from transcribe.soep.lexicon import any_of, cue, cue_names, cue_pattern, has, mentions, words
 from transcribe.soep.sentences import Sentence
 from transcribe.soep.telegram import CONTENT, capital, form, said_something, telegram
@@ -33,16 +34,25 @@ def follows(earlier: Sentence, later: Sentence) -> bool:
 def asked_last(before: list[Sentence]) -> list[Sentence]:
     """The last question of the huisarts, and those asked in one go with it: "Koorts? Hoesten?" """
     result: list[Sentence] = []
+    told = False  # something behind the question
     for sentence in reversed(before):
         if not (sentence.question and sentence.speaker is Speaker.HUISARTS):
             if result:
                 break
+            told = told or (sentence.speaker is Speaker.HUISARTS and len(words(sentence.text)) > 1)
             continue
+        if told and not result and rhetorical(sentence.text):
+            break
         # what was taken for made up may have been the answer to the earlier one
         if result and not (follows(sentence, result[0]) and sentence.marked == result[0].marked):
             break
         result.insert(0, sentence)
     return result[-MOST_ASKED:]
+
+
+def rhetorical(text: str) -> bool:
+    """Asked of oneself: "Heeft dat zin?" """
+    return cue("unmade", "rhetorical", text) is not None and cue("asking", "to_patient", text) is None
 
 
 def is_wh(text: str) -> bool:
@@ -131,6 +141,10 @@ def answered(questions: list[Sentence], answers: list[Sentence]) -> list[tuple[s
             asking = () if heading in OWN_HEADINGS else questions[-1].evidence
             result.append((f"{form(heading)}: {bare}{doubt}", (*asking, *first.evidence)))
             rest = answers[1:]
+    elif asked and no and (right := corrections.put_right(asked[-1].text, first.text[no.end() :])):
+        said = telegram(cue_pattern("asking", "lead").sub("", right.rstrip("?. ")), prune=False)
+        result.append((capital(said), (*asked[-1].evidence, *first.evidence)))
+        rest = answers[1:]
     elif asked and no:
         only = cue("answer", "only_no", first.text)
         open_names = [

@@ -7,8 +7,11 @@ upgraded (house research, standards 1.2).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from transcribe.soep.lexicon import Mention, cue, cue_pattern, mentions, plain_same_length, words
+from transcribe.soep.numbers import plain
+from transcribe.soep.sentences import Sentence, split
 from transcribe.soep.telegram import capital, clauses, form, none_of, telegram
 
 
@@ -17,7 +20,10 @@ def rejected(text: str, following: str = "") -> list[Mention]:
     flat = plain_same_length(text)
     considered = cue("rejection", "considered", text)
     turned = cue_pattern("rejection", "turned").search(flat[considered.end() :]) if considered else None
+    if considered and turned and cue_pattern("rejection", "open").search(flat[considered.end() + turned.end() :]):
+        considered = turned = None  # "..., maar dat weten we pas na de foto"
     after = plain_same_length(following)
+    dropped_later = _dropped_behind(following)
     generic = cue("evaluation", "generic", text)
     if cue("rejection", "unsure", text):
         return []
@@ -28,6 +34,9 @@ def rejected(text: str, following: str = "") -> list[Mention]:
         before, behind = flat[start : found.start], flat[found.end :]
         parts_behind = [part.strip() for part in re.split(r"[,;]", behind)[1:]]
         later = parts_behind[:2]
+        while len(later) > 1 and _one_more(later[0]):
+            parts_behind = parts_behind[1:]
+            later = parts_behind[:2]
         if len(later) > 1 and cue_pattern("rejection", "beside").match(later[0]):
             later = later[1:]  # "..., waar u bang voor was, is het niet"
         if (
@@ -38,6 +47,9 @@ def rejected(text: str, following: str = "") -> list[Mention]:
             or any(cue_pattern("rejection", "dropped").match(part) for part in parts_behind)
             or (considered and turned and not cue_pattern("rejection", "firm").search(flat[start : found.start]))
             or (considered and not turned and cue_pattern("rejection", "after_all").match(after))
+            or (dropped_later and not cue("evaluation", "firm", text))
+            or any(cue_pattern("rejection", "unreal").match(part) for part in later[:1])
+            or (cue("unmade", "unreal", text) is not None)
             or cue("evaluation", "not_that", following)
             or (generic and cue("rejection", "would", text) and not cue("rejection", "meant", text))
             or (
@@ -47,6 +59,60 @@ def rejected(text: str, following: str = "") -> list[Mention]:
         ):  # fmt: skip
             result.append(found)
     return result
+
+
+def _one_more(part: str) -> bool:
+    """The next of a list: "Fibromyalgie, polymyalgie, dat soort dingen, ..." """
+    named = sum(len(words(found.text)) for found in mentions("dx", part))
+    return cue_pattern("rejection", "and_so_on").search(part) is not None or 0 < named == len(words(part))
+
+
+def _dropped_behind(following: str) -> bool:
+    """Do the sentences behind a diagnosis take it back, without naming another: "Dat klopt niet." """
+    first, *rest = split(following) or [""]
+    for said in (first, *rest[:1]):
+        if mentions("dx", said):
+            return False
+        if cue("rejection", "afterwards", said):
+            return True
+    return False
+
+
+def gone_through(text: str, behind: Sequence[Sentence]) -> str:
+    """A diagnosis that is thought of on the way to another: "Eerst dacht ik aan X. Dat lijkt me overdreven. U hebt Y."
+
+    Needs a word of weighing or contrast, something against it, and another conclusion in the same turn.
+    """
+    own = mentions("dx", text)
+    said = [sentence.text for sentence in behind]
+    if not own or not said or rejected(text, " ".join(said[:2])):
+        return ""
+    if cue("evaluation", "firm", text) or cue("rejection", "unsure", text):
+        return ""
+    last = text[own[-1].end :]
+    nearest = said[0] if not mentions("dx", said[0]) or cue("unmade", "refuted", said[0]) else ""
+    against = cue("unmade", "against", last) or cue("unmade", "against", nearest)
+    weighing = cue("unmade", "gone_through", text) or cue("unmade", "contrast", last)
+    names = {plain(m.text) for m in own}
+    other = any(_concludes_other(one, names) for one in said)
+    if not (against and weighing and other) or cue("rejection", "open", last):
+        return ""
+    none = none_of(dict.fromkeys(name_of(m, text) for m in own))
+    return form("no_sign").format(none.split(" ", 1)[1])
+
+
+def _concludes_other(text: str, names: set[str]) -> bool:
+    found = {plain(m.text) for m in mentions("dx", text)} - names
+    negative = {plain(m.text) for m in rejected(text)}
+    named = cue("evaluation", "names", text) or cue("evaluation", "surely", text) or cue("evaluation", "firm", text)
+    return bool(found - negative) or (named is not None and not negative and not cue("drop", "not", text))
+
+
+def in_general(text: str, following: str = "") -> bool:
+    """Says what a disease is like, and nothing about the patient: "Een infectie, dan zie je roodheid." """
+    parts = [part.strip() for part in re.split(r"[,;]", plain_same_length(text))]
+    told = any(cue_pattern("rejection", "in_general").match(part) for part in parts[1:])
+    return told and bool(mentions("dx", parts[0])) and not rejected(text, following)
 
 
 def name_of(found: Mention, text: str) -> str:
@@ -92,7 +158,7 @@ def weighed(text: str, following: str = "") -> str:
     found = cue("rejection", "weighed", text)
     if found is None:
         return ""
-    rest = f"{text[found.end() :]} {following}"
+    rest = " ".join([text[found.end() :], *split(following)[:1]])
     if not cue("rejection", "not_so", rest) and not cue("evaluation", "not_that", following):
         return ""
     place = found.span("first") if found["first"] else found.span("second")

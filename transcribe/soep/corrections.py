@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from transcribe.soep.language import by_language
-from transcribe.soep.lexicon import cue_pattern, has
+from transcribe.soep.lexicon import cue_pattern, has, mentions
 from transcribe.soep.numbers import plain
 
 Piece = tuple[tuple[int, ...], str]  # evidence and text of one sentence
@@ -62,6 +62,8 @@ def _amount(value: _Value) -> str:
 
 def _rank(stale: _Value, fresh: _Value) -> int | None:
     """How well one value can replace another, 0 is best; None: it can't."""
+    if stale.kind == "number" and fresh.kind == "pressure":
+        return 1 if SYSTOLIC_FROM <= float(_amount(stale).split("-")[0].replace(",", ".")) <= SYSTOLIC_TO else None
     if stale.kind == fresh.kind and stale.kind not in ("number", "things"):
         return 0
     if stale.kind == fresh.kind == "things" and _unit(stale).lower()[:3] == _unit(fresh).lower()[:3]:
@@ -89,6 +91,7 @@ def _match(old: str, new: str, *, near: int = 60) -> tuple[_Value, _Value] | Non
     return pairs[0][4], pairs[0][5]
 
 
+SYSTOLIC_FROM, SYSTOLIC_TO = 60, 280  # mmHg of a pressure that was broken off: "160, sorry, 146/80"
 SIZE = 8  # a slip of the tongue is not another order of size: 600 is no correction of "3 keer"
 
 
@@ -193,8 +196,10 @@ def apply(turn: list[Piece]) -> list[Piece]:
     """A turn without what was taken back in it."""
     done: list[Piece] = []
     corrected = ""  # the last value that replaced another in this turn
-    for evidence, raw in _with_what_follows(turn):
+    for evidence, raw in _with_what_follows(_decided(turn)):
         text = _within(raw)
+        if _instead(done, evidence, text) or _meant(done, evidence, text):
+            continue
         mark = cue_pattern("correction", "mark").match(text)
         if mark is None or not done or done[-1][1].rstrip().endswith("?") or not text[mark.end() :].strip(" ."):
             if not (corrected and _said_again(done, evidence, text, corrected)):
@@ -210,17 +215,144 @@ def apply(turn: list[Piece]) -> list[Piece]:
         old_evidence, old = done[-1]
         replaced = _replace(old, new)
         both = tuple(sorted({*old_evidence, *evidence}))
+        replaced = replaced or _other_drug(old, new)
         if replaced is not None:
             done[-1] = (both, replaced)
         elif _values(old) and len(old.split()) <= 3:
             # "Drie dagen. Nee, het was zondag, ...": a bare value, said again in other words
             done[-1] = (both, new)
+        elif _last_taken_out(old, new):
+            done[-1] = (both, _without_last(old).rstrip(".") + _behind_item(old, new))
         elif _taken_back(new) and not _diagnoses(old, new):
             done[-1] = (both, _without_last(old))
             done.append((evidence, ""))
         else:
             done.append((evidence, text))
     return [(evidence, text) for evidence, text in done if re.search(r"\w", text)]
+
+
+FAR = 3  # sentences back to a value that is replaced
+
+
+def _decided(turn: list[Piece]) -> list[Piece]:
+    """What a speaker asks himself, or measures again, and settles: the value that it came to stays."""
+    result: list[Piece] = []
+    rest = list(turn)
+    while rest:
+        evidence, text = rest.pop(0)
+        following = rest[0][1] if rest else ""
+        if result and following and text.rstrip().endswith("?") and len(result[-1][1].split()) <= BARE:
+            # "Rechts. Uw rechts of mijn rechts? Voor mij is het links."
+            new = _replace(result[-1][1], following) if _sides(result[-1][1]) and _sides(following) else None
+            if new is not None:
+                old_evidence, _ = result[-1]
+                result[-1] = (tuple(sorted({*old_evidence, *rest.pop(0)[0]})), following)
+                continue
+        if result and following and _asks_himself(text):
+            result[-1], rest = _settled(result[-1], (evidence, text), rest)
+            continue
+        if result and following and _measured_wrong(text):
+            old_evidence, old = result[-1]
+            new = _replace(old, following) if len(following.split()) <= 3 else None
+            if new is not None:
+                result[-1] = (tuple(sorted({*old_evidence, *rest.pop(0)[0]})), new)
+                continue
+        result.append((evidence, text))
+    return result
+
+
+BARE = 3  # words of a value that stands alone
+
+
+def _sides(text: str) -> list[_Value]:
+    return [value for value in _values(text) if value.kind == "side"]
+
+
+def _asks_himself(text: str) -> bool:
+    if not text.rstrip().endswith("?"):
+        return False
+    drug = len(text.split()) <= BARE and has("drugs", text)  # "Bisoprolol? Nee, metoprolol staat er."
+    return drug or cue_pattern("correction", "or_was").match(text) is not None
+
+
+def _measured_wrong(text: str) -> bool:
+    return not re.search(r"\d", text) and cue_pattern("correction", "not_valid").search(text) is not None
+
+
+def _settled(before: Piece, asked: Piece, rest: list[Piece]) -> tuple[Piece, list[Piece]]:
+    """ "Maandag. Of was het dinsdag? Ja, dinsdag.": the day asked about; with "nee" what comes behind it."""
+    evidence, old = before
+    answer = rest[0][1]
+    said = cue_pattern("answer", "yes").match(answer)
+    denied = cue_pattern("answer", "no").match(answer)
+    if said:
+        new = _replace(old, asked[1]) or _other_drug(old, asked[1])
+        return ((tuple(sorted({*evidence, *asked[0]})), new.rstrip("? ") + "."), rest) if new else (before, rest)
+    if denied:
+        new = _replace(old, answer[denied.end() :]) or _other_drug(old, answer[denied.end() :])
+        if new:
+            return (tuple(sorted({*evidence, *rest[0][0]})), new), rest[1:]
+    return before, rest
+
+
+def _other_drug(old: str, new: str) -> str | None:
+    """Another drug in the place of the last one, whose dose goes with it."""
+    names, others = mentions("drugs", old), mentions("drugs", new)
+    denial = cue_pattern("correction", "denial")
+    if not names or not others or others[0].start > NEAR_START:
+        return None
+    if denial.search(old) or denial.search(new.split(",")[0]):
+        return None
+    behind = re.sub(r"^,? ?\d+(?:,\d+)? ?(?:mg|mcg|ml|g)(?!\w)", "", old[names[-1].end :])
+    return old[: names[-1].start] + new[others[0].start :].rstrip(" .") + behind
+
+
+NEAR_START = 15  # letters before the drug that is meant
+
+
+def _instead(done: list[Piece], evidence: tuple[int, ...], text: str) -> bool:
+    """ "Over 2 weken. Dan ben ik weg. 4 weken dan.", "250. Hm, toch maar 500, 2dd.": the last one counts."""
+    bare = cue_pattern("correction", "instead").match(text)
+    after_all = cue_pattern("correction", "after_all").search(text)
+    if bare is None and (after_all is None or has("drugs", text)):
+        return False
+    new = text[bare.start("value") : bare.end("value")] if bare else text[after_all.end() :] if after_all else ""
+    for n in range(len(done) - 1, max(-1, len(done) - 1 - (FAR if bare else 1)), -1):
+        old_evidence, old = done[n]
+        found = None if old.rstrip().endswith("?") else _match(old, new, near=1)
+        if found is None or not _alike_kind(*found) or any(_amount(v) == _amount(found[1]) for v in _values(old)):
+            continue
+        done[n] = (tuple(sorted({*old_evidence, *evidence})), _replace(old, new) or old)
+        return True
+    return False
+
+
+def _meant(done: list[Piece], evidence: tuple[int, ...], text: str) -> bool:
+    """ "Ik slik X. Hoe heet 't, Y bedoel ik.": the drug or value before "bedoel ik"."""
+    said = cue_pattern("correction", "meant").search(text)
+    if said is None or not done or done[-1][1].rstrip().endswith("?"):
+        return False
+    old_evidence, old = done[-1]
+    new = _other_drug(old, said["new"]) or _replace(old, said["new"])
+    if new is None:
+        return False
+    done[-1] = (tuple(sorted({*old_evidence, *evidence})), new.rstrip(" .") + text[said.end() :])
+    return True
+
+
+def _alike_kind(stale: _Value, fresh: _Value) -> bool:
+    """The same kind and unit, or at least a bare number of about the same size."""
+    if stale.kind == fresh.kind == "time":
+        return _unit(stale)[:3] == _unit(fresh)[:3]
+    return stale.kind == fresh.kind or (stale.kind in _NUMERIC and fresh.kind in _NUMERIC and _alike(stale, fresh))
+
+
+def put_right(old: str, new: str) -> str | None:
+    """A text with the value that another speaker puts right: "lisinopril 10?" "Nee, 20." """
+    values = _values(new)
+    if not values or values[0].start > NEAR_START:
+        return None
+    return _replace(old, new[values[0].start : values[0].end])
 
 
 def _with_what_follows(turn: list[Piece]) -> list[Piece]:
@@ -282,6 +414,21 @@ def _taken_back(text: str) -> bool:
 def _diagnoses(old: str, new: str) -> bool:
     """ "Nee, dit is krentenbaard.", "Een hernia. Nee, dat is het niet.": a conclusion, nothing taken back."""
     return has("dx", new) or (has("dx", old) and cue_pattern("evaluation", "not_that").match(plain(new)) is not None)
+
+
+def _last_taken_out(old: str, new: str) -> bool:
+    """ "Bloedarmoede, suiker en B12. Nee, B12 heeft geen zin.": only the last of the list is taken out."""
+    parts = re.split(r",\s+(?:en\s+)?|\s+en\s+", old)
+    if len(parts) < 3 or not cue_pattern("correction", "denial").search(new):
+        return False
+    begins = {plain(word) for word in re.findall(r"[\w-]{3,}", new)[:2]}
+    return bool(begins & {plain(word) for word in re.findall(r"[\w-]{3,}", parts[-1])})
+
+
+def _behind_item(old: str, new: str) -> str:
+    """What is said of the whole list behind its last item: "... en B12 laat ik doen." """
+    begins = [word for word in re.findall(r"[\w-]{3,}", new)[:2] if word in old]
+    return old[old.rindex(begins[0]) + len(begins[0]) :] if begins else "."
 
 
 def _without_last(text: str) -> str:

@@ -106,6 +106,7 @@ def _dropped(transcript: Transcript, left: list[Left], used: set[int]) -> tuple[
 
 
 ENOUGH = 12  # sentences of a talk in which a place says something
+TOLD = 4  # words of an answer that tells what a patient does not want
 TELLING = 12  # words of a turn that is more than a reaction
 
 
@@ -178,7 +179,7 @@ class _Consult:
     def _add(self, section: Section, text: str, *evidence: tuple[int, ...]) -> None:
         if section is Section.S and len(words(text)) == 1 and not any_of((*CONTENT, "describe"), text):
             return  # "Baas.": says nothing alone
-        if words(text):
+        if not {"niet", "nee", "ja", "wel"}.issuperset(words(text)):
             self.found.append(claim(section, text, *evidence, problem=self.problem))
 
     def _doctor(self, turn: list[Sentence], before: list[Sentence]) -> None:
@@ -193,8 +194,11 @@ class _Consult:
             self.phase = Phase.BELEID
         self._begins_to_tell(turn)
         announced: Sentence | None = None  # "En dan het hartfilmpje.": what the next sentence is about
+        said: Sentence | None = None  # noted with the sentence before it
         for n, sentence in enumerate(turn):
             self._move_on(sentence.text)
+            if sentence is said:
+                continue
             late = sentence.utterance * 5 >= self.said[-1].utterance * 2
             if late and self.phase is Phase.ANAMNESE and cue("evaluation", "names", sentence.text):
                 self.phase = Phase.ONDERZOEK  # concluded without looking, as on the telephone
@@ -228,7 +232,16 @@ class _Consult:
                     if found is not None:
                         self._write(found, part, "", None)
                 continue
-            following = turn[n + 1].text if n + 1 < len(turn) else ""
+            following = " ".join(s.text for s in turn[n + 1 : n + 3])
+            if unmade(sentence, following):
+                self.left.append(Left(evidence=sentence.evidence, reason=REASONS["unmade"]))
+                continue
+            if planning.if_so(sentence.text, following) and self.phase is not Phase.ANAMNESE:
+                said = turn[n + 1]
+                name = capital(planning.wanted(sentence.text)[0].text)
+                text = telegram(said.text, prune=False, doctor=True)
+                self._add(Section.P, f"{name}: {text}", sentence.evidence, said.evidence)
+                continue
             if not_done := planning.dropped(sentence.text, following):
                 self._add(Section.P, none_of(not_done), sentence.evidence, turn[min(n + 1, len(turn) - 1)].evidence)
                 continue
@@ -240,13 +253,19 @@ class _Consult:
                 continue
             if mentions("dx", sentence.text) and cue("evaluation", "not_that", following):
                 section = Section.E
+            if section is Section.E and conclusions.in_general(sentence.text, following):
+                continue
+            if section is Section.E and (names := conclusions.gone_through(sentence.text, turn[n + 1 :])):
+                self._add(Section.E, names, sentence.evidence, turn[min(n + 1, len(turn) - 1)].evidence)
+                continue
             if section is None and n and self._goes_on(sentence, turn[n - 1]):
                 section = Section.P
             if n and self._explains(sentence, turn[n - 1], section):
                 section = Section.E
             if n == 0 and told.topic and section in (None, Section.P) and self.phase is Phase.BELEID:
                 text = telegram(sentence.text, prune=False, doctor=True)
-                self._add(Section.P, f"{told.topic}: {text}", sentence.evidence, told.evidence)
+                if words(text):
+                    self._add(Section.P, f"{told.topic}: {text}", sentence.evidence, told.evidence)
                 continue
             if _announces(sentence.text):
                 announced = sentence
@@ -363,13 +382,25 @@ class _Consult:
         proposed = {i for s in before for i in s.evidence}
         if last is None or last.section is not Section.P or not proposed & set(last.evidence):
             return False
-        if not cue("subjective", "declines", reply.text):
+        if not cue("subjective", "declines", reply.text) and not cue("unmade", "declines", reply.text):
             return False
         answer = telegram(reply.text, prune=False)
         self.found[-1] = claim(
-            Section.P, f"{last.text}. {form('patient')}: {answer}", last.evidence, reply.evidence, problem=last.problem
+            Section.P,
+            f"{last.text}; {form('patient').lower()}: {answer}",
+            last.evidence,
+            reply.evidence,
+            problem=last.problem,
         )
         return True
+
+    def _no_longer(self, reply: Sentence, before: list[Sentence]) -> None:
+        """ "U rookt tien per dag." "Dat was zo.": what was read out is no longer so."""
+        last = self.found[-1] if self.found else None
+        if last is None or last.section is not Section.S or not before or before[-1].evidence != last.evidence:
+            return
+        if cue("unmade", "no_longer", reply.text):
+            self.found.pop()
 
     def _repeats_new_number(self, sentence: Sentence, before: list[Sentence]) -> bool:
         """The huisarts sums up with a number of his own: "Vandaag is het dinsdag, dus drie dagen." """
@@ -387,8 +418,16 @@ class _Consult:
             turn = turn[:first]
             if not turn:
                 return
+        others = [s for s in turn if _of_others(s)]
+        self.left += [Left(evidence=s.evidence, reason=REASONS["others"]) for s in others]
+        turn = [s for s in turn if s not in others and not unmade(s, "")]
+        if not turn:
+            return
+        self._no_longer(turn[0], before)
         questions = asking.asked_last(before)
-        if self.phase is Phase.BELEID and questions and self._declined(turn[0], before):
+        if self.phase is Phase.BELEID and self._declined(turn[0], before):
+            if len(words(turn[0].text)) >= TOLD:
+                self._add(Section.S, telegram(turn[0].text), turn[0].evidence)  # what a patient does not want is S
             turn = turn[1:]
             if not turn:
                 return
@@ -419,6 +458,20 @@ class _Consult:
                 continue
             if not self._idle(sentence) and (said_something(text) or max(map(len, words(text)), default=0) >= 7):
                 self._add(Section.S, asking.idea(text, telegram(text)), sentence.evidence)
+
+
+def unmade(sentence: Sentence, following: str) -> bool:
+    """What would have been, and is not: "Was u ouder, dan had ik een foto gemaakt." A diagnosis in it is rejected."""
+    if cue("unmade", "unreal", sentence.text) is None:
+        return False
+    return sentence.speaker is not Speaker.HUISARTS or not conclusions.rejected(sentence.text, following)
+
+
+def _of_others(sentence: Sentence) -> bool:
+    """Somebody who is no relative, or the companion's own illness."""
+    if sentence.speaker is Speaker.BEGELEIDER and cue("unmade", "own_illness", sentence.text):
+        return cue("unmade", "patient_too", sentence.text) is None
+    return cue("unmade", "other_one", sentence.text) is not None
 
 
 def _by_nurse(said: list[Sentence]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from transcribe.asr.transcript import Speaker
@@ -18,6 +19,8 @@ REASONS = {
     "meta": "over het noteren zelf",
     "instruction": "aanwijzing tijdens het onderzoek",
     "wish": "patiënt wil dit niet in het dossier",
+    "others": "over iemand anders",
+    "unmade": "niet zo bedoeld: wat had gekund",
     "no": "“nee”, en niet duidelijk waarop",
     "rest": "niets voor het verslag gevonden",
 }
@@ -55,19 +58,20 @@ def leave_out(said: list[Sentence], *, dictated: bool = False) -> tuple[list[Sen
 
 def _reason(sentence: Sentence) -> str | None:
     text = sentence.text
+    doctor = sentence.speaker is Speaker.HUISARTS
     if cue("drop", "check", text) and len(words(text)) <= 7:
         return "check"
     if cue("drop", "greeting", text) and len(words(text)) <= 9 and not _substance(text):
         return "greeting"
     if cue("drop", "identity", text):
         return "identity"
-    if cue("drop", "meta", text) and (sentence.speaker is Speaker.HUISARTS or cue("drop", "not", text)):
+    concludes = cue("evaluation", "surely", text) and has("dx", text)  # "Ik zet het op ..."
+    if cue("drop", "meta", text) and not concludes and (doctor or cue("drop", "not", text)):
         return "meta"
     if cue("drop", "recording", text) and not any_of(("symptoms", "dx", "drugs"), text):
         return "recording"
     if cue("drop", "smalltalk", text) and not any_of(("symptoms", "dx", "drugs", "findings"), text):
         return "smalltalk"
-    doctor = sentence.speaker is Speaker.HUISARTS
     if doctor and is_instruction(text):
         return "instruction"
     return None
@@ -92,7 +96,7 @@ def _withheld(said: list[Sentence], *, dictated: bool) -> set[int]:
         if doctor and _agreed_to_leave_out(said, n):
             result |= _told_before(said, n)
             continue
-        found = cue("withhold", "wish", sentence.text)
+        found = cue("withhold", "wish", sentence.text) or _kept_out(sentence.text)
         if not found or doctor:
             continue
         reply = [] if dictated else [s for s in said[n + 1 : n + 5] if s.speaker is Speaker.HUISARTS][:2]
@@ -117,8 +121,14 @@ def _agreed_to_leave_out(said: list[Sentence], n: int) -> bool:
     if not said[n].question:
         return cue("withhold", "agreed", text) is not None
     answer = said[n + 1].text if n + 1 < len(said) else ""
+    if cue("withhold", "left_out", text) and cue("answer", "yes", answer):
+        return True
     refused = cue("answer", "no", answer) or cue("subjective", "declines", answer)
     return cue("withhold", "asked", text) is not None and refused is not None
+
+
+def _kept_out(text: str) -> re.Match[str] | None:
+    return None if cue("withhold", "reads_there", text) else cue("withhold", "kept_out", text)
 
 
 NEAR = 5  # sentences back: further away the talk was about something else

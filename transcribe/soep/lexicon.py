@@ -69,7 +69,7 @@ def pattern(kind: str) -> re.Pattern[str]:
     whole: list[str] = []
     start: list[str] = []
     anywhere: list[str] = []
-    for entry in terms(kind):
+    for entry in (*terms(kind), *(_drug_names() if kind == "drugs" else ())):
         target, body = (
             (whole, entry[1:]) if entry[0] == "=" else (anywhere, entry[1:]) if entry[0] == "*" else (start, entry)
         )
@@ -85,6 +85,18 @@ def pattern(kind: str) -> re.Pattern[str]:
     if endings:
         parts.append(rf"(?<![\w-])[\w-]{{2,}}(?:{'|'.join(terms(endings))})(?![\w])")
     return re.compile("|".join(parts) or NEVER)
+
+
+def _drug_names() -> list[str]:
+    """The generic and trade names of ``drugs.toml``; not those that are also given names."""
+    names = table("drugs.toml")
+    generic, brands = names["generic"], names["brands"]
+    assert isinstance(generic, list)
+    assert isinstance(brands, dict)
+    return [name for name in (*map(plain, generic), *map(plain, brands)) if name not in GIVEN_NAMES]
+
+
+GIVEN_NAMES = ("diane",)
 
 
 @remembered

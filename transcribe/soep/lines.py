@@ -80,7 +80,7 @@ def _says(item: Claim) -> bool:
     """A remnant ("Niks.", "Gisteren.") says nothing on its own."""
     if item.section is not Section.S or len(words(item.text)) > 3:
         return True
-    known = any_of((*CONTENT, "family"), item.text) or cue("subjective", "worry", item.text)
+    known = any_of((*CONTENT, "family", "months", "days"), item.text) or cue("subjective", "worry", item.text)
     known = known or cue("subjective", "place", item.text)
     return bool(known) or re.search(r"\d", item.text) is not None or ":" in item.text
 

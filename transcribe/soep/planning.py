@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from transcribe.soep.claims import Claim, claim
 from transcribe.soep.conclusions import name_of
-from transcribe.soep.lexicon import Mention, cue, cue_pattern, has, mentions, terms, words
+from transcribe.soep.lexicon import Mention, cue, cue_pattern, has, mentions, plain_same_length, terms, words
 from transcribe.soep.note import Section
 from transcribe.soep.sections import DOSE
-from transcribe.soep.sentences import Sentence
+from transcribe.soep.sentences import Sentence, split
 from transcribe.soep.telegram import capital, none_of, telegram
 
 
@@ -41,18 +41,27 @@ def answer(question: Sentence, first: Sentence) -> Answer:
     dx = [name_of(m, question.text) for m in mentions("dx", question.text)]
     if cue("plan", "stopping", question.text) and cue("plan", "keeps", first.text):
         return Answer(topic=capital(names[0]), evidence=question.evidence) if names else Answer()
-    refuses = cue("answer", "no", first.text) or cue("plan", "refuse", first.text)
+    refuses = cue("answer", "no", first.text) or _refuses(first.text)
+    if cue("unmade", "later", first.text) and not own:
+        return Answer()
     if refuses:
         if names and not own & {name.lower() for name in names}:
             return Answer(claims=(claim(Section.P, none_of(names), evidence),))
         if dx and not names and cue("answer", "no", first.text):
             return Answer(claims=(claim(Section.E, none_of(dx), evidence),))
         return Answer()
+    asked = question.question and dx and not names
+    if asked and not mentions("dx", first.text) and cue("unmade", "refuted", first.text):
+        return Answer(claims=(claim(Section.E, none_of(dx), evidence),))
     names = names or [m.text for m in mentions("topics", question.text)]
     bare = own <= set(terms("forms")) or cue("answer", "yes", first.text)
     if names and not own & {name.lower() for name in names} and bare:
         return Answer(topic=capital(names[0]), evidence=question.evidence)
     return Answer()
+
+
+def _refuses(text: str) -> bool:
+    return any(cue(group, "refuse", text) for group in ("plan", "unmade"))
 
 
 def answers_statement(said: Sentence, reply: Sentence) -> bool:
@@ -70,6 +79,10 @@ def dropped(text: str, following: str) -> list[str]:
     considered = cue("plan", "considered", text)
     if not names or cue("plan", "instead", text):
         return []
+    if cue("plan", "order", text) is None and cue("unmade", "refuse", text) and not cue("plan", "safety", text):
+        return [m.text for m in names]
+    if _possible_only(text, following) or _retracted(text, names, following):
+        return [m.text for m in names]
     if considered and cue_pattern("plan", "not_after_all").search(f"{text[considered.end() :]} {following}"):
         return [m.text for m in names]
     if cue("plan", "on_second_thought", following) and cue("plan", "not_after_all", following):
@@ -77,6 +90,48 @@ def dropped(text: str, following: str) -> list[str]:
         same = {m.text.lower() for m in names} <= again if again else cue("plan", "not_that", following) is not None
         return [m.text for m in names] if same else []
     return []
+
+
+def _possible_only(text: str, following: str) -> bool:
+    """What could be done, with why it is not: "Ik zou u kunnen verwijzen, maar die doet niets anders." """
+    possible = cue("unmade", "possible", text)
+    if possible is None:
+        return _judged_against(text)
+    behind = text[possible.end() :]
+    if cue("unmade", "not_that", behind):
+        return True
+    return any(cue("unmade", "not_that", said) and not wanted(said) for said in split(following)[:2])
+
+
+def _judged_against(text: str) -> bool:
+    """ "Bloed prikken vind ik overdreven.": what the huisarts thinks of it, in one part without an order."""
+    first = re.split(r"[,;]", text)[0]
+    said = cue("unmade", "opinion", first)
+    if said is None or cue("plan", "order", text) or cue("plan", "safety", text) or not wanted(first):
+        return False
+    against = cue_pattern("unmade", "bad").search(plain_same_length(first)[said.end() :])
+    return against is not None and wanted(first)[0].start < said.start()
+
+
+def _retracted(text: str, names: list[Mention], following: str) -> bool:
+    """Taken back at once, for another: "Naproxen schrijf ik voor. O nee, wacht, u slikt bloedverdunners." """
+    if cue("unmade", "retracts", following) is None:
+        return False
+    again = {m.text.lower() for m in wanted(following)} & {m.text.lower() for m in names}
+    first = " ".join(split(following)[:1])
+    shared = {word for word in words(text) if len(word) > MOST_OF_A_LINK or re.search(r"\d", word)} & set(words(first))
+    return not again and (not shared or cue("drop", "not", first) is None)
+
+
+MOST_OF_A_LINK = 4  # letters of a word that only links
+
+
+def if_so(text: str, following: str) -> bool:
+    """ "Een foto, tja. Dat doen we als het niet beter wordt.": on a condition, told in the next sentence."""
+    return len(words(text)) <= MOST_OF_A_NAME and bool(wanted(text)) and cue("unmade", "if_so", following) is not None
+
+
+MOST_OF_A_NAME = 5  # words of a sentence that only names something
 
 
 def without_drug(text: str) -> bool:

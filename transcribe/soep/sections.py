@@ -136,9 +136,17 @@ def weights(text: str, phase: Phase) -> dict[Section, int]:
     if measured(text) and cue("subjective", "at_home", text):
         s += 8
     if phase is not Phase.ANAMNESE and cue("plan", "order", text):
-        p += 2
+        p += 4 if drug else 2
     if dx and phase is not Phase.ANAMNESE and len(words(text)) <= 7 and not number and not care and not drug:
         e += 1  # "Ja, weer een gewone blaasontsteking.": a name and hardly anything else
+    if phase is not Phase.ANAMNESE and cue("evaluation", "surely", text) and not number and not care:
+        e, o, p = e + 6, min(o, 3), min(p, 3)  # in the words with which a conclusion is told, whatever it is
+    if phase is not Phase.ANAMNESE and cue("evaluation", "surely_not", text) and not number and not care and not drug:
+        e, o = e + 5, min(o, 3)
+    if phase is not Phase.ANAMNESE and (drug or care) and cue("plan", "order_you", text):
+        p += 4
+    if phase is not Phase.ANAMNESE and drug and cue("plan", "out", text):
+        p += 5
     return {Section.S: s, Section.O: o, Section.E: e, Section.P: p}
 
 
@@ -153,8 +161,8 @@ def _says_something(text: str) -> bool:
 
 def is_told(text: str) -> bool:
     """May this be a conclusion in words that are in no table: "Het is een flinke ..."?"""
-    built = cue("evaluation", "telling", text) or cue("evaluation", "names", text) or cue("evaluation", "begins", text)
-    if built is None or not _says_something(text) or re.search(r"\d", text):
+    built = any(cue("evaluation", name, text) for name in ("telling", "surely", "names", "begins"))
+    if not built or not _says_something(text) or re.search(r"\d", text):
         return False
     return not (any_of(("drugs", "care", "vitals"), text) or cue("plan", "safety", text) or cue("drop", "check", text))
 

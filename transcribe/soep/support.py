@@ -152,7 +152,7 @@ class Source:
             flat = plain_same_length(sentence.text)
             if stem.strip() not in flat:
                 continue
-            following = self.weighed[n + 1].text if n + 1 < len(self.weighed) else ""
+            following = " ".join(s.text for s in self.weighed[n + 1 : n + 3])
             doctor = sentence.speaker is Speaker.HUISARTS
             spoken = _NO_FIRST.sub(lambda m: " " * len(m.group()), sentence.text)
             for start, end in _places(stem, plain_same_length(spoken)):

@@ -15,7 +15,10 @@ from transcribe.soep.numbers import plain
 
 LONG = 7
 _LEADING = re.compile(r"(?P<name>[A-ZÀ-Ý][a-zà-ÿ]{2,})(?:'s)?,? (?=[a-z])")
-_NAME = re.compile(r"(?<=[\w'])(?:,)? (?P<name>[A-ZÀ-Ý][a-zà-ÿ]+)(?:'s\b)?(?![\w-])")
+_NAME = re.compile(
+    r"(?<=[\w'])(?:,)? (?P<name>[A-ZÀ-Ý][a-zà-ÿ]+)(?:-[A-ZÀ-Ý][a-zà-ÿ]+)?(?:'s\b)?(?![\w-])"
+    r"(?:(?: (?:van|de|den|der|ten|ter|te))+ [A-ZÀ-Ý][\w-]+)?"
+)
 CONTENT = ("symptoms", "dx", "drugs", "care", "body", "findings", "vitals", "advice")
 
 

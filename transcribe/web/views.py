@@ -198,6 +198,8 @@ SOEP_WORDS = [
     N_("over het noteren zelf"), N_("aanwijzing tijdens het onderzoek"),
     N_("patiënt wil dit niet in het dossier"), N_("niets voor het verslag gevonden"),
     N_("“nee”, en niet duidelijk waarop"),
+    N_("niet zo bedoeld: wat had gekund"),
+    N_("over iemand anders"),
     N_("allergie"), N_("meting"), N_("vangnet"), N_("medicatie"), N_("afspraak"), N_("klacht"), N_("ontkend"),
     N_("slecht verstaan"), N_("niet gebruikt door het taalmodel"),
 ]  # fmt: skip
