@@ -22,6 +22,13 @@ def rejected(text: str, following: str = "") -> list[Mention]:
     turned = cue_pattern("rejection", "turned").search(flat[considered.end() :]) if considered else None
     if considered and turned and cue_pattern("rejection", "open").search(flat[considered.end() + turned.end() :]):
         considered = turned = None  # "..., maar dat weten we pas na de foto"
+    possible = cue("rejection", "possible", text) if considered is None else None
+    if possible and (contrast := cue_pattern("rejection", "turned").search(flat[possible.end() :])):
+        tail = flat[possible.end() + contrast.end() :]
+        against = cue_pattern("unmade", "against").search(tail)
+        considered, turned = (possible, contrast) if against else (None, None)
+        if cue_pattern("rejection", "open").search(tail):
+            considered = turned = None
     after = plain_same_length(following)
     dropped_later = _dropped_behind(following)
     generic = cue("evaluation", "generic", text)

@@ -79,8 +79,10 @@ def dropped(text: str, following: str) -> list[str]:
     considered = cue("plan", "considered", text)
     if not names or cue("plan", "instead", text):
         return []
-    if cue("plan", "order", text) is None and cue("unmade", "refuse", text) and not cue("plan", "safety", text):
-        return [m.text for m in names]
+    refuses = cue("unmade", "refuse", text)
+    if refuses and not cue("plan", "order", text) and not cue("plan", "safety", text):
+        # "Dat verandert niets aan de metformine.": that one stays
+        return [m.text for m in names if m.start < refuses.end()]
     if _possible_only(text, following) or _retracted(text, names, following):
         return [m.text for m in names]
     if considered and cue_pattern("plan", "not_after_all").search(f"{text[considered.end() :]} {following}"):
