@@ -111,8 +111,8 @@ def gone_through(text: str, behind: Sequence[Sentence]) -> str:
 def _concludes_other(text: str, names: set[str]) -> bool:
     found = {plain(m.text) for m in mentions("dx", text)} - names
     negative = {plain(m.text) for m in rejected(text)}
-    named = cue("evaluation", "names", text) or cue("evaluation", "surely", text) or cue("evaluation", "firm", text)
-    return bool(found - negative) or (named is not None and not negative and not cue("drop", "not", text))
+    told = any(cue("evaluation", name, text) for name in ("names", "surely", "firm")) or cue("unmade", "so", text)
+    return bool(found - negative) or (bool(told) and not negative and not cue("drop", "not", text))
 
 
 def in_general(text: str, following: str = "") -> bool:

@@ -330,6 +330,9 @@ def _instead(done: list[Piece], evidence: tuple[int, ...], text: str) -> bool:
 def _meant(done: list[Piece], evidence: tuple[int, ...], text: str) -> bool:
     """ "Ik slik X. Hoe heet 't, Y bedoel ik.": the drug or value before "bedoel ik"."""
     said = cue_pattern("correction", "meant").search(text)
+    first = cue_pattern("correction", "meant_first").match(text)
+    if first:
+        said, text = first, text[: first.end()]  # "Rechts, sorry, ik haal ze door elkaar."
     if said is None or not done or done[-1][1].rstrip().endswith("?"):
         return False
     old_evidence, old = done[-1]

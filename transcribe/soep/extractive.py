@@ -242,7 +242,7 @@ class _Consult:
                 text = telegram(said.text, prune=False, doctor=True)
                 self._add(Section.P, f"{name}: {text}", sentence.evidence, said.evidence)
                 continue
-            if not_done := planning.dropped(sentence.text, following):
+            if not_done := planning.dropped(sentence.text, following, [s.text for s in turn[n + 1 : n + 5]]):
                 self._add(Section.P, none_of(not_done), sentence.evidence, turn[min(n + 1, len(turn) - 1)].evidence)
                 continue
             if cue("plan", "weighing", sentence.text):

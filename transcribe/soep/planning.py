@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transcribe.soep.claims import Claim, claim
@@ -73,7 +74,7 @@ def answers_statement(said: Sentence, reply: Sentence) -> bool:
     return bare and agrees is not None and bool(wanted(said.text))
 
 
-def dropped(text: str, following: str) -> list[str]:
+def dropped(text: str, following: str, later: Sequence[str] = ()) -> list[str]:
     """What was thought of and is not done after all: "Ik heb temazepam overwogen. Maar nee, dat doen we niet." """
     names = wanted(text)
     considered = cue("plan", "considered", text)
@@ -83,6 +84,9 @@ def dropped(text: str, following: str) -> list[str]:
     if refuses and not cue("plan", "order", text) and not cue("plan", "safety", text):
         # "Dat verandert niets aan de metformine.": that one stays
         return [m.text for m in names if m.start < refuses.end()]
+    back = [n for n, said in enumerate(later) if cue("unmade", "taken_back_later", said)]
+    if back and any(cue("unmade", "hesitates", said) for said in later[: back[0]]) and not any(map(wanted, later)):
+        return [m.text for m in names]
     if _possible_only(text, following) or _retracted(text, names, following):
         return [m.text for m in names]
     if considered and cue_pattern("plan", "not_after_all").search(f"{text[considered.end() :]} {following}"):
