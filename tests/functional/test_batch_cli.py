@@ -123,8 +123,8 @@ def command(*arguments: object) -> list[str]:
 
 
 def commands_below(pid: int) -> bytes:
-    """Of the processes that it started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Of the processes that it started, by whichever of its threads."""
+    children = [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
     return b"".join(Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
 
 
@@ -150,10 +150,16 @@ def test_a_service_manager_stops_it_and_has_the_summary(folder: Path, tmp_path: 
             command("batch", folder, "--watch", "--demo", "--data-dir", empty, "--summary", tmp_path / "uit.json"),
             env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-        while b"worker" not in commands_below(watching.pid):
-            time.sleep(0.1)
-        watching.terminate()
-        said, _ = watching.communicate(timeout=60)
+        try:
+            patience = time.monotonic() + 60
+            while b"worker" not in commands_below(watching.pid):
+                assert watching.poll() is None
+                assert time.monotonic() < patience
+                time.sleep(0.1)
+            watching.terminate()
+            said, _ = watching.communicate(timeout=60)
+        finally:
+            watching.kill()
     assert watching.returncode in {6, 130}, said
     assert isinstance(json.loads((tmp_path / "uit.json").read_text()), list)
 

@@ -233,7 +233,7 @@ def test_a_row_is_looked_at_before_anything_is_made(house: House) -> None:
     wrong = prepare(house, kenmerk="", sha256="")  # it says that somebody agreed, and not who
     assert wrong.status_code == 422
     assert "patiëntkenmerk" in wrong.json()["error"]
-    assert "Iedereen in de kamer" in prepare(house, anderen="").json()["error"]
+    assert "Vul bij anderen in" in prepare(house, anderen="").json()["error"]
     assert prepare(house, sha256="geen").status_code == 422
     for wrong_row, told in (
         ({"app": "Onbekend"}, "niet op de lijst van de praktijk"),
