@@ -393,3 +393,14 @@ def test_what_is_for_all_video_calls_is_for_them_alone(page: Page, server: LiveS
     assert {one.contact.kind for one in found} == {ContactType.VIDEO, ContactType.PHONE}
     apps = {one.contact.kind: server.workflow.recorded_video(one.id)[1].app for one in found}
     assert apps == {ContactType.VIDEO: "WeSeeDo", ContactType.PHONE: ""}
+
+
+def test_a_reference_that_is_a_bsn_is_pointed_out(page: Page, server: LiveServer) -> None:
+    drop(page, ("a.wav", sound(1)), ("b.wav", sound(2)))
+    fill_in(page, "a.wav", kenmerk="999911624")
+    fill_in(page, "b.wav")
+    page.get_by_role("button", name="Toevoegen").click()
+    badge(page, "a.wav", "bewaard")
+    assert row(page, "a.wav").get_by_text("Dit patiëntkenmerk lijkt een BSN").is_visible()
+    assert not row(page, "b.wav").get_by_text("BSN").count()
+    examined(page)

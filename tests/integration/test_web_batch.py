@@ -229,7 +229,9 @@ def test_without_consent_nothing_is_made(house: House) -> None:
 
 
 def test_a_row_is_looked_at_before_anything_is_made(house: House) -> None:
-    assert prepare(house, sha256="").json()["state"] == "READY"
+    told = prepare(house, sha256="").json()
+    assert (told["state"], told["hint"]) == ("READY", "")
+    assert "lijkt een BSN" in prepare(house, sha256="", kenmerk="999911624").json()["hint"]
     wrong = prepare(house, kenmerk="", sha256="")  # it says that somebody agreed, and not who
     assert wrong.status_code == 422
     assert "patiëntkenmerk" in wrong.json()["error"]

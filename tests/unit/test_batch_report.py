@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from transcribe.__main__ import translated
-from transcribe.batch.items import Item, State
-from transcribe.batch.manifest import Twice
+from transcribe.batch.items import WHAT_NOW, Item, State
+from transcribe.batch.manifest import Entry, Twice
 from transcribe.batch.report import Looking, check_summary, follow, found_in, table_of, write_summary
 from transcribe.batch.run import STILL_S
 from transcribe.batch.summary import row_of
@@ -216,3 +217,9 @@ def test_a_folder_that_is_gone_is_told_and_is_no_wrong_kind_of_file(tmp_path: Pa
         look()
     (tmp_path / "away").rename(folder)
     assert [item.name for item in look() or () if item.paths] == ["a.mp4"]
+
+
+def test_a_reference_that_is_a_bsn_is_pointed_out_and_nothing_more() -> None:
+    item = Item(name="a.mp4", state=State.DONE, entry=Entry(name="a.mp4", row=2, ref="999911624"))
+    assert "lijkt een BSN" in str(row_of(item, str, str)["reden"])
+    assert row_of(replace(item, state=State.OTHER_REF), str, str)["reden"] == WHAT_NOW[State.OTHER_REF]

@@ -12,7 +12,7 @@ from consent import ConsentMissing, ConsentProblem, ConsentStatus
 from transcribe.batch.manifest import Entry
 from transcribe.consult import REASON_TEXT, STOPPING, Consult, Reason, Status
 from transcribe.errors import N_, TranscribeError
-from transcribe.policy import OVER, WITH_NOTE
+from transcribe.policy import LIKE_BSN, OVER, WITH_NOTE, like_bsn
 
 
 class State(StrEnum):
@@ -114,7 +114,9 @@ class Item:
             return REASON_TEXT[self.reason]
         if self.replaced:
             return REPLACED
-        return TOGETHER if self.together else WHAT_NOW.get(self.state, "")
+        if self.together:
+            return TOGETHER
+        return WHAT_NOW.get(self.state, "") or (LIKE_BSN if self.entry is not None and like_bsn(self.entry.ref) else "")
 
 
 def before(entry: Entry | None, *, whole: bool) -> State:

@@ -41,6 +41,7 @@ from transcribe.batch.manifest import template as empty_template
 from transcribe.batch.matching import matched, usable
 from transcribe.batch.summary import as_csv, row_of
 from transcribe.errors import N_, InvalidInput, NotFound, TranscribeError
+from transcribe.policy import LIKE_BSN, like_bsn
 from transcribe.visible import one_row
 from transcribe.web.consenting import AGE_TEXT
 from transcribe.web.errors import BAD_FORM
@@ -237,7 +238,8 @@ def prepare(request: Request, web: WebDep, fields: FieldsDep) -> Response:
     intake = Intake(web.workflow, web.actor, again=fields.ticked("opnieuw"))
     if not fields.get("sha256"):
         intake.check(entry)
-        return _told(request, web, before(entry, whole=True))
+        hint = web.pages.sentence(request, LIKE_BSN) if like_bsn(entry.ref) else ""
+        return _told(request, web, before(entry, whole=True), hint=hint)
     known = intake.prepare(entry, _digest(fields["sha256"]))
     if known.state in OTHERWISE:
         raise InvalidInput(problem=OTHERWISE[known.state])

@@ -141,6 +141,13 @@ if (root) {
     place.textContent = words;
   }
 
+  // what does not stop it, and is better otherwise
+  function note(row, words) {
+    const place = row.querySelector("[data-note]");
+    place.hidden = !words;
+    place.textContent = words;
+  }
+
   // what stands in the row, and where that is empty what holds for all of them
   function fields(row) {
     const found = new URLSearchParams();
@@ -176,7 +183,8 @@ if (root) {
       return false;
     }
     try {
-      const { state, label } = await (await ask("/opnamen/consult", fields(row), FORM)).json();
+      const { state, label, hint } = await (await ask("/opnamen/consult", fields(row), FORM)).json();
+      note(row, hint ?? "");
       if (state === "READY") badge(row, "ready", text.textReady, "open");
       else badge(row, state, label, "wacht");
       return state === "READY";
