@@ -79,6 +79,7 @@ from transcribe.soep.note import (
 from transcribe.soep.points import concerns, pressing
 from transcribe.soep.style import difference
 from transcribe.soep.vigilance import outcome
+from transcribe.speakers.naming import channels_said
 from transcribe.video import UNSEEN, Video, VideoPresets, checked_video
 from transcribe.visible import all_seen, one_row
 from transcribe.writer import PCM, Writer
@@ -397,6 +398,10 @@ class Workflow:
         if replacing:
             self._remove(consult_id, consult.upload)
         return recorded
+
+    def channels(self, consult_id: UUID) -> tuple[Speaker, ...]:
+        """Who speaks on each channel of the recording, as a person said of what was heard."""
+        return channels_said(self._store.consult(consult_id).channels, self._transcript(consult_id))
 
     def recording_id(self, digest: bytes, nth: int) -> UUID:
         """See ``Store.recording_id``: by it the same recording is not taken in twice."""

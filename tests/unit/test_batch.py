@@ -23,10 +23,12 @@ from transcribe.batch.summary import row_of
 from transcribe.consult import Action, Actor, KeyPurpose, Part, Reason, Role, Search, Status
 from transcribe.contact import Contact, ContactType
 from transcribe.errors import Conflict, DecoderFailed, DiskFull, NoAudioTrack, StoreUnavailable, TranscribeError
+from transcribe.naming import Naming
 from transcribe.soep.extractive import ExtractiveDrafter
 from transcribe.soep.note import Section
 from transcribe.speakers.profile import Enrolled, Profile
 from transcribe.testing import (
+    CONSULT,
     Scripted,
     ScriptedDecoder,
     ScriptedTranscriber,
@@ -526,6 +528,21 @@ def test_channels_that_are_not_there_are_said(service: Scripted, tmp_path: Path)
         item = run(service, items).items["a.mp4"]
         assert item.state is state
         assert "kolom kanalen past niet" in str(row_shown(item)["reden"])
+
+
+def test_speakers_who_were_put_right_at_the_consult_agree_with_the_list(tmp_path: Path) -> None:
+    """The list named the channels the wrong way round. Its row was mended and the voices were, at the consult: done."""
+    service = scripted_service(decoder=ScriptedDecoder(channels=2), transcriber=ScriptedTranscriber(CONSULT))
+    sides = (Speaker.PATIENT, Speaker.HUISARTS)
+    found = files(tmp_path, "a.mp4")
+    consult_id = run(service, planned(found, [entry("a.mp4", layout=sides)])).items["a.mp4"].consult_id
+    assert consult_id is not None
+    mended = planned(found, [entry("a.mp4", layout=sides[::-1])])
+    assert run(service, mended).items["a.mp4"].state is State.OTHER_LAYOUT
+    version = service.workflow.consult(consult_id).version
+    Naming(store=service.store, writer=service.writer).name(GP, consult_id, version, None)
+    service.work()
+    assert run(service, mended).items["a.mp4"].state is State.BEFORE
 
 
 def test_an_original_whose_draft_was_signed_goes_too(service: Scripted, tmp_path: Path) -> None:

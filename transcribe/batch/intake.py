@@ -141,6 +141,9 @@ class Intake:
         self.check(entry)
         consult, nth, ended = self._newest(digest)
         state = state_of(entry, consult, ended=ended)
+        if consult is not None and state is State.OTHER_LAYOUT:  # unless somebody set it right since, at the consult
+            right = replace(consult, channels=self._workflow.channels(consult.id))
+            state = state_of(entry, right, ended=ended)
         if self._again and consult is not None and state in (State.GONE, State.FAILED):
             consult, nth, state = None, nth + 1, State.READY
         if state is not State.READY or entry.consent is None:
